@@ -1,0 +1,76 @@
+package rcuser
+
+import (
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// DataCenter is where an app lives: the base URLs of RC's API and the time zone of the times in its answers.
+// An app belongs to exactly one; the others refuse its key. Use one of the package's variables, or fill in
+// your own, for a proxy or a private installation.
+//
+// Source: https://docs.rongcloud.io/platform-chat-api/base-url.
+type DataCenter struct {
+	// Name is for people, it is never sent. It may be empty.
+	Name string
+	// Primary and Backup are base URLs such as "https://api.rong-api.com". Backup may be empty.
+	Primary, Backup string
+	// Location is the zone of the wall-clock times in RC's answers; nil means UTC.
+	Location *time.Location
+}
+
+// RC's data centers. Times are UTC+8 in Beijing and UTC elsewhere; RC's documentation says so for mutes and
+// do-not-disturb times, for a user's creation and the end of a ban it is assumed.
+var (
+	Beijing = DataCenter{
+		Name: "Beijing", Primary: "https://api.rong-api.com", Backup: "https://api-b.rong-api.com",
+		Location: time.FixedZone("UTC+8", 8*60*60),
+	}
+	Singapore = DataCenter{
+		Name: "Singapore", Primary: "https://api.sg-light-api.com", Backup: "https://api-b.sg-light-api.com",
+		Location: time.UTC,
+	}
+	SingaporeB = DataCenter{
+		Name: "SingaporeB", Primary: "https://api.sg-b-light-api.com", Backup: "https://api-b.sg-b-light-api.com",
+		Location: time.UTC,
+	}
+	NorthAmerica = DataCenter{
+		Name: "NorthAmerica", Primary: "https://api.us-light-api.com", Backup: "https://api-b.us-light-api.com",
+		Location: time.UTC,
+	}
+	SaudiArabia = DataCenter{
+		Name: "SaudiArabia", Primary: "https://api.sau-light-api.com", Backup: "https://api-b.sau-light-api.com",
+		Location: time.UTC,
+	}
+)
+
+// parseBaseURL checks a base URL and drops a slash at its end. The scheme must be https, or http where that
+// stays on this machine or was allowed: the signature of a call is good for any other call until it expires.
+func parseBaseURL(name, raw string, allowHTTP bool) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return nil, &ArgumentError{name, "is not a URL"} // the parser's text would repeat a password
+	case u.User != nil:
+		return nil, &ArgumentError{name, "holds a user name or password"}
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(raw, "#"):
+		return nil, &ArgumentError{name, "holds a query or a fragment"}
+	case u.Hostname() == "" || u.Opaque != "":
+		return nil, &ArgumentError{name, "has no host; it reads like https://api.rong-api.com"}
+	case u.Scheme != "https" && u.Scheme != "http":
+		return nil, &ArgumentError{name, "is neither https nor http"}
+	case u.Scheme == "http" && !allowHTTP && !isLoopback(u.Hostname()):
+		return nil, &ArgumentError{name, "is http, which is refused but for loopback addresses; AllowInsecureHTTP permits it"}
+	}
+	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimRight(u.Path, "/")}, nil
+}
+
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}
