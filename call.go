@@ -1,0 +1,142 @@
+package rcuser
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"reflect"
+	"strings"
+
+	"github.com/google/go-querystring/query"
+)
+
+// endpoint is what the shared code must know about one of RC's endpoints. Each stands beside its method.
+type endpoint struct {
+	path        string
+	secret      bool // its answer holds a token: no part of it may be kept
+	notRepeated bool // repeating it after it may have been applied is not known to be harmless
+}
+
+// idList is repeated in a form, once for every id. It encodes itself because reflection would cost three
+// allocations an id.
+type idList []string
+
+func (ids idList) EncodeValues(key string, form *url.Values) error {
+	(*form)[key] = ids
+	return nil
+}
+
+// call makes one API call: it encodes the wire struct form, sends it, again where that is right, and converts the
+// answer, a wire struct too. What can't be converted is a broken answer. Every failure is an *Error, or an
+// *ArgumentError for what comes with ctx.
+func call[A, T any](ctx context.Context, s *service, ep endpoint, form any, convert func(A) (T, error)) (T, error) {
+	var result T
+	values, err := query.Values(form)
+	if err != nil {
+		return result, &ArgumentError{"form", err.Error()} // impossible with our own wire structs
+	}
+	err = s.do(ctx, ep, values, func(body []byte) error {
+		var answer A
+		if err := json.Unmarshal(body, &answer); err != nil {
+			return err
+		}
+		converted, err := convert(answer)
+		if err != nil {
+			return err
+		}
+		result = converted
+		return nil
+	})
+	return result, err
+}
+
+// callVoid is call for the endpoints that answer with nothing but success.
+func callVoid(ctx context.Context, s *service, ep endpoint, form any) error {
+	_, err := call(ctx, s, ep, form, func(struct{}) (struct{}, error) { return struct{}{}, nil })
+	return err
+}
+
+// Call posts a form to any other of RC's form endpoints, through the same signing, retries and errors as every other
+// call. The whole body of the answer is decoded into result, as by encoding/json; a nil result discards it.
+//
+// The path begins with one slash and has no query: "/user/tags/get.json". As nothing is known about the endpoint,
+// an attempt is repeated only if nothing was sent or RC answered [ErrRateLimited]: an *Error whose Outcome is
+// [Unknown] may have been applied.
+//
+// Source: https://docs.rongcloud.io/platform-chat-api/api-list.
+func (c *Client) Call(ctx context.Context, path string, form url.Values, result any) error {
+	if err := checkPath(path); err != nil {
+		return err
+	}
+	if v := reflect.ValueOf(result); result != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
+		return &ArgumentError{"result", "is not a pointer to what the answer is decoded into"}
+	}
+	var s *service
+	if c != nil {
+		s = (*service)(c.Users)
+	}
+	return s.do(ctx, endpoint{path: path, notRepeated: true}, form, func(body []byte) error {
+		if result == nil {
+			return nil
+		}
+		return json.Unmarshal(body, result)
+	})
+}
+
+func checkPath(path string) error {
+	switch {
+	case !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//"):
+		return &ArgumentError{"path", "doesn't begin with one slash, as /user/block.json does"}
+	case strings.ContainsAny(path, "?#"):
+		return &ArgumentError{"path", "holds ? or #; parameters belong into the form"}
+	case (&url.URL{Path: path}).EscapedPath() != path:
+		return &ArgumentError{"path", "holds a character that would have to be escaped"}
+	}
+	return nil
+}
+
+// do is what every call goes through once its form is known.
+func (s *service) do(ctx context.Context, ep endpoint, form url.Values, decode func([]byte) error) error {
+	if s == nil || s.client == nil {
+		return &ArgumentError{"Client", "was not made by NewClient"}
+	}
+	if ctx == nil {
+		return &ArgumentError{"ctx", "is nil"}
+	}
+	requestID, err := requestID(ctx)
+	if err != nil {
+		return err
+	}
+	r := &repeater{
+		client:    s.client,
+		endpoint:  ep,
+		body:      []byte(form.Encode()),
+		requestID: requestID,
+		decode:    decode,
+	}
+	return r.run(ctx)
+}
+
+type requestIDKey struct{}
+
+const maxRequestID = 36 // characters, says RC
+
+// WithRequestID returns a context whose calls carry id as X-Request-ID, by which RC's support finds a request. It
+// is at most 36 printable ASCII characters without spaces, otherwise the call returns an [*ArgumentError]. Without
+// it, or with an empty id, every call gets one of its own. All attempts of a call carry the same.
+func WithRequestID(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, requestIDKey{}, id)
+}
+
+func requestID(ctx context.Context) (string, error) {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	switch {
+	case id == "":
+		return randomHex(16), nil
+	case len(id) > maxRequestID:
+		return "", argumentErrorf("request ID", "%d characters, at most %d are allowed", len(id), maxRequestID)
+	case strings.Contains(id, " ") || !isHeaderText(id):
+		return "", &ArgumentError{"request ID", "holds a space, a line break or a character outside ASCII"}
+	}
+	return id, nil
+}

@@ -1,0 +1,95 @@
+package rcuser
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Config is what [NewClient] makes a client from. The app's key and secret (or Credentials) and DataCenter are
+// required; the zero value of every other field is its default. Printing or encoding it never shows the secret.
+type Config struct {
+	AppKey, AppSecret string                         // required, unless Credentials is set
+	Credentials       CredentialsFunc                // instead of the two: asked before every attempt, so a rotated secret needs no restart
+	DataCenter        DataCenter                     // required: Beijing, Singapore, SingaporeB, NorthAmerica, SaudiArabia, or your own
+	HTTPClient        *http.Client                   // its Transport and Timeout are used, it is never changed, redirects are refused; nil, or no Transport = the SDK's own
+	AttemptTimeout    time.Duration                  // of one attempt, until its answer is read; 0 = 5 s; a shorter HTTPClient.Timeout wins
+	Retry             RetryPolicy                    // zero value = the defaults that it documents
+	Limiter           Limiter                        // asked before every attempt; nil or NoLimit = no waiting
+	Logger            *slog.Logger                   // gets a debug line an attempt; nil = silent
+	OnAttempt         func(context.Context, Attempt) // called after every attempt, by the goroutine of the call; for metrics and traces
+	UserAgent         string                         // appended to the SDK's own
+	AllowInsecureHTTP bool                           // http:// is refused but for loopback addresses, unless true
+}
+
+// String returns the configuration's key and data center.
+func (c Config) String() string {
+	return fmt.Sprintf("{AppKey:%s AppSecret:%s DataCenter:%s}", c.AppKey, redacted, c.DataCenter.Name)
+}
+
+// Format prints the configuration without the secret for every verb.
+func (c Config) Format(f fmt.State, verb rune) { formatText(f, verb, c.String()) }
+
+// LogValue is what slog writes: the configuration without the secret.
+func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// MarshalText keeps the secret out of JSON and other encodings.
+func (c Config) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// ConfigFromEnv returns the configuration that the environment describes:
+//
+//	RC_APP_KEY, RC_APP_SECRET      the app's credentials, required
+//	RC_DATA_CENTER                 Beijing, Singapore, SingaporeB, NorthAmerica or SaudiArabia, in any case
+//	RC_BASE_URL, RC_BACKUP_URL     base URLs instead of the data center's; without RC_BACKUP_URL there is no backup
+//
+// RC_DATA_CENTER or RC_BASE_URL must be set. Times are in the zone of RC_DATA_CENTER or, without one, UTC.
+// A variable that is missing or wrong gives an [*ArgumentError] that names it.
+func ConfigFromEnv() (Config, error) {
+	cfg := Config{AppKey: os.Getenv("RC_APP_KEY"), AppSecret: os.Getenv("RC_APP_SECRET")}
+	center, base, backup := os.Getenv("RC_DATA_CENTER"), os.Getenv("RC_BASE_URL"), os.Getenv("RC_BACKUP_URL")
+	switch {
+	case cfg.AppKey == "":
+		return Config{}, &ArgumentError{"RC_APP_KEY", "is not set"}
+	case cfg.AppSecret == "":
+		return Config{}, &ArgumentError{"RC_APP_SECRET", "is not set"}
+	case center == "" && base == "":
+		return Config{}, &ArgumentError{"RC_DATA_CENTER", "is not set, and neither is RC_BASE_URL"}
+	case backup != "" && base == "":
+		return Config{}, &ArgumentError{"RC_BACKUP_URL", "is set without RC_BASE_URL"}
+	}
+	if center != "" {
+		known := dataCentersByName()
+		dc, ok := known[strings.ToLower(center)]
+		if !ok {
+			names := slices.Sorted(maps.Keys(known))
+			return Config{}, &ArgumentError{"RC_DATA_CENTER", fmt.Sprintf("%q is none of %s", center, strings.Join(names, ", "))}
+		}
+		cfg.DataCenter = dc
+	}
+	if base != "" {
+		cfg.DataCenter.Primary, cfg.DataCenter.Backup = base, backup
+	}
+	for _, u := range []struct{ name, value string }{{"RC_BASE_URL", base}, {"RC_BACKUP_URL", backup}} {
+		if u.value == "" {
+			continue
+		}
+		if _, err := parseBaseURL(u.name, u.value, false); err != nil {
+			return Config{}, err
+		}
+	}
+	return cfg, nil
+}
+
+func dataCentersByName() map[string]DataCenter {
+	known := make(map[string]DataCenter)
+	for _, dc := range []DataCenter{Beijing, Singapore, SingaporeB, NorthAmerica, SaudiArabia} {
+		known[strings.ToLower(dc.Name)] = dc
+	}
+	return known
+}
