@@ -1,0 +1,48 @@
+package rctest
+
+func allowlistEndpoints() []endpoint {
+	l := listService{name: "allowlist", field: "whiteUserId", of: func(a *account) *list { return &a.allowlist }}
+	return []endpoint{
+		{path: "/user/whitelist/add.json", serve: l.add, rate: 100},
+		{path: "/user/whitelist/remove.json", serve: l.remove, rate: 100},
+		{path: "/user/whitelist/query.json", serve: l.query, rate: 100},
+		{path: "/user/whitesetting/set.json", serve: (*state).setAllowlist, rate: 100},
+		{path: "/user/whitesetting/query.json", serve: (*state).queryAllowlist, rate: 100},
+	}
+}
+
+// allowlistOn reports whether a user is in allowlist mode; nil is one that nothing is known of.
+func (s *state) allowlistOn(a *account) bool {
+	return s.settings.allowlistForAll || a != nil && a.allowlistOn
+}
+
+func (s *state) setAllowlist(p *params) (fields, *refusal) {
+	ids := p.ids("userId")
+	on := p.requiredNumber("whiteSetting", 0, 1) == 1
+	if p.refused != nil {
+		return nil, p.refused
+	}
+	if s.settings.allowlistForAll && !on {
+		return nil, refuse(codeParameter, "the allowlist is on for the whole app")
+	}
+	for _, id := range ids {
+		s.account(id, p.now).allowlistOn = on
+	}
+	return nil, nil
+}
+
+func (s *state) queryAllowlist(p *params) (fields, *refusal) {
+	ids := p.ids("userId")
+	if p.refused != nil {
+		return nil, p.refused
+	}
+	users := make([]map[string]string, 0, len(ids))
+	for _, id := range ids {
+		setting := "0"
+		if s.allowlistOn(s.find(id, p.now)) {
+			setting = "1"
+		}
+		users = append(users, map[string]string{"userId": id, "whiteSetting": setting})
+	}
+	return fields{"users": users}, nil
+}

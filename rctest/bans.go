@@ -1,0 +1,89 @@
+package rctest
+
+import (
+	"cmp"
+	"math"
+	"time"
+)
+
+const (
+	unpagedBans = 1000
+	bansPage    = 50
+)
+
+func banEndpoints() []endpoint {
+	return []endpoint{
+		{path: "/user/block.json", serve: (*state).banUsers, rate: 100},
+		{path: "/user/unblock.json", serve: (*state).unbanUsers, rate: 100},
+		{path: "/user/block/query.json", serve: (*state).queryBans, rate: 100, optional: true},
+	}
+}
+
+// ban is zero for a user that never was banned.
+type ban struct {
+	until time.Time
+	id    string
+}
+
+// compareBans puts the ban that ends last first.
+func compareBans(a, b ban) int {
+	return cmp.Or(b.until.Compare(a.until), cmp.Compare(a.id, b.id))
+}
+
+func (a *account) banned(now time.Time) bool { return now.Before(a.ban.until) }
+
+func (s *state) banUsers(p *params) (fields, *refusal) {
+	ids := p.ids("userId")
+	minutes := p.requiredNumber("minute", 1, maxBanMinutes)
+	if p.refused != nil {
+		return nil, p.refused
+	}
+	s.dropEndedBans(p.now)
+	until := publicTime(p.now.Add(time.Duration(minutes) * time.Minute))
+	for _, id := range ids {
+		a := s.account(id, p.now)
+		s.bans.remove(a.ban)
+		a.ban = ban{until, id}
+		a.online = false
+		s.bans.insert(a.ban)
+	}
+	return nil, nil
+}
+
+func (s *state) unbanUsers(p *params) (fields, *refusal) {
+	ids := p.ids("userId")
+	if p.refused != nil {
+		return nil, p.refused
+	}
+	for _, id := range ids {
+		if a := s.find(id, p.now); a != nil {
+			s.bans.remove(a.ban)
+			a.ban = ban{}
+		}
+	}
+	return nil, nil
+}
+
+func (s *state) queryBans(p *params) (fields, *refusal) {
+	page := p.number("page", 0, math.MaxInt32, 0)
+	size := p.number("size", 1, math.MaxInt32, bansPage)
+	if p.refused != nil {
+		return nil, p.refused
+	}
+	if page == 0 {
+		page, size = 1, unpagedBans
+	}
+	s.dropEndedBans(p.now)
+	users := []map[string]string{}
+	for _, b := range s.bans.page(page, size) {
+		users = append(users, map[string]string{"userId": b.id, "blockEndTime": b.until.Format(time.DateTime)})
+	}
+	return fields{"users": users}, nil
+}
+
+// dropEndedBans costs each ban once.
+func (s *state) dropEndedBans(now time.Time) {
+	for b, ok := s.bans.last(); ok && !now.Before(b.until); b, ok = s.bans.last() {
+		s.bans.remove(b)
+	}
+}

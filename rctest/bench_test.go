@@ -1,0 +1,36 @@
+package rctest_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/f0207b22/rcuser/rctest"
+)
+
+func BenchmarkNewServer(b *testing.B) {
+	for b.Loop() {
+		rctest.NewServer()
+	}
+}
+
+// A call must cost the same with many users as with few, but for the length of its answer.
+func BenchmarkCall(b *testing.B) {
+	for _, users := range []int{10, 1_000_000} {
+		f := setup(b)
+		for i := range users {
+			f.SetOnline(fmt.Sprint("u", i), true)
+		}
+		for i := range users / 20 {
+			f.ok(block, idsFrom("userId", 20*i, 20)+fmt.Sprint("&minute=", 1+i%40_000))
+		}
+		for _, call := range [][2]string{
+			{getToken, "userId=u7&name=N"}, {block, "userId=u7&minute=30"}, {blockQuery, "page=17&size=50"}, {blockQuery, "x=1"},
+		} {
+			b.Run(fmt.Sprintf("%s/%d", call[0], users), func(b *testing.B) {
+				for b.Loop() {
+					f.call(call[0], call[1])
+				}
+			})
+		}
+	}
+}

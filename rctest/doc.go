@@ -1,0 +1,85 @@
+// Package rctest provides a fake RC (RongCloud) user service for tests: a server that keeps its state in memory and
+// answers the API's calls out of it, with RC's codes.
+//
+//	srv := rctest.NewServer()
+//	defer srv.Close()
+//	client, err := rcuser.NewClient(srv.Config())
+//	...
+//	token, err := client.Users.Register(ctx, rcuser.Registration{UserID: "u1", Name: "Ann"})
+//	srv.ValidToken("u1", token.Value) // true: a device could connect
+//	srv.Advance(31 * time.Minute)     // and a ban of half an hour has ended
+//
+// It needs no socket and no waiting, and works within a [testing/synctest] bubble; [Server.Listen] adds a loopback
+// port for other processes. It checks the signature and every documented limit of a request, in an own
+// implementation: it shares no code with the client. Options choose what RC has switches for, and [Strict] requests.
+// [Server.User], [Server.ValidToken], [Server.CanMessage] and [Server.Requests] look inside.
+//
+// A call costs the same however many users there are.
+//
+// # What is simplified
+//
+//   - Only the user calls that package rcuser has methods for are served. Other paths get HTTP 404 with code 404, other
+//     methods than POST HTTP 405 with code 405; they are in [Server.Requests] like everything else.
+//   - There are no messages, groups, push settings and callbacks, and a user has one presence, not one per device.
+//   - Primary and backup host are the same server. It is one app, with one key.
+//   - Tokens never expire by age. Users are never deleted, an app is never locked, no service is switched off: codes
+//     1000, 1001, 1006, 1007, 1009 and 1050 don't occur.
+//   - A body may have 1 MiB; a larger one is refused with code 1005.
+//
+// # What is assumed
+//
+// RC's documentation is silent on these points. Where it names no code for a refusal, that is 1002 with HTTP 400, and
+// a call that is refused changes nothing.
+//
+// Requests:
+//
+//   - Checks come in this order: path, method, App-Key, nonce, signature and time, rate, body, fields.
+//   - A timestamp that is no number, missing signature headers and, if strict, old timestamps and long nonces are 1004.
+//   - A body that isn't declared to be a form is 1003, as is an empty one where a field is required; broken escapes are 1002.
+//   - Too many ids, numbers out of range, invalid UTF-8, and control characters in ids are 1002. Any other character
+//     is fine in an id, a comma where ids aren't joined with commas too. An id given twice counts twice.
+//   - A field that may have one value is refused if it is given more than once. Unknown fields are ignored.
+//   - Rates are counted in a sliding second, per endpoint, and refused calls don't count. A call that is refused for
+//     its fields does. The answer has no Retry-After.
+//   - Any X-Request-ID is echoed. Times in answers are in UTC.
+//
+// Users and tokens:
+//
+//   - Calls other than the one for user info accept ids that were never registered. Changing the profile of one
+//     changes nothing.
+//   - An empty portraitUri counts as given and clears the stored one, and so does an empty name when a profile is
+//     changed. Registering without portraitUri keeps the stored one.
+//   - The time of creation is that of the first registration.
+//   - Banned users get tokens. They work when the ban has ended.
+//   - Expiring compares with the time of issue in whole milliseconds; a token issued in that same millisecond stays. A
+//     time yet to come also voids the tokens issued until then. A later call with an earlier time revives nothing.
+//   - In the development environment a deactivated user still counts as registered.
+//
+// Bans and presence:
+//
+//   - A ban of a banned user starts anew, from now: it may end earlier than it would have.
+//   - Bans that end at the same time are ordered by id. The size of a page has no maximum, and is ignored without a page.
+//   - Banned, deactivated and unknown users are offline.
+//
+// Blocklists and allowlists:
+//
+//   - Adding an id that is in the list leaves it in its place. Of ids added by one call the last one is the newest. The
+//     owner may be in its own list.
+//   - An addition that would make a list longer than 3000 is refused whole.
+//   - Page tokens stand for a position that stays the same while ids are added and removed: nothing is listed twice,
+//     and ids added in the meantime aren't listed. A token of another list is refused; an empty one is the first page.
+//   - The allowlist may be filled while its switch is off; it has an effect once that is on.
+//   - If the allowlist is on for the whole app, switching it off for a user is refused. Asking answers "1" for everybody.
+//   - A deactivated receiver doesn't make [Server.CanMessage] false.
+//
+// Deactivation:
+//
+//   - It ends presence and voids all tokens at once. Getting a new token is refused, 1002.
+//   - Exactly 15 minutes later it has finished and has removed name, portrait, both lists that the user owns, and the
+//     allowlist switch. Bans, the time of creation and the user's places in the lists of others stay; user info
+//     then answers with an empty name. Until then all other calls work on the user as on any.
+//   - Deactivating a deactivated user is accepted, with a new operation id, and starts nothing anew.
+//   - Deactivated users are listed in the order in which that was asked for, oldest first.
+//   - Reactivation is refused as a whole if any of its ids was deactivated less than an hour ago. Ids that aren't
+//     deactivated are no error.
+package rctest

@@ -1,0 +1,113 @@
+package rctest
+
+import "math/rand/v2"
+
+// ordered is a set in order, in which finding any page costs the logarithm of its size: a treap whose nodes know the
+// size of what is below them.
+type ordered[K any] struct {
+	compare func(a, b K) int
+	root    *node[K]
+}
+
+type node[K any] struct {
+	key         K
+	priority    uint64
+	size        int
+	left, right *node[K]
+}
+
+// insert adds a key that isn't in the set.
+func (o *ordered[K]) insert(key K) {
+	less, rest := o.split(o.root, key)
+	added := &node[K]{key: key, priority: rand.Uint64(), size: 1} //nolint:gosec // balance needs no secrecy
+	o.root = merge(merge(less, added), rest)
+}
+
+// remove removes a key if it is in the set.
+func (o *ordered[K]) remove(key K) { o.root = o.without(o.root, key) }
+
+// last returns the last key, and false if there is none.
+func (o *ordered[K]) last() (key K, ok bool) {
+	for n := o.root; n != nil; n = n.right {
+		key, ok = n.key, true
+	}
+	return key, ok
+}
+
+// page returns the keys of a page; pages are numbered from 1.
+func (o *ordered[K]) page(number, size int64) []K {
+	all := int64(o.root.count())
+	skip := min((number-1)*size, all) // both are below 1<<31
+	count := min(size, all-skip)
+	keys := make([]K, 0, count)
+	o.root.collect(int(skip), int(count), &keys)
+	return keys
+}
+
+func (o *ordered[K]) split(n *node[K], key K) (less, rest *node[K]) {
+	if n == nil {
+		return nil, nil
+	}
+	if o.compare(n.key, key) < 0 {
+		n.right, rest = o.split(n.right, key)
+		return n.resized(), rest
+	}
+	less, n.left = o.split(n.left, key)
+	return less, n.resized()
+}
+
+func (o *ordered[K]) without(n *node[K], key K) *node[K] {
+	if n == nil {
+		return nil
+	}
+	switch c := o.compare(key, n.key); {
+	case c < 0:
+		n.left = o.without(n.left, key)
+	case c > 0:
+		n.right = o.without(n.right, key)
+	default:
+		return merge(n.left, n.right)
+	}
+	return n.resized()
+}
+
+// merge joins two trees of which all keys of a are before those of b.
+func merge[K any](a, b *node[K]) *node[K] {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	case a.priority > b.priority:
+		a.right = merge(a.right, b)
+		return a.resized()
+	default:
+		b.left = merge(a, b.left)
+		return b.resized()
+	}
+}
+
+func (n *node[K]) count() int {
+	if n == nil {
+		return 0
+	}
+	return n.size
+}
+
+func (n *node[K]) resized() *node[K] {
+	n.size = n.left.count() + 1 + n.right.count()
+	return n
+}
+
+// collect appends keys until there are count, leaving out the first skip ones.
+func (n *node[K]) collect(skip, count int, keys *[]K) {
+	if n == nil || len(*keys) == count || skip >= n.size {
+		return
+	}
+	n.left.collect(skip, count, keys)
+	skip -= n.left.count()
+	if skip <= 0 && len(*keys) < count {
+		*keys = append(*keys, n.key)
+	}
+	n.right.collect(max(0, skip-1), count, keys)
+}
