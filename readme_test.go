@@ -1,0 +1,111 @@
+package rcuser_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser"
+	"github.com/f0207b22/rcuser/rctest"
+)
+
+// TestREADME holds the README's Go blocks to code that is compiled: its program is examples/first, the others stand in
+// this file.
+func TestREADME(t *testing.T) {
+	t.Parallel()
+	readme := readFile(t, "README.md")
+	compiled := dedent(readFile(t, "examples/first/main.go")) + dedent(readFile(t, "readme_test.go"))
+	blocks := strings.Split(readme, "```go\n")[1:]
+	require.Len(t, blocks, 5)
+	for _, block := range blocks {
+		code, _, closed := strings.Cut(block, "```\n")
+		require.True(t, closed)
+		require.Contains(t, compiled, dedent(code))
+	}
+	program := strings.Split(readme, "\n")[:31]
+	require.Contains(t, strings.Join(program, "\n"), "\n}\n```", "the first program ends by line 30")
+	require.LessOrEqual(t, strings.Count(readme, "\n"), 150)
+}
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	require.NoError(t, err)
+	return string(data)
+}
+
+// dedent drops all indentation, so that a block matches wherever it stands.
+func dedent(code string) string {
+	var lines []string
+	for line := range strings.Lines(code) {
+		lines = append(lines, strings.TrimLeft(line, "\t"))
+	}
+	return strings.Join(lines, "")
+}
+
+func TestMute(t *testing.T) {
+	rc := rctest.NewServer()
+	defer rc.Close()
+	client, err := rcuser.NewClient(rc.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Blocklist.Add(t.Context(), "alice", []string{"bob"}); err != nil {
+		t.Fatal(err)
+	}
+	if rc.CanMessage("bob", "alice") {
+		t.Error("bob can still message alice")
+	}
+}
+
+func TestREADMEConfig(t *testing.T) {
+	t.Setenv("RC_APP_KEY", "key")
+	t.Setenv("RC_APP_SECRET", "secret")
+	client, err := rcuser.NewClient(rcuser.Config{
+		AppKey:     os.Getenv("RC_APP_KEY"),
+		AppSecret:  os.Getenv("RC_APP_SECRET"),
+		DataCenter: rcuser.Singapore,
+	})
+	require.NoError(t, err)
+	require.NotNil(t, client)
+}
+
+func TestREADMECalls(t *testing.T) {
+	t.Parallel()
+	rc := rctest.NewServer()
+	defer rc.Close()
+	client, err := rcuser.NewClient(rc.Config())
+	require.NoError(t, err)
+	require.NoError(t, banAlice(t.Context(), client))
+	require.NoError(t, printBans(t.Context(), client))
+}
+
+func printBans(ctx context.Context, client *rcuser.Client) error {
+	for ban, err := range client.Bans.All(ctx) {
+		if err != nil {
+			return err
+		}
+		fmt.Println(ban.UserID, "is banned until", ban.Until)
+	}
+	return nil
+}
+
+func banAlice(ctx context.Context, client *rcuser.Client) error {
+	err := client.Bans.Add(ctx, []string{"alice"}, 10*time.Minute)
+	var argument *rcuser.ArgumentError
+	var failure *rcuser.Error
+	switch {
+	case errors.As(err, &argument): // nothing was sent: 21 ids, a ban of 90 seconds ...
+	case errors.Is(err, rcuser.ErrSignature): // one of RC's codes: wrong secret, or a clock that is off
+	case errors.Is(err, context.DeadlineExceeded): // a cause
+	case errors.As(err, &failure) && failure.Outcome == rcuser.NotApplied: // refused, or never sent
+	case errors.As(err, &failure): // Outcome is Unknown: it may have taken effect; repeating it is safe
+	}
+	return err
+}
