@@ -54,8 +54,12 @@ func (a *attempt) outcome() Outcome {
 func (r *repeater) RoundTrip(req *http.Request) (*http.Response, error) {
 	r.waiting = false
 	start := time.Now()
-	if err := r.client.limiter.Wait(req.Context(), r.endpoint.path, 1); err != nil {
+	if err := r.client.limiter.Wait(req.Context(), r.endpoint.path, r.units); err != nil {
 		r.stop = fmt.Errorf("rate limit: %w", err)
+		return nil, r.stop
+	}
+	if req.Context().Err() != nil {
+		r.stop = contextError(req.Context())
 		return nil, r.stop
 	}
 	r.wait += time.Since(start)
@@ -123,7 +127,20 @@ func (r *repeater) send(ctx context.Context, req *http.Request, credentials Cred
 		var op *net.OpError
 		result.sent = !errors.As(err, &op) || op.Op != "dial"
 	}
-	return resp, err
+	return whole(resp, err)
+}
+
+// whole tolerates what net/http's client does: RoundTrippers written for tests return answers without a body.
+func whole(resp *http.Response, err error) (*http.Response, error) {
+	switch {
+	case err != nil:
+		return nil, err
+	case resp == nil:
+		return nil, errors.New("the HTTP client's Transport returned neither an answer nor an error")
+	case resp.Body == nil:
+		resp.Body = http.NoBody
+	}
+	return resp, nil
 }
 
 // signed clones req for the host. Nonce, time and signature are new every time: RC may refuse a pair it has seen.
@@ -134,8 +151,11 @@ func (r *repeater) signed(ctx context.Context, req *http.Request, credentials Cr
 	target.Path += r.endpoint.path
 	signed := req.WithContext(ctx)
 	signed.URL, signed.Host = &target, target.Host
-	signed.Body = io.NopCloser(bytes.NewReader(r.body))
 	signed.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.body)), nil }
+	signed.Body, _ = signed.GetBody()
+	if signed.ContentLength = int64(len(r.body)); signed.ContentLength == 0 {
+		signed.Body, signed.GetBody = http.NoBody, nil // else net/http takes the length for unknown
+	}
 	signed.Header = http.Header{
 		"App-Key":      {credentials.AppKey},
 		"Nonce":        {nonce},

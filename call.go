@@ -35,7 +35,11 @@ func call[A, T any](ctx context.Context, s *service, ep endpoint, form any, conv
 	if err != nil {
 		return result, &ArgumentError{"form", err.Error()} // impossible with our own wire structs
 	}
-	err = s.do(ctx, ep, values, func(body []byte) error {
+	units := 1
+	if counted, ok := form.(interface{ units() int }); ok {
+		units = counted.units()
+	}
+	err = s.do(ctx, ep, values, units, func(body []byte) error {
 		var answer A
 		if err := json.Unmarshal(body, &answer); err != nil {
 			return err
@@ -75,7 +79,8 @@ func (c *Client) Call(ctx context.Context, path string, form url.Values, result 
 	if c != nil {
 		s = (*service)(c.Users)
 	}
-	return s.do(ctx, endpoint{path: path, notRepeated: true}, form, func(body []byte) error {
+	ep := endpoint{path: path, secret: path == registerUser.path, notRepeated: true}
+	return s.do(ctx, ep, form, 1, func(body []byte) error {
 		if result == nil {
 			return nil
 		}
@@ -96,7 +101,7 @@ func checkPath(path string) error {
 }
 
 // do is what every call goes through once its form is known.
-func (s *service) do(ctx context.Context, ep endpoint, form url.Values, decode func([]byte) error) error {
+func (s *service) do(ctx context.Context, ep endpoint, form url.Values, units int, decode func([]byte) error) error {
 	if s == nil || s.client == nil {
 		return &ArgumentError{"Client", "was not made by NewClient"}
 	}
@@ -110,6 +115,7 @@ func (s *service) do(ctx context.Context, ep endpoint, form url.Values, decode f
 	r := &repeater{
 		client:    s.client,
 		endpoint:  ep,
+		units:     units,
 		body:      []byte(form.Encode()),
 		requestID: requestID,
 		decode:    decode,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -49,7 +48,7 @@ func (c Config) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 //	RC_BASE_URL, RC_BACKUP_URL     base URLs instead of the data center's; without RC_BACKUP_URL there is no backup
 //
 // RC_DATA_CENTER or RC_BASE_URL must be set. Times are in the zone of RC_DATA_CENTER or, without one, UTC.
-// A variable that is missing or wrong gives an [*ArgumentError] that names it.
+// Whether http:// is allowed is [NewClient]'s to decide. A variable that is missing or wrong gives an [*ArgumentError] that names it.
 func ConfigFromEnv() (Config, error) {
 	cfg := Config{AppKey: os.Getenv("RC_APP_KEY"), AppSecret: os.Getenv("RC_APP_SECRET")}
 	center, base, backup := os.Getenv("RC_DATA_CENTER"), os.Getenv("RC_BASE_URL"), os.Getenv("RC_BACKUP_URL")
@@ -64,13 +63,11 @@ func ConfigFromEnv() (Config, error) {
 		return Config{}, &ArgumentError{"RC_BACKUP_URL", "is set without RC_BASE_URL"}
 	}
 	if center != "" {
-		known := dataCentersByName()
-		dc, ok := known[strings.ToLower(center)]
-		if !ok {
-			names := slices.Sorted(maps.Keys(known))
-			return Config{}, &ArgumentError{"RC_DATA_CENTER", fmt.Sprintf("%q is none of %s", center, strings.Join(names, ", "))}
+		at := slices.IndexFunc(dataCenters(), func(dc DataCenter) bool { return strings.EqualFold(dc.Name, center) })
+		if at < 0 {
+			return Config{}, argumentErrorf("RC_DATA_CENTER", "%q is none of Beijing, Singapore, SingaporeB, NorthAmerica, SaudiArabia", center)
 		}
-		cfg.DataCenter = dc
+		cfg.DataCenter = dataCenters()[at]
 	}
 	if base != "" {
 		cfg.DataCenter.Primary, cfg.DataCenter.Backup = base, backup
@@ -79,17 +76,13 @@ func ConfigFromEnv() (Config, error) {
 		if u.value == "" {
 			continue
 		}
-		if _, err := parseBaseURL(u.name, u.value, false); err != nil {
+		if _, err := parseBaseURL(u.name, u.value, true); err != nil {
 			return Config{}, err
 		}
 	}
 	return cfg, nil
 }
 
-func dataCentersByName() map[string]DataCenter {
-	known := make(map[string]DataCenter)
-	for _, dc := range []DataCenter{Beijing, Singapore, SingaporeB, NorthAmerica, SaudiArabia} {
-		known[strings.ToLower(dc.Name)] = dc
-	}
-	return known
+func dataCenters() []DataCenter {
+	return []DataCenter{Beijing, Singapore, SingaporeB, NorthAmerica, SaudiArabia}
 }

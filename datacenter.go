@@ -57,6 +57,8 @@ func parseBaseURL(name, raw string, allowHTTP bool) (*url.URL, error) {
 		return nil, &ArgumentError{name, "holds a user name or password"}
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(raw, "#"):
 		return nil, &ArgumentError{name, "holds a query or a fragment"}
+	case u.RawPath != "":
+		return nil, &ArgumentError{name, "has a path with escaped slashes"}
 	case u.Hostname() == "" || u.Opaque != "":
 		return nil, &ArgumentError{name, "has no host; it reads like https://api.rong-api.com"}
 	case u.Scheme != "https" && u.Scheme != "http":

@@ -2,6 +2,7 @@ package rcuser
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -105,7 +106,7 @@ func (a *answer) open(body []byte, secret bool) {
 		a.body = body
 	default:
 		a.code = ErrorCode(e.Code)
-		a.message = cut(strings.ToValidUTF8(string(e.ErrorMessage+e.Msg), "?"), maxMessage)
+		a.message = cut(strings.ToValidUTF8(string(cmp.Or(e.ErrorMessage, e.Msg)), "?"), maxMessage)
 	}
 	if notRC := err != nil || e.Code == 0; notRC && !secret {
 		a.excerpt = bytes.Clone(body[:min(len(body), maxExcerpt)])

@@ -22,7 +22,8 @@ type Outcome int
 
 const (
 	// Unknown means that a request was sent and no verdict was read: a timeout, a reset, any HTTP 5xx, the codes
-	// [ErrInternal] and [ErrTimeout], or an answer that can't be understood. It may have been applied.
+	// [ErrInternal] and [ErrTimeout], or an answer that can't be understood. It may have been applied. Through a
+	// RoundTripper that isn't net/http's, only a failed dial is known to have sent nothing.
 	Unknown Outcome = iota
 	// NotApplied means that nothing left this machine, or that RC refused: any other code, or an HTTP 3xx or 4xx.
 	NotApplied

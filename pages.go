@@ -98,5 +98,5 @@ func yieldPage[T any](items []T, err error, yield func(T, error) bool) bool {
 
 // standstill is for pages that would never end.
 func standstill(ep endpoint, reason string) error {
-	return &Error{Endpoint: ep.path, StatusCode: 200, Err: fmt.Errorf("broken answer: %s", reason)}
+	return &Error{Endpoint: ep.path, StatusCode: 200, Attempts: 1, Err: fmt.Errorf("broken answer: %s", reason)}
 }

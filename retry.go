@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -57,23 +58,27 @@ func (p RetryPolicy) withDefaults() RetryPolicy {
 
 // longestWait is what a wait after the attempt of that number is drawn from.
 func (p RetryPolicy) longestWait(number int, rateLimited bool) time.Duration {
-	longest := p.BaseWait
-	if rateLimited {
-		longest *= rateLimitedFactor
-	}
-	for range number - 1 {
-		if longest >= p.MaxWait {
-			break
+	times := func(d time.Duration, factor int) time.Duration {
+		if d > p.MaxWait/time.Duration(factor) {
+			return p.MaxWait
 		}
-		longest *= 2
+		return d * time.Duration(factor)
 	}
-	return min(longest, p.MaxWait)
+	longest := times(p.BaseWait, 1)
+	if rateLimited {
+		longest = times(longest, rateLimitedFactor)
+	}
+	for range min(number-1, 63) { // enough for any base
+		longest = times(longest, 2)
+	}
+	return longest
 }
 
 // repeater makes the attempts of one call. The loop is retryablehttp's, every decision in it is taken here.
 type repeater struct {
 	client    *Client
 	endpoint  endpoint
+	units     int // of the rate limit
 	body      []byte
 	requestID string
 	decode    func([]byte) error
@@ -161,7 +166,7 @@ func (r *repeater) nextWait() (time.Duration, bool) {
 	if asked > policy.MaxRetryAfter {
 		return 0, false
 	}
-	wait := rand.N(policy.longestWait(r.number, limited) + 1) //nolint:gosec // jitter needs no secrecy
+	wait := rand.N(min(policy.longestWait(r.number, limited), math.MaxInt64-1) + 1) //nolint:gosec // jitter needs no secrecy
 	return max(asked, wait), true
 }
 

@@ -194,6 +194,9 @@ type joinedForm struct {
 	UserIDs []string `url:"userId,comma"`
 }
 
+// units counts ids, as RC does here.
+func (f joinedForm) units() int { return len(f.UserIDs) }
+
 type operationAnswer struct {
 	ID string `json:"operateId"`
 }

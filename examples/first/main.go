@@ -10,8 +10,7 @@ import (
 )
 
 func main() {
-	rc := rctest.NewServer() // a fake RC in memory, so that this runs as it stands
-	defer rc.Close()
+	rc := rctest.NewServer()                     // a fake RC in memory, so that this runs as it stands
 	client, err := rcuser.NewClient(rc.Config()) // the real one: the Config of rcuser.ConfigFromEnv()
 	if err != nil {
 		log.Fatal(err)

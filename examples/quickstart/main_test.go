@@ -50,7 +50,7 @@ func TestOnAService(t *testing.T) {
 	require.NotContains(t, out.String(), server.AppSecret)
 	users := map[string]bool{}
 	for _, request := range server.Requests() {
-		for _, id := range strings.Split(strings.Join(request.Form["userId"], ","), ",") {
+		for id := range strings.SplitSeq(strings.Join(request.Form["userId"], ","), ",") {
 			users[id] = true
 		}
 	}

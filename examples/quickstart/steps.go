@@ -231,8 +231,7 @@ func (t *tour) mistakes(ctx context.Context) error {
 		{"21 ids", t.client.Bans.Remove(ctx, tooMany)},
 		{"a ban of 90 seconds", t.client.Bans.Add(ctx, []string{t.bob}, 90*time.Second)},
 	} {
-		var argument *rcuser.ArgumentError
-		if !errors.As(mistake.err, &argument) {
+		if _, ok := errors.AsType[*rcuser.ArgumentError](mistake.err); !ok {
 			return fmt.Errorf("%s gave %w", mistake.what, mistake.err)
 		}
 		t.say("   %s, refused before anything is sent:\n      %v", mistake.what, mistake.err)
