@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"net/url"
 	"time"
 
@@ -17,7 +16,7 @@ func connect() (*rcuser.Client, *rctest.Server) {
 	rc := rctest.NewServer()
 	client, err := rcuser.NewClient(rc.Config())
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	return client, rc
 }
@@ -29,17 +28,17 @@ func ExampleUsersService() {
 
 	token, err := client.Users.Register(ctx, rcuser.Registration{UserID: "alice", Name: "Alice"})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	fmt.Println("printed, a token hides itself:", token)
 
 	name := "Alice B."
 	if err := client.Users.Update(ctx, "alice", rcuser.UserUpdate{Name: &name}); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	user, err := client.Users.Get(ctx, "alice")
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	fmt.Println("now called", user.Name)
 	// Output:
@@ -53,11 +52,11 @@ func ExampleUsersService_Deactivate() {
 	ctx := context.Background()
 
 	if _, err := client.Users.Deactivate(ctx, []string{"alice", "bob"}); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	for id, err := range client.Users.AllDeactivated(ctx) {
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		fmt.Println("deactivated:", id)
 	}
@@ -80,11 +79,11 @@ func ExampleTokensService() {
 
 	token, err := client.Users.Register(ctx, rcuser.Registration{UserID: "alice", Name: "Alice"})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	rc.Advance(time.Minute)
 	if err := client.Tokens.Expire(ctx, []string{"alice"}, rc.Now()); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	fmt.Println("valid:", rc.ValidToken("alice", token.Value))
 	// Output: valid: false
@@ -96,11 +95,11 @@ func ExampleBansService() {
 	ctx := context.Background()
 
 	if err := client.Bans.Add(ctx, []string{"bob"}, 10*time.Minute); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	for ban, err := range client.Bans.All(ctx) {
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		fmt.Println("banned:", ban.UserID)
 	}
@@ -118,14 +117,14 @@ func ExampleBlocklistService() {
 	ctx := context.Background()
 
 	if err := client.Blocklist.Add(ctx, "alice", []string{"bob", "carol"}); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	if err := client.Blocklist.Remove(ctx, "alice", []string{"carol"}); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	for id, err := range client.Blocklist.All(ctx, "alice") {
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		fmt.Println("alice doesn't hear from", id)
 	}
@@ -141,14 +140,14 @@ func ExampleAllowlistService() {
 	ctx := context.Background()
 
 	if err := client.Allowlist.Enable(ctx, []string{"alice"}); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	if err := client.Allowlist.Add(ctx, "alice", []string{"bob"}); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	enabled, err := client.Allowlist.Enabled(ctx, []string{"alice", "bob"})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	fmt.Println("switches:", enabled)
 	fmt.Println("bob can message alice:", rc.CanMessage("bob", "alice"))
@@ -167,7 +166,7 @@ func ExamplePresenceService() {
 	for _, id := range []string{"alice", "bob"} {
 		online, err := client.Presence.Online(context.Background(), id)
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		fmt.Println(id, online)
 	}
@@ -196,8 +195,7 @@ func ExampleError() {
 	_, err := client.Users.Get(ctx, "nobody")
 	fmt.Println(err)
 
-	var failure *rcuser.Error
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*rcuser.Error](err); ok {
 		fmt.Println(failure.Code == rcuser.ErrParameter, failure.Outcome, failure.Retryable())
 	}
 	// Output:

@@ -28,7 +28,7 @@ func TestREADME(t *testing.T) {
 		require.True(t, closed)
 		require.Contains(t, compiled, dedent(code))
 	}
-	program := strings.Split(readme, "\n")[:31]
+	program := strings.Split(readme, "\n")[:30]
 	require.Contains(t, strings.Join(program, "\n"), "\n}\n```", "the first program ends by line 30")
 	require.LessOrEqual(t, strings.Count(readme, "\n"), 150)
 }
