@@ -5,19 +5,27 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
-	"time"
 )
 
-// RC's codes, as far as the fake answers with them.
+// RC's codes. Those that the fake never answers by itself are there for their HTTP status.
 const (
-	codeSuccess     = 200
-	codeParameter   = 1002
-	codeNoData      = 1003
-	codeSignature   = 1004
-	codeTooLong     = 1005
-	codeRateLimited = 1008
-	codeUserLimit   = 2007
+	codeSuccess          = 200
+	codeInternal         = 1000
+	codeSecret           = 1001
+	codeParameter        = 1002
+	codeNoData           = 1003
+	codeSignature        = 1004
+	codeTooLong          = 1005
+	codeAppLocked        = 1006
+	codeRestricted       = 1007
+	codeRateLimited      = 1008
+	codeServiceOff       = 1009
+	codeNoChatroom       = 1015
+	codeTooManyChatrooms = 1016
+	codeTimeout          = 1050
+	codeUserLimit        = 2007
 )
 
 // fields are what a success holds besides its code.
@@ -33,16 +41,25 @@ func refuse(code int, format string, args ...any) *refusal {
 	return &refusal{code, fmt.Sprintf(format, args...)}
 }
 
+// status is that of HTTP which belongs to the code.
 func (r *refusal) status() int {
 	switch r.code {
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
 		return r.code
-	case codeSignature:
+	case codeSuccess, codeNoChatroom:
+		return http.StatusOK
+	case codeSecret, codeSignature, codeAppLocked, codeRestricted:
 		return http.StatusUnauthorized
+	case codeTooManyChatrooms, codeUserLimit:
+		return http.StatusForbidden
 	case codeRateLimited:
 		return http.StatusTooManyRequests
-	case codeUserLimit:
-		return http.StatusForbidden
+	case codeServiceOff:
+		return 430
+	case codeInternal:
+		return http.StatusInternalServerError
+	case codeTimeout:
+		return http.StatusGatewayTimeout
 	default:
 		return http.StatusBadRequest
 	}
@@ -50,10 +67,13 @@ func (r *refusal) status() int {
 
 // reply is an answer ready to be sent, by whatever way the request came.
 type reply struct {
-	code   int
+	code   int // 0 if the body has none, or none that is known
 	status int
 	header http.Header
 	body   []byte
+	size   int64 // of the body with the spaces after it
+	length int64 // that is announced
+	fault  Fault // that it is sent with
 }
 
 func newReply(in *received, found fields, r *refusal) *reply {
@@ -71,13 +91,63 @@ func newReply(in *received, found fields, r *refusal) *reply {
 		panic("rctest: an answer that JSON can't hold: " + err.Error()) // fields hold strings and slices of them
 	}
 	out.header.Set("Content-Type", "application/json; charset=utf-8")
-	out.header.Set("Content-Length", strconv.Itoa(len(out.body)))
-	out.header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
-	if id := in.header.Get("X-Request-ID"); id != "" {
-		out.header.Set("X-Request-ID", id)
-	}
 	if out.status == http.StatusMethodNotAllowed {
 		out.header.Set("Allow", http.MethodPost)
 	}
 	return out
+}
+
+// newFaultReply is the answer that a fault has of its own.
+func newFaultReply(in *received) *reply {
+	f := &in.fault
+	var out *reply
+	switch {
+	case f.Code == codeSuccess && f.Body == "":
+		out = newReply(in, nil, nil)
+	case f.Code != 0 && f.Body == "":
+		out = newReply(in, nil, refuse(f.Code, "injected"))
+	default:
+		out = &reply{status: http.StatusOK, header: make(http.Header), body: []byte(f.Body)}
+		if f.Code != 0 {
+			out.status = (&refusal{code: f.Code}).status()
+		}
+		if f.Body != "" || f.BodySize > 0 {
+			out.header.Set("Content-Type", http.DetectContentType(out.body))
+		}
+	}
+	if f.Status != 0 {
+		out.status = f.Status
+	}
+	return out
+}
+
+// finish sets what all answers have, and then what the fault has instead.
+func (r *reply) finish(in *received) *reply {
+	r.header.Set("Date", in.clock().UTC().Format(http.TimeFormat))
+	if id := in.header.Get("X-Request-ID"); id != "" {
+		r.header.Set("X-Request-ID", id)
+	}
+	for name, values := range in.fault.Header {
+		r.header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
+	}
+	if in.fault.RetryAfter != "" {
+		r.header.Set("Retry-After", in.fault.RetryAfter)
+	}
+	r.measure(in)
+	if bodyAllowed(r.status) {
+		r.header.Set("Content-Length", strconv.FormatInt(r.length, 10))
+	}
+	return r
+}
+
+// measure leaves the body out where the method says so, and with it what may go wrong in it.
+func (r *reply) measure(in *received) {
+	r.fault, r.size = in.fault, max(int64(len(r.body)), in.fault.BodySize)
+	r.length = r.size
+	if r.fault.Kind == WrongLength {
+		r.length++
+	}
+	if in.method == http.MethodHead {
+		r.body, r.size, r.fault = nil, 0, Fault{}
+	}
 }

@@ -14,6 +14,14 @@
 // implementation: it shares no code with the client. Options choose what RC has switches for, and [Strict] requests.
 // [Server.User], [Server.ValidToken], [Server.CanMessage] and [Server.Requests] look inside.
 //
+// [Server.Inject] makes calls fail, in memory and over a port alike:
+//
+//	srv.Inject(rctest.Fault{Endpoint: "/user/block.json", Code: 1008, RetryAfter: "2"})
+//	srv.Inject(rctest.Fault{Status: 502, Body: "<html>bad gateway</html>", Times: 3})
+//	srv.Inject(rctest.Fault{Kind: rctest.LostAnswer}) // applied, but who knows
+//	srv.Inject(rctest.Fault{Kind: rctest.Hang, Host: rctest.PrimaryHost, Times: rctest.Always})
+//	srv.Inject(rctest.Fault{HeaderDelay: 10 * time.Second, Probability: 0.1, Seed: 1, Times: rctest.Always})
+//
 // A call costs the same however many users there are.
 //
 // # What is simplified
@@ -21,10 +29,12 @@
 //   - Only the user calls that package rcuser has methods for are served. Other paths get HTTP 404 with code 404, other
 //     methods than POST HTTP 405 with code 405; they are in [Server.Requests] like everything else.
 //   - There are no messages, groups, push settings and callbacks, and a user has one presence, not one per device.
-//   - Primary and backup host are the same server. It is one app, with one key.
+//   - Primary and backup host are the same server, which only a [Fault] tells apart. It is one app, with one key.
 //   - Tokens never expire by age. Users are never deleted, an app is never locked, no service is switched off: codes
-//     1000, 1001, 1006, 1007, 1009 and 1050 don't occur.
+//     1000, 1001, 1006, 1007, 1009 and 1050 only occur in a [Fault].
 //   - A body may have 1 MiB; a larger one is refused with code 1005.
+//   - In memory there is no compression, no TLS and no limit to connections, and net/http's Transport, which repeats
+//     some requests other than POST by itself when a connection breaks, isn't there.
 //
 // # What is assumed
 //

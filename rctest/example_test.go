@@ -2,6 +2,7 @@ package rctest_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -36,4 +37,35 @@ func ExampleNewServer() {
 	// may connect: true
 	// banned: false
 	// later: true
+}
+
+func ExampleServer_Inject() {
+	srv := rctest.NewServer()
+	defer srv.Close()
+	client, err := rcuser.NewClient(srv.Config())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx := context.Background()
+
+	srv.Inject(rctest.Fault{Kind: rctest.RefuseConnection, Host: rctest.PrimaryHost})
+	srv.Inject(rctest.Fault{Endpoint: "/user/block.json", Status: 502, Body: "<html>bad gateway</html>"})
+	fmt.Println("error:", client.Bans.Add(ctx, []string{"u1"}, time.Hour))
+	for _, r := range srv.Requests() {
+		fmt.Println(r.Status, "applied:", r.Applied)
+	}
+
+	srv.Inject(rctest.Fault{Kind: rctest.LostAnswer, Times: rctest.Always})
+	err = client.Bans.Remove(ctx, []string{"u1"})
+	if failed, ok := errors.AsType[*rcuser.Error](err); ok {
+		fmt.Println("outcome:", failed.Outcome)
+	}
+	fmt.Println("banned:", !srv.User("u1").BannedUntil.IsZero())
+	// Output:
+	// error: <nil>
+	// 502 applied: false
+	// 200 applied: true
+	// outcome: unknown
+	// banned: false
 }

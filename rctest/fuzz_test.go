@@ -1,12 +1,16 @@
 package rctest_test
 
 import (
+	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -44,4 +48,69 @@ func FuzzServeHTTP(f *testing.F) {
 			srv.CanMessage("a", "b")
 		}
 	})
+}
+
+// Whatever a fault is, it is refused when it is injected, or a call either fails or gets an answer that HTTP allows,
+// the same one in memory and from a handler.
+func FuzzFault(f *testing.F) {
+	for _, c := range faultCases {
+		name, value := "", ""
+		for n, values := range c.fault.Header {
+			name, value = n, strings.Join(values, " ")
+		}
+		f.Add(int(c.fault.Kind), c.fault.Code, c.fault.Status, c.fault.Body, c.fault.BodySize, name, value, c.fault.RetryAfter,
+			int64(c.fault.HeaderDelay), int64(c.fault.BodyDelay), int64(c.fault.ClockOffset), c.fault.Applied)
+	}
+	f.Fuzz(func(t *testing.T, kind, code, status int, body string, size int64, name, value, retryAfter string,
+		headerDelay, bodyDelay, offset int64, applied bool,
+	) {
+		fault := rctest.Fault{
+			Times: 2, Kind: rctest.FaultKind(kind),
+			Code: code, Status: status, Body: body, BodySize: size % (1 << 16), RetryAfter: retryAfter, Applied: applied,
+			HeaderDelay: time.Duration(headerDelay), BodyDelay: time.Duration(bodyDelay), ClockOffset: time.Duration(offset),
+		}
+		if http.CanonicalHeaderKey(name) == "Location" {
+			value = "/x" // net/http's client keeps an answer to itself if it doesn't understand that
+		}
+		if name != "" {
+			fault.Header = http.Header{name: {value}}
+		}
+		synctest.Test(t, func(t *testing.T) { compareWays(t, fault) })
+	})
+}
+
+func compareWays(t *testing.T, fault rctest.Fault) {
+	f := setup(t)
+	f.http.CheckRedirect = noRedirects
+	if reason := attempt(func() { f.Inject(fault) }); reason != nil {
+		require.Contains(t, reason, "rctest: Inject: ")
+		return
+	}
+	request := func() *http.Request {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Hour)
+		t.Cleanup(cancel)
+		return f.request(block, ban).WithContext(ctx)
+	}
+	inMemory, w := f.try(request()), httptest.NewRecorder()
+	aborted := attempt(func() { f.ServeHTTP(w, request()) })
+	require.Equal(t, 2, f.FaultHits())
+	require.Equal(t, inMemory.failure() == nil, aborted == nil)
+	if inMemory.err != nil {
+		return
+	}
+	other := w.Result()
+	rest, err := io.ReadAll(other.Body)
+	require.NoError(t, err)
+	require.Equal(t, []any{other.StatusCode, string(rest)}, []any{inMemory.status, inMemory.body})
+	require.GreaterOrEqual(t, other.StatusCode, 200)
+	inMemory.header.Del("Date")
+	other.Header.Del("Date")
+	require.Equal(t, other.Header, inMemory.header)
+}
+
+// attempt returns what f panics with.
+func attempt(f func()) (reason any) {
+	defer func() { reason = recover() }()
+	f()
+	return nil
 }

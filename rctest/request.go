@@ -31,12 +31,16 @@ type Request struct {
 	Path   string      // as received
 	Header http.Header // with the signature, which is no secret
 	Form   url.Values  // nil if the body was no form
-	Code   int         // that was answered; 200 is success
-	Status int         // of HTTP
+	Code   int         // that was answered; 200 is success, 0 an answer without one or with a fault's Body, or none
+	Status int         // of HTTP; 0 if there was no answer
 	Time   time.Time   // of the real clock
+
+	Applied bool // it was accepted and took effect, whatever was answered
+	Fault   bool // one that was injected hit it
 }
 
 // Requests returns the last 10,000 requests that were received, oldest first, refused ones and unknown paths included.
+// A request is there as soon as it was applied or refused, also while a fault keeps back its answer.
 func (s *Server) Requests() []Request {
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
@@ -60,7 +64,12 @@ type received struct {
 	size         int // of the body; more than maxBody if it was cut off
 	form         url.Values
 	at           time.Time
+	hit          bool // by a fault
+	fault        Fault
 }
+
+// clock is the time that the server believes it is where requests are checked.
+func (in *received) clock() time.Time { return in.at.Add(in.fault.ClockOffset) }
 
 func receive(req *http.Request, body []byte) *received {
 	in := &received{method: req.Method, host: req.Host, header: req.Header.Clone(), size: len(body), at: time.Now()}
@@ -96,18 +105,34 @@ func (in *received) isForm() bool {
 	return err == nil && media == formMediaType
 }
 
-// serve is the way of every request, whether it came over a socket or in memory.
-func (s *Server) serve(req *http.Request, body []byte) *reply {
+// serve is the way of every request, whether it came over a socket or in memory. Its reply isn't sent if the fault is
+// one without an answer.
+func (s *Server) serve(req *http.Request, body []byte, f Fault, hit bool) *reply {
 	in := receive(req, body)
+	in.fault, in.hit = f, hit
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
-	found, refused := s.answer(in)
-	out := newReply(in, found, refused)
-	s.state.record(Request{
+	out, applied := s.reply(in)
+	r := Request{
 		Host: in.host, Method: in.method, Path: in.path, Header: in.header, Form: in.form,
-		Code: out.code, Status: out.status, Time: in.at,
-	})
+		Code: out.code, Status: out.status, Time: in.at, Applied: applied, Fault: in.hit,
+	}
+	if f.silent() {
+		r.Code, r.Status = 0, 0
+	}
+	s.state.record(r)
 	return out
+}
+
+func (s *Server) reply(in *received) (out *reply, applied bool) {
+	if in.fault.applies() {
+		found, refused := s.answer(in)
+		out, applied = newReply(in, found, refused), refused == nil
+	}
+	if out == nil || in.fault.answers() {
+		out = newFaultReply(in)
+	}
+	return out.finish(in), applied
 }
 
 // record forgets old requests in bulk, so that a call costs the same however many there were.
@@ -172,7 +197,7 @@ func (s *Server) authenticate(in *received) *refusal {
 	case signature == "":
 		return refuse(codeSignature, "Signature is required")
 	}
-	if refused := s.checkTimestamp(timestamp, in.at); refused != nil {
+	if refused := s.checkTimestamp(timestamp, in); refused != nil {
 		return refused
 	}
 	sum := sha1.Sum([]byte(s.AppSecret + nonce + timestamp)) //nolint:gosec // see above
@@ -182,7 +207,7 @@ func (s *Server) authenticate(in *received) *refusal {
 	return nil
 }
 
-func (s *Server) checkTimestamp(text string, now time.Time) *refusal {
+func (s *Server) checkTimestamp(text string, in *received) *refusal {
 	if text == "" {
 		return refuse(codeSignature, "Timestamp is required")
 	}
@@ -190,7 +215,8 @@ func (s *Server) checkTimestamp(text string, now time.Time) *refusal {
 	if err != nil {
 		return refuse(codeSignature, "Timestamp is not a number")
 	}
-	if skew := now.Sub(time.UnixMilli(int64(value))).Abs(); s.settings.strict && skew > maxSkew {
+	checked := s.settings.strict || in.fault.ClockOffset != 0
+	if skew := in.clock().Sub(time.UnixMilli(int64(value))).Abs(); checked && skew > maxSkew {
 		return refuse(codeSignature, "Timestamp is not within %v of now, in milliseconds", maxSkew)
 	}
 	return nil

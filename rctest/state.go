@@ -18,7 +18,10 @@ type state struct {
 	bans        ordered[ban]
 	deactivated ordered[deactivation]
 	requests    []Request
-	listener    *listener
+	faults      []*injected // oldest first, none that has no hits left
+	faultHits   int
+	listeners   map[Host]*listener
+	waiting     map[chan struct{}]struct{} // closed with the server
 	closed      bool
 }
 
@@ -28,6 +31,8 @@ func newState(chosen settings) *state {
 		accounts:    make(map[string]*account),
 		bans:        ordered[ban]{compare: compareBans},
 		deactivated: ordered[deactivation]{compare: compareDeactivations},
+		listeners:   make(map[Host]*listener),
+		waiting:     make(map[chan struct{}]struct{}),
 	}
 }
 

@@ -1,16 +1,13 @@
 package rctest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"net"
 	"net/http"
-	"os"
 	"strings"
-	"syscall"
 )
 
 // The domain never resolves, so a request that goes astray fails instead of reaching somebody.
@@ -41,37 +38,56 @@ func (s *Server) roundTrip(req *http.Request) (*http.Response, error) {
 	if err := s.dial(req.URL.Hostname()); err != nil {
 		return nil, err
 	}
+	f, hit := s.state.hit(hostOf(req.URL.Hostname()), req)
+	switch f.Kind {
+	case RefuseConnection:
+		return nil, errRefused()
+	case ResetBefore:
+		return nil, errReset()
+	}
 	body, err := readBody(req)
 	if err != nil {
 		return nil, err
 	}
-	return s.serve(req, body).response(req), nil
+	out := s.serve(req, body, f, hit)
+	if err := s.state.wait(req.Context(), f.delay(), nil); err != nil {
+		return nil, err
+	}
+	if f.silent() {
+		return nil, errReset()
+	}
+	return s.response(req, out), nil
 }
 
 // dial fails the way that connecting would.
 func (s *Server) dial(host string) error {
-	var cause error
 	switch {
 	case !strings.EqualFold(host, primaryHost) && !strings.EqualFold(host, backupHost):
-		cause = &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+		return &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}}
 	case s.state.isClosed():
-		cause = os.NewSyscallError("connect", syscall.ECONNREFUSED)
-	default:
-		return nil
+		return errRefused()
 	}
-	return &net.OpError{Op: "dial", Net: "tcp", Err: cause}
+	return nil
 }
 
-func (r *reply) response(req *http.Request) *http.Response {
+func hostOf(name string) Host {
+	if strings.EqualFold(name, backupHost) {
+		return BackupHost
+	}
+	return PrimaryHost
+}
+
+func (s *Server) response(req *http.Request, out *reply) *http.Response {
+	maps.DeleteFunc(out.header, func(_ string, values []string) bool { return len(values) == 0 })
 	return &http.Response{
-		Status:        fmt.Sprintf("%d %s", r.status, http.StatusText(r.status)),
-		StatusCode:    r.status,
+		Status:        fmt.Sprintf("%d %s", out.status, http.StatusText(out.status)),
+		StatusCode:    out.status,
 		Proto:         "HTTP/1.1",
 		ProtoMajor:    1,
 		ProtoMinor:    1,
-		Header:        r.header,
-		Body:          io.NopCloser(bytes.NewReader(r.body)),
-		ContentLength: int64(len(r.body)),
+		Header:        out.header,
+		Body:          s.newMemoryBody(req.Context(), out),
+		ContentLength: out.length,
 		Request:       req,
 	}
 }
