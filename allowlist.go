@@ -2,7 +2,6 @@ package rcuser
 
 import (
 	"context"
-	"fmt"
 	"iter"
 )
 
@@ -12,7 +11,7 @@ import (
 // [Client.Allowlist].
 type AllowlistService service
 
-var setAllowlist = endpoint{path: "/user/whitesetting/set.json"}
+var setAllowlist = endpoint{path: "/user/whitesetting/set.json", rate: 100}
 
 type setAllowlistForm struct {
 	UserIDs idList `url:"userId"`
@@ -30,8 +29,8 @@ func (s *AllowlistService) Enable(ctx context.Context, userIDs []string) error {
 }
 
 // Disable switches 1 to 20 users back to their blocklists; for those who have it off already nothing changes, and the
-// allowlist is kept. It has no effect in an app whose console has the allowlist on for everybody. RC accepts 100 calls
-// a second.
+// allowlist is kept. Where the console has the allowlist on for the whole app, users can't be switched back; that RC
+// refuses the call then, with [ErrParameter], is assumed. RC accepts 100 calls a second.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/whitelist/set-whitelist-service.
 //
@@ -47,12 +46,13 @@ func (s *AllowlistService) set(ctx context.Context, userIDs []string, setting in
 	return callVoid(ctx, (*service)(s), setAllowlist, setAllowlistForm{userIDs, setting})
 }
 
-var getAllowlistSetting = endpoint{path: "/user/whitesetting/query.json"}
+var getAllowlistSetting = endpoint{path: "/user/whitesetting/query.json", rate: 100}
 
 type settingsAnswer struct {
+	envelope
 	Users *[]struct {
-		UserID  string  `json:"userId"`
-		Setting *number `json:"whiteSetting"`
+		UserID  string `json:"userId"`
+		Setting flag   `json:"whiteSetting"`
 	} `json:"users"`
 }
 
@@ -65,12 +65,10 @@ func (a settingsAnswer) enabled() (map[string]bool, error) {
 		switch {
 		case user.UserID == "":
 			return nil, missingField("userId")
-		case user.Setting == nil:
+		case !user.Setting.given:
 			return nil, missingField("whiteSetting")
-		case *user.Setting != 0 && *user.Setting != 1:
-			return nil, fmt.Errorf("whiteSetting is %d, neither 0 nor 1", *user.Setting)
 		}
-		enabled[user.UserID] = *user.Setting == 1
+		enabled[user.UserID] = user.Setting.on
 	}
 	return enabled, nil
 }
@@ -93,7 +91,7 @@ type allowlistForm struct {
 	UserIDs idList `url:"whiteUserId"`
 }
 
-var addToAllowlist = endpoint{path: "/user/whitelist/add.json"}
+var addToAllowlist = endpoint{path: "/user/whitelist/add.json", rate: 100}
 
 // Add puts 1 to 20 users on the owner's allowlist, which has at most 3000 (fewer on some plans). Users who are on it
 // already stay. RC wants the owner's switch to be on, see [AllowlistService.Enable]. RC accepts 100 calls a second.
@@ -108,9 +106,9 @@ func (s *AllowlistService) Add(ctx context.Context, ownerID string, userIDs []st
 	return callVoid(ctx, (*service)(s), addToAllowlist, allowlistForm{ownerID, userIDs})
 }
 
-var removeFromAllowlist = endpoint{path: "/user/whitelist/remove.json"}
+var removeFromAllowlist = endpoint{path: "/user/whitelist/remove.json", rate: 100}
 
-// Remove takes 1 to 20 users off the owner's allowlist. That a user who isn't on it is no error is assumed. RC accepts
+// Remove takes 1 to 20 users off the owner's allowlist. Removing a user who isn't on it is assumed to be no error. RC accepts
 // 100 calls a second.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/whitelist/remove-from-whitelist.
@@ -123,7 +121,7 @@ func (s *AllowlistService) Remove(ctx context.Context, ownerID string, userIDs [
 	return callVoid(ctx, (*service)(s), removeFromAllowlist, allowlistForm{ownerID, userIDs})
 }
 
-var listAllowlist = endpoint{path: "/user/whitelist/query.json"}
+var listAllowlist = endpoint{path: "/user/whitelist/query.json", rate: 100}
 
 // List returns one page of the owner's allowlist, newest first: at most 1000 ids, which is the default too. The page's
 // Next is the Token of the following one, "" on the last. RC accepts 100 calls a second.

@@ -12,6 +12,8 @@ import (
 	"net/http/httptrace"
 	"strconv"
 	"time"
+
+	"github.com/f0207b22/rcuser/internal/failover"
 )
 
 // Attempt is what Config.OnAttempt learns about an attempt after it ended. It holds no secret, token or form value.
@@ -24,64 +26,74 @@ type Attempt struct {
 	Code       ErrorCode     // RC's; 0 if it succeeded or had none
 	Err        error         // the cause of a failure, if it isn't the code alone
 	Wait       time.Duration // how long the call waited before it
-	Duration   time.Duration // from sending until the answer was read
+	Duration   time.Duration // from asking for the credentials until the answer was read
 }
 
 // attempt is one attempt's result.
 type attempt struct {
-	host   string
-	sent   bool // something may have left this machine
-	final  bool // another attempt would fail the same way
-	answer *answer
-	err    error // the cause of a failure that RC's code alone doesn't explain
+	host      failover.Choice
+	signedAt  time.Time
+	sent      bool // something may have left this machine
+	abandoned bool // the caller's context ended during it
+	final     bool // another attempt would fail the same way
+	stale     bool // a kept connection turned out closed
+	skewed    bool // RC refused the time that it was signed with; another would do
+	answer    answer
+	err       error // the cause of a failure that RC's code alone doesn't explain
 }
 
-func (a *attempt) failed() bool { return a.answer == nil || a.answer.verdict() != succeeded }
+func (a *attempt) answered() bool { return a.answer.status != 0 }
+
+func (a *attempt) failed() bool { return !a.answered() || a.answer.verdict() != succeeded }
 
 // outcome says whether this attempt, having failed, may have been applied.
 func (a *attempt) outcome() Outcome {
-	if !a.sent || a.answer != nil && a.answer.verdict() == refused {
+	if !a.sent || a.answered() && a.answer.verdict() == refused {
 		return NotApplied
 	}
 	return Unknown
 }
 
-// RoundTrip makes one attempt, whole: it waits for the rate limit, and then, on a clone of the request, chooses the
-// host, takes the credentials, signs afresh, sends, and reads the answer. All that is noted in the repeater; the
+// RoundTrip makes one attempt, whole: it waits for the rate limit, and then, on a clone of the request, takes the
+// credentials, signs afresh, sends to the chosen host, and reads the answer. All that is noted in the repeater; the
 // loop gets an empty response, as nobody asks for its opinion.
 //
 // The repeater must not have a method CloseIdleConnections: retryablehttp would call it whenever a call fails.
 func (r *repeater) RoundTrip(req *http.Request) (*http.Response, error) {
 	r.waiting = false
-	start := time.Now()
-	if err := r.client.limiter.Wait(req.Context(), r.endpoint.path, r.units); err != nil {
+	ctx, start := req.Context(), time.Now()
+	if err := r.client.limiter.Wait(ctx, r.demand()); err != nil {
 		r.stop = fmt.Errorf("rate limit: %w", err)
 		return nil, r.stop
 	}
-	if req.Context().Err() != nil {
-		r.stop = contextError(req.Context())
+	if ctx.Err() != nil {
+		r.stop = contextError(ctx)
 		return nil, r.stop
 	}
 	r.wait += time.Since(start)
 	start = time.Now()
-	r.number++
-	r.last = r.attempt(req)
-	if r.last.answer != nil {
+	if r.number++; r.number == 1 {
+		r.next = r.client.hosts.Pick()
+	}
+	r.last = attempt{host: r.next}
+	r.attempt(req)
+	if r.last.answered() {
 		r.lastAnswered = r.last
 	}
 	if r.last.failed() && r.last.outcome() == Unknown {
 		r.unknown = true
 	}
-	r.report(req.Context(), time.Since(start))
-	if r.last.answer == nil {
+	r.reportHost(ctx)
+	r.report(ctx, time.Since(start))
+	if !r.last.answered() {
 		return nil, r.last.err
 	}
-	return &http.Response{StatusCode: r.last.answer.status, Body: http.NoBody, Request: req}, nil
+	r.response = http.Response{StatusCode: r.last.answer.status, Body: http.NoBody, Request: req}
+	return &r.response, nil
 }
 
 // attempt sends a signed clone of req and reads the answer, both within the time of one attempt.
-func (r *repeater) attempt(req *http.Request) *attempt {
-	result := &attempt{host: r.client.host.Host}
+func (r *repeater) attempt(req *http.Request) {
 	ctx, cancel := context.WithTimeout(req.Context(), r.client.attemptTimeout)
 	defer cancel()
 	credentials, err := r.client.credentials(ctx)
@@ -89,43 +101,80 @@ func (r *repeater) attempt(req *http.Request) *attempt {
 		err = credentials.check()
 	}
 	if err != nil {
-		result.final, result.err = true, fmt.Errorf("credentials: %w", err)
-		return result
+		r.last.final, r.last.err = true, fmt.Errorf("credentials: %w", err)
+		return
 	}
-	resp, err := r.send(ctx, req, credentials, result)
-	if err != nil {
-		result.err = r.because(req.Context(), ctx, err)
-		return result
+	use := r.client.watch()
+	resp, err := r.send(ctx, req, credentials, use) //nolint:bodyclose // read closes it
+	if err == nil {
+		err = r.read(resp)
+		use.finish()
 	}
-	result.answer, err = readAnswer(resp, r.endpoint.secret)
-	if err != nil {
-		result.answer.fault = r.because(req.Context(), ctx, err)
+	if err == nil {
+		return
 	}
-	if result.answer.verdict() == succeeded {
-		if err := r.decode(result.answer.body); err != nil {
-			result.answer.fault = brokenAnswer(err)
-		}
+	r.last.abandoned = req.Context().Err() != nil
+	r.last.err = r.because(req.Context(), ctx, err)
+	if r.last.answered() {
+		r.last.answer.fault = r.last.err
+	} else {
+		r.last.stale = use.stale() && ctx.Err() == nil
 	}
-	result.err = result.answer.fault
-	return result
 }
 
-// send notes in result whether anything may have left this machine. A net/http Transport says so by taking a
-// connection; of any other RoundTripper only a failed dial is known to have sent nothing.
-func (r *repeater) send(ctx context.Context, req *http.Request, credentials Credentials, result *attempt) (*http.Response, error) {
-	_, traced := r.client.transport.(*http.Transport)
-	if traced {
-		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-			GotConn: func(httptrace.GotConnInfo) { result.sent = true },
-		})
+// read takes the answer; an error means that it couldn't be read to its end.
+func (r *repeater) read(resp *http.Response) error {
+	answer := &r.last.answer
+	answer.status, answer.retryAfter = resp.StatusCode, retryAfter(resp.Header)
+	buffer := bodies.Get().(*body)
+	defer buffer.release()
+	data, err := buffer.read(resp)
+	if err == nil {
+		answer.open(data, resp.Header.Get("Content-Type"), r.result, r.endpoint.secret)
 	}
+	answer.assumeCode()
+	r.last.err = answer.fault
+	if answer.code == ErrSignature {
+		off, again := r.client.clock.learn(r.last.signedAt, resp.Header)
+		r.last.skewed = again
+		switch {
+		case off == nil:
+		case r.last.err == nil:
+			r.last.err = off
+		default:
+			r.last.err = fmt.Errorf("%w: %w", off, r.last.err)
+		}
+	}
+	return err
+}
+
+// send notes whether anything may have left this machine. A net/http Transport, wrapped or not, says so by taking a
+// connection; of any other RoundTripper only a failed dial is known to have sent nothing.
+func (r *repeater) send(ctx context.Context, req *http.Request, credentials Credentials, use *connUse) (*http.Response, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	resp, err := r.client.transport.RoundTrip(r.signed(ctx, req, credentials))
-	if !traced {
-		var op *net.OpError
-		result.sent = !errors.As(err, &op) || op.Op != "dial"
+	if use != nil {
+		ctx = httptrace.WithClientTrace(ctx, use.trace())
+	}
+	r.last.signedAt = r.client.clock.now()
+	signed := r.signed(ctx, req, credentials)
+	transport := r.client.transport
+	if r.fresh && r.client.fresh != nil {
+		transport = r.client.fresh()
+	}
+	if use != nil {
+		use.header = signed.Header
+	}
+	resp, err := transport.RoundTrip(signed)
+	if use != nil && use.asked.Load() {
+		r.last.sent = use.got.Load()
+		return whole(resp, err)
+	}
+	var op *net.OpError
+	r.last.sent = !errors.As(err, &op) || op.Op != "dial"
+	if use != nil && err == nil {
+		r.client.unwatched.Store(true)
 	}
 	return whole(resp, err)
 }
@@ -146,8 +195,8 @@ func whole(resp *http.Response, err error) (*http.Response, error) {
 // signed clones req for the host. Nonce, time and signature are new every time: RC may refuse a pair it has seen.
 func (r *repeater) signed(ctx context.Context, req *http.Request, credentials Credentials) *http.Request {
 	nonce := randomHex(8)
-	timestamp := strconv.FormatInt(time.Now().UnixMilli(), 10)
-	target := *r.client.host
+	timestamp := strconv.FormatInt(r.last.signedAt.UnixMilli(), 10)
+	target := *r.client.bases[r.next.Index]
 	target.Path += r.endpoint.path
 	signed := req.WithContext(ctx)
 	signed.URL, signed.Host = &target, target.Host
@@ -156,14 +205,18 @@ func (r *repeater) signed(ctx context.Context, req *http.Request, credentials Cr
 	if signed.ContentLength = int64(len(r.body)); signed.ContentLength == 0 {
 		signed.Body, signed.GetBody = http.NoBody, nil // else net/http takes the length for unknown
 	}
+	values := [...]string{ // one allocation for all of them
+		credentials.AppKey, nonce, timestamp, Sign(credentials.AppSecret, nonce, timestamp), r.requestID,
+		"application/x-www-form-urlencoded", r.client.userAgent,
+	}
 	signed.Header = http.Header{
-		"App-Key":      {credentials.AppKey},
-		"Nonce":        {nonce},
-		"Timestamp":    {timestamp},
-		"Signature":    {Sign(credentials.AppSecret, nonce, timestamp)},
-		"X-Request-Id": {r.requestID},
-		"Content-Type": {"application/x-www-form-urlencoded"},
-		"User-Agent":   {r.client.userAgent},
+		"App-Key":      values[0:1:1],
+		"Nonce":        values[1:2:2],
+		"Timestamp":    values[2:3:3],
+		"Signature":    values[3:4:4],
+		"X-Request-Id": values[4:5:5],
+		"Content-Type": values[5:6:6],
+		"User-Agent":   values[6:7:7],
 	}
 	return signed
 }
@@ -193,11 +246,8 @@ func (r *repeater) report(ctx context.Context, took time.Duration) {
 		return
 	}
 	a := Attempt{
-		Endpoint: r.endpoint.path, Host: r.last.host, RequestID: r.requestID, Number: r.number,
-		Err: r.last.err, Wait: r.wait, Duration: took,
-	}
-	if answer := r.last.answer; answer != nil {
-		a.StatusCode, a.Code = answer.status, answer.code
+		Endpoint: r.endpoint.path, Host: r.client.bases[r.last.host.Index].Host, RequestID: r.requestID, Number: r.number,
+		StatusCode: r.last.answer.status, Code: r.last.answer.code, Err: r.last.err, Wait: r.wait, Duration: took,
 	}
 	if r.client.onAttempt != nil {
 		r.client.onAttempt(ctx, a)

@@ -243,8 +243,10 @@ type asked struct {
 	err   error
 }
 
-func (a *asked) Wait(ctx context.Context, endpoint string, units int) error {
-	a.calls = append(a.calls, fmt.Sprintf("%s %d", endpoint, units))
+func (a *asked) Pause(string, time.Duration) {}
+
+func (a *asked) Wait(ctx context.Context, attempt rcuser.LimitedAttempt) error {
+	a.calls = append(a.calls, fmt.Sprintf("%s %d", attempt.Endpoint, attempt.Units))
 	if len(a.calls) == a.fail {
 		return a.err
 	}

@@ -10,7 +10,7 @@ import (
 // blocklists of [BlocklistService]. Use it as [Client.Bans].
 type BansService service
 
-var addBans = endpoint{path: "/user/block.json"}
+var addBans = endpoint{path: "/user/block.json", rate: 100}
 
 type addBansForm struct {
 	UserIDs idList `url:"userId"`
@@ -24,26 +24,26 @@ type addBansForm struct {
 // Source: https://docs.rongcloud.io/platform-chat-api/user/block.
 //
 //rc:endpoint POST /user/block.json
-func (s *BansService) Add(ctx context.Context, userIDs []string, d time.Duration) error {
+func (s *BansService) Add(ctx context.Context, userIDs []string, duration time.Duration) error {
 	if err := checkIDs("userIDs", userIDs, maxIDs); err != nil {
 		return err
 	}
 	switch {
-	case d < minBan || d > maxBan:
-		return argumentErrorf("d", "%v, it must be from 1 minute to 30 days", d)
-	case d%time.Minute != 0:
-		return argumentErrorf("d", "%v, it must be whole minutes", d)
+	case duration < minBan || duration > maxBan:
+		return argumentErrorf("duration", "%v, it must be from 1 minute to 30 days", duration)
+	case duration%time.Minute != 0:
+		return argumentErrorf("duration", "%v, it must be whole minutes", duration)
 	}
-	return callVoid(ctx, (*service)(s), addBans, addBansForm{userIDs, int(d / time.Minute)})
+	return callVoid(ctx, (*service)(s), addBans, addBansForm{userIDs, int(duration / time.Minute)})
 }
 
-var removeBans = endpoint{path: "/user/unblock.json"}
+var removeBans = endpoint{path: "/user/unblock.json", rate: 100}
 
 type userIDsForm struct {
 	UserIDs idList `url:"userId"`
 }
 
-// Remove ends the bans of 1 to 20 users at once. That a user who isn't banned is no error is assumed. RC accepts
+// Remove ends the bans of 1 to 20 users at once. Removing a user who isn't banned is assumed to be no error. RC accepts
 // 100 calls a second.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/unblock.
@@ -62,7 +62,7 @@ type Ban struct {
 	Until  time.Time // to the second, in the data center's zone
 }
 
-var listBans = endpoint{path: "/user/block/query.json"}
+var listBans = endpoint{path: "/user/block/query.json", rate: 100}
 
 type listBansForm struct {
 	Page int `url:"page,omitempty"`
@@ -70,6 +70,7 @@ type listBansForm struct {
 }
 
 type bansAnswer struct {
+	envelope
 	Users *[]struct {
 		UserID string `json:"userId"`
 		Until  string `json:"blockEndTime"`

@@ -15,7 +15,7 @@ type blocklistForm struct {
 	UserIDs idList `url:"blackUserId"`
 }
 
-var addToBlocklist = endpoint{path: "/user/blacklist/add.json"}
+var addToBlocklist = endpoint{path: "/user/blacklist/add.json", rate: 100}
 
 // Add puts 1 to 20 users on the owner's blocklist, which has at most 3000 (fewer on some plans). Users who are on it
 // already stay. RC accepts 100 calls a second.
@@ -30,9 +30,9 @@ func (s *BlocklistService) Add(ctx context.Context, ownerID string, userIDs []st
 	return callVoid(ctx, (*service)(s), addToBlocklist, blocklistForm{ownerID, userIDs})
 }
 
-var removeFromBlocklist = endpoint{path: "/user/blacklist/remove.json"}
+var removeFromBlocklist = endpoint{path: "/user/blacklist/remove.json", rate: 100}
 
-// Remove takes 1 to 20 users off the owner's blocklist. That a user who isn't on it is no error is assumed. RC accepts
+// Remove takes 1 to 20 users off the owner's blocklist. Removing a user who isn't on it is assumed to be no error. RC accepts
 // 100 calls a second.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/blacklist/remove-from-blacklist.
@@ -45,7 +45,7 @@ func (s *BlocklistService) Remove(ctx context.Context, ownerID string, userIDs [
 	return callVoid(ctx, (*service)(s), removeFromBlocklist, blocklistForm{ownerID, userIDs})
 }
 
-var listBlocklist = endpoint{path: "/user/blacklist/query.json"}
+var listBlocklist = endpoint{path: "/user/blacklist/query.json", rate: 100}
 
 // List returns one page of the owner's blocklist, newest first: at most 1000 ids, which is the default too. The page's
 // Next is the Token of the following one, "" on the last. RC accepts 100 calls a second.
@@ -75,15 +75,14 @@ type cursorForm struct {
 }
 
 type pageAnswer struct {
+	envelope
 	UserIDs *[]string `json:"users"`
 	Next    string    `json:"next"`
 }
 
 func (a pageAnswer) page() (Page, error) {
-	if a.UserIDs == nil {
-		return Page{}, missingField("users")
-	}
-	return Page{*a.UserIDs, a.Next}, nil
+	ids, err := listedIDs(a.UserIDs)
+	return Page{ids, a.Next}, err
 }
 
 // listPage is the List of both the blocklist and the allowlist.

@@ -5,7 +5,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
+
+	"github.com/f0207b22/rcuser/internal/budget"
+	"github.com/f0207b22/rcuser/internal/failover"
 )
 
 // Client calls RC's user management for one app. Make one with [NewClient] and keep it: it is safe for concurrent
@@ -15,14 +19,19 @@ type Client struct {
 	Tokens    *TokensService    // expire tokens
 	Bans      *BansService      // keep users from connecting for a time
 	Blocklist *BlocklistService // whom a user doesn't want to hear from
-	Allowlist *AllowlistService // whom alone a user wants to hear from
+	Allowlist *AllowlistService // the only ones a user hears from
 	Presence  *PresenceService  // who is online
 
 	credentials    CredentialsFunc // a closure, so that no way of printing a client can reach the secret
-	host           *url.URL
+	bases          []*url.URL      // the primary's and, if there is one, the backup's
+	hosts          *failover.Hosts
+	budget         *budget.Budget
+	clock          *clock
+	unwatched      *atomic.Bool // the transport isn't known to use connections
 	location       *time.Location
 	transport      http.RoundTripper
-	ownTransport   *http.Transport // nil if the user brought one
+	ownTransport   *http.Transport        // nil if the user brought one
+	fresh          func() *http.Transport // makes a new connection for every request; only if transport is net/http's
 	attemptTimeout time.Duration
 	retry          RetryPolicy
 	limiter        Limiter
@@ -34,31 +43,27 @@ type Client struct {
 // service is what every resource's service is made of.
 type service struct{ client *Client }
 
-// NewClient checks cfg and returns a client of it. It does no I/O, so that a wrong key or secret shows with the first
+// NewClient checks cfg and returns a client that uses it. It does no I/O, so that a wrong key or secret shows with the first
 // call. An error is an [*ArgumentError] that names the field.
 func NewClient(cfg Config) (*Client, error) {
 	credentials, err := cfg.credentials()
 	if err != nil {
 		return nil, err
 	}
-	if cfg.DataCenter.Primary == "" {
-		return nil, &ArgumentError{"DataCenter", "is empty; it is Beijing, Singapore, SingaporeB, NorthAmerica, SaudiArabia or your own"}
-	}
-	host, err := parseBaseURL("DataCenter.Primary", cfg.DataCenter.Primary, cfg.AllowInsecureHTTP)
+	bases, err := cfg.bases()
 	if err != nil {
 		return nil, err
-	}
-	if cfg.DataCenter.Backup != "" {
-		if _, err := parseBaseURL("DataCenter.Backup", cfg.DataCenter.Backup, cfg.AllowInsecureHTTP); err != nil {
-			return nil, err
-		}
 	}
 	if err := cfg.checkOptions(); err != nil {
 		return nil, err
 	}
 	c := &Client{
 		credentials:    credentials,
-		host:           host,
+		bases:          bases,
+		hosts:          failover.New(len(bases)),
+		budget:         new(budget.Budget),
+		clock:          new(clock),
+		unwatched:      new(atomic.Bool),
 		location:       cfg.DataCenter.Location,
 		attemptTimeout: cfg.AttemptTimeout,
 		retry:          cfg.Retry.withDefaults(),
@@ -74,7 +79,7 @@ func NewClient(cfg Config) (*Client, error) {
 		c.attemptTimeout = defaultAttemptTimeout
 	}
 	if c.limiter == nil {
-		c.limiter = NoLimit
+		c.limiter = new(processLimiter)
 	}
 	c.setTransport(cfg.HTTPClient)
 	s := &service{c}
@@ -98,12 +103,28 @@ func (c Config) credentials() (CredentialsFunc, error) {
 	return func(context.Context) (Credentials, error) { return fixed, nil }, nil
 }
 
+// bases returns the checked base URLs of the data center.
+func (c Config) bases() ([]*url.URL, error) {
+	if c.DataCenter.Primary == "" {
+		return nil, &ArgumentError{"DataCenter", "is empty; it is Beijing, Singapore, SingaporeB, NorthAmerica, SaudiArabia or your own"}
+	}
+	primary, err := parseBaseURL("DataCenter.Primary", c.DataCenter.Primary, c.AllowInsecureHTTP)
+	if err != nil || c.DataCenter.Backup == "" {
+		return []*url.URL{primary}, err
+	}
+	backup, err := parseBaseURL("DataCenter.Backup", c.DataCenter.Backup, c.AllowInsecureHTTP)
+	return []*url.URL{primary, backup}, err
+}
+
 func (c Config) checkOptions() error {
 	if c.AttemptTimeout < 0 {
 		return &ArgumentError{"AttemptTimeout", "is negative"}
 	}
 	if c.HTTPClient != nil && c.HTTPClient.Timeout < 0 {
 		return &ArgumentError{"HTTPClient.Timeout", "is negative"}
+	}
+	if c.HTTPClient != nil && c.HTTPClient.Jar != nil {
+		return &ArgumentError{"HTTPClient.Jar", "is not supported: RC sets no cookies"}
 	}
 	if !isHeaderText(c.UserAgent) {
 		return &ArgumentError{"UserAgent", "holds a line break or a character outside ASCII"}
@@ -114,7 +135,7 @@ func (c Config) checkOptions() error {
 // CloseIdleConnections closes the connections of the SDK's own transport that no call is using. It does nothing to
 // the transport of a Config.HTTPClient.
 func (c *Client) CloseIdleConnections() {
-	if c.ownTransport != nil {
+	if c != nil && c.ownTransport != nil {
 		c.ownTransport.CloseIdleConnections()
 	}
 }

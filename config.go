@@ -12,7 +12,8 @@ import (
 )
 
 // Config is what [NewClient] makes a client from. The app's key and secret (or Credentials) and DataCenter are
-// required; the zero value of every other field is its default. Printing or encoding it never shows the secret.
+// required; the zero value of every other field is its default. Printing it, or encoding it as JSON or XML, never shows the
+// secret.
 type Config struct {
 	AppKey, AppSecret string                         // required, unless Credentials is set
 	Credentials       CredentialsFunc                // instead of the two: asked before every attempt, so a rotated secret needs no restart
@@ -20,11 +21,11 @@ type Config struct {
 	HTTPClient        *http.Client                   // its Transport and Timeout are used, it is never changed, redirects are refused; nil, or no Transport = the SDK's own
 	AttemptTimeout    time.Duration                  // of one attempt, until its answer is read; 0 = 5 s; a shorter HTTPClient.Timeout wins
 	Retry             RetryPolicy                    // zero value = the defaults that it documents
-	Limiter           Limiter                        // asked before every attempt; nil or NoLimit = no waiting
+	Limiter           Limiter                        // asked before every attempt; nil = RC's published limits, in this process; NoLimit = off
 	Logger            *slog.Logger                   // gets a debug line an attempt; nil = silent
 	OnAttempt         func(context.Context, Attempt) // called after every attempt, by the goroutine of the call; for metrics and traces
 	UserAgent         string                         // appended to the SDK's own
-	AllowInsecureHTTP bool                           // http:// is refused but for loopback addresses, unless true
+	AllowInsecureHTTP bool                           // http:// is refused except for loopback addresses, unless true
 }
 
 // String returns the configuration's key and data center.
@@ -38,7 +39,7 @@ func (c Config) Format(f fmt.State, verb rune) { formatText(f, verb, c.String())
 // LogValue is what slog writes: the configuration without the secret.
 func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// MarshalText keeps the secret out of JSON and other encodings.
+// MarshalText keeps the secret out of JSON and XML.
 func (c Config) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
 // ConfigFromEnv returns the configuration that the environment describes:
@@ -65,7 +66,7 @@ func ConfigFromEnv() (Config, error) {
 	if center != "" {
 		at := slices.IndexFunc(dataCenters(), func(dc DataCenter) bool { return strings.EqualFold(dc.Name, center) })
 		if at < 0 {
-			return Config{}, argumentErrorf("RC_DATA_CENTER", "%q is none of Beijing, Singapore, SingaporeB, NorthAmerica, SaudiArabia", center)
+			return Config{}, argumentErrorf("RC_DATA_CENTER", "is none of Beijing, Singapore, SingaporeB, NorthAmerica, SaudiArabia")
 		}
 		cfg.DataCenter = dataCenters()[at]
 	}

@@ -242,7 +242,7 @@ func TestConfigFromBadEnv(t *testing.T) {
 		{"RC_APP_KEY", "not set", map[string]string{"RC_APP_KEY": ""}},
 		{"RC_APP_SECRET", "not set", map[string]string{"RC_APP_SECRET": ""}},
 		{"RC_DATA_CENTER", "neither is RC_BASE_URL", map[string]string{"RC_DATA_CENTER": ""}},
-		{"RC_DATA_CENTER", `"Mars" is none of`, map[string]string{"RC_DATA_CENTER": "Mars"}},
+		{"RC_DATA_CENTER", "is none of Beijing, Singapore", map[string]string{"RC_DATA_CENTER": "Mars"}},
 		{"RC_BACKUP_URL", "without RC_BASE_URL", map[string]string{"RC_BACKUP_URL": "https://x.io"}},
 		{"RC_BASE_URL", "user name", map[string]string{"RC_BASE_URL": "https://a:s3cret@x.io"}},
 		{"RC_BACKUP_URL", "neither https nor http", map[string]string{"RC_BASE_URL": "https://x.io", "RC_BACKUP_URL": "ftp://x.io"}},

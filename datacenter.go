@@ -3,6 +3,7 @@ package rcuser
 import (
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -61,12 +62,19 @@ func parseBaseURL(name, raw string, allowHTTP bool) (*url.URL, error) {
 		return nil, &ArgumentError{name, "has a path with escaped slashes"}
 	case u.Hostname() == "" || u.Opaque != "":
 		return nil, &ArgumentError{name, "has no host; it reads like https://api.rong-api.com"}
+	case !validPort(u.Port()):
+		return nil, &ArgumentError{name, "has a port beyond 65535"}
 	case u.Scheme != "https" && u.Scheme != "http":
 		return nil, &ArgumentError{name, "is neither https nor http"}
 	case u.Scheme == "http" && !allowHTTP && !isLoopback(u.Hostname()):
-		return nil, &ArgumentError{name, "is http, which is refused but for loopback addresses; AllowInsecureHTTP permits it"}
+		return nil, &ArgumentError{name, "is http, which is refused except for loopback addresses; AllowInsecureHTTP permits it"}
 	}
 	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimRight(u.Path, "/")}, nil
+}
+
+func validPort(port string) bool {
+	_, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil
 }
 
 func isLoopback(host string) bool {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 )
@@ -23,10 +24,10 @@ const (
 
 // answer is what came back to an attempt.
 type answer struct {
-	status     int
+	status     int       // 0: nothing came back
 	code       ErrorCode // 0: success, or none given
 	message    string
-	body       []byte
+	valid      bool          // it is RC's JSON and says success
 	excerpt    []byte        // for Error.Body
 	retryAfter time.Duration // 0: not asked for
 	fault      error         // why it can't be understood
@@ -58,58 +59,134 @@ func (a *answer) rateLimited() bool {
 	return a.code == ErrRateLimited || a.status == http.StatusTooManyRequests
 }
 
-// envelope is what all of RC's answers have in common. Its newer endpoints say msg where the others say errorMessage.
+// envelope is what all of RC's answers have in common; the wire structs of answers embed it. Newer endpoints say msg
+// where the others say errorMessage.
 type envelope struct {
 	Code         number `json:"code"`
 	ErrorMessage text   `json:"errorMessage"`
 	Msg          text   `json:"msg"`
 }
 
-const codeSuccess = 200
+func (e *envelope) common() *envelope { return e }
 
-// readAnswer reads and closes the body, as much of it as is allowed. An error is a failure to read; the answer then
-// has what is known without it.
-func readAnswer(resp *http.Response, secret bool) (*answer, error) {
-	a := &answer{status: resp.StatusCode, retryAfter: retryAfter(resp.Header)}
-	limit := maxErrorAnswer
-	if a.status == http.StatusOK {
-		limit = maxAnswer
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(limit)+1))
-	_ = resp.Body.Close()
-	switch {
-	case err != nil:
-		err = fmt.Errorf("the answer broke off: %w", err)
-	case len(body) > limit && a.status == http.StatusOK:
-		a.fault = fmt.Errorf("broken answer: larger than %d MiB", limit>>20)
-	default:
-		a.open(body, secret)
-	}
-	a.assumeCode()
-	return a, err
+// enveloped is a pointer to a wire struct that embeds envelope.
+type enveloped[A any] interface {
+	*A
+	common() *envelope
 }
 
-// open reads the envelope.
-func (a *answer) open(body []byte, secret bool) {
-	var e envelope
-	err := json.Unmarshal(body, &e)
+// result is where an answer goes.
+type result interface {
+	// parse reads a body. The envelope has what could be read, even if there is an error.
+	parse(body []byte) (*envelope, error)
+	// accept takes what was parsed, as it is a success; the body is still there.
+	accept() error
+}
+
+// typedResult parses a wire struct and converts it.
+type typedResult[A, T any, P enveloped[A]] struct {
+	answer  A
+	convert func(A) (T, error)
+	value   T
+}
+
+func (r *typedResult[A, T, P]) parse(body []byte) (*envelope, error) {
+	var empty A // nothing of an earlier attempt's answer may stay
+	r.answer = empty
+	err := json.Unmarshal(body, &r.answer)
+	return P(&r.answer).common(), err
+}
+
+func (r *typedResult[A, T, P]) accept() (err error) {
+	r.value, err = r.convert(r.answer)
+	return err
+}
+
+// rawResult decodes the whole body into what the caller gave.
+type rawResult struct {
+	target any
+	body   []byte
+}
+
+func (r *rawResult) parse(body []byte) (*envelope, error) {
+	r.body = body
+	e := new(envelope)
+	return e, json.Unmarshal(body, e)
+}
+
+func (r *rawResult) accept() error {
+	if r.target == nil {
+		return nil
+	}
+	return json.Unmarshal(r.body, r.target)
+}
+
+const codeSuccess = 200
+
+// body is a buffer to read an answer into, kept for the next one.
+type body struct {
+	bytes   bytes.Buffer
+	limited io.LimitedReader
+}
+
+var bodies = sync.Pool{New: func() any { return new(body) }}
+
+const maxKeptBody = 64 << 10
+
+// read reads as much of an answer as is allowed, and closes it. An error is a failure to read.
+func (b *body) read(resp *http.Response) ([]byte, error) {
+	limit := maxErrorAnswer
+	if resp.StatusCode == http.StatusOK {
+		limit = maxAnswer
+	}
+	b.limited = io.LimitedReader{R: resp.Body, N: int64(limit) + 1}
+	_, err := b.bytes.ReadFrom(&b.limited)
+	_ = resp.Body.Close()
+	if err != nil {
+		return nil, fmt.Errorf("the answer broke off: %w", err)
+	}
+	if b.bytes.Len() > limit && resp.StatusCode == http.StatusOK {
+		return nil, fmt.Errorf("broken answer: larger than %d MiB", limit>>20)
+	}
+	return b.bytes.Bytes(), nil
+}
+
+func (b *body) release() {
+	if b.bytes.Cap() <= maxKeptBody {
+		b.bytes.Reset()
+		b.limited.R = nil
+		bodies.Put(b)
+	}
+}
+
+// open reads the envelope and, of a success, the result.
+func (a *answer) open(data []byte, contentType string, result result, secret bool) {
+	e, err := result.parse(data)
 	switch {
-	case len(bytes.TrimSpace(body)) == 0:
+	case e.Code == 0 && a.status >= 300 && a.status < 400:
+		a.fault = errors.New("a redirect, which is refused; is the base URL right?")
+	case len(bytes.TrimSpace(data)) == 0:
 		a.fault = errors.New("broken answer: it is empty")
-	case err != nil:
-		a.fault = brokenAnswer(err)
-	case e.Code == 0:
+	case e.Code == 0 && err == nil:
 		a.fault = errors.New("broken answer: it has no code")
+	case e.Code == 0 && contentType != "" && !strings.Contains(contentType, "json"):
+		a.fault = fmt.Errorf("broken answer: it is %s, not JSON", printable(cut(contentType, 60)))
 	case e.Code == codeSuccess && a.status != http.StatusOK:
 		a.fault = fmt.Errorf("broken answer: code %d under HTTP %d", codeSuccess, a.status)
-	case e.Code == codeSuccess:
-		a.body = body
-	default:
+	case e.Code != 0 && e.Code != codeSuccess:
 		a.code = ErrorCode(e.Code)
-		a.message = cut(strings.ToValidUTF8(string(cmp.Or(e.ErrorMessage, e.Msg)), "?"), maxMessage)
+		a.message = cut(string(cmp.Or(e.ErrorMessage, e.Msg)), maxMessage)
+	default:
+		a.valid = e.Code == codeSuccess
+		if err == nil {
+			err = result.accept()
+		}
+		if err != nil {
+			a.fault = fmt.Errorf("broken answer: %w", err)
+		}
 	}
-	if notRC := err != nil || e.Code == 0; notRC && !secret {
-		a.excerpt = bytes.Clone(body[:min(len(body), maxExcerpt)])
+	if e.Code == 0 && !secret {
+		a.excerpt = bytes.Clone(data[:min(len(data), maxExcerpt)])
 	}
 }
 
@@ -125,8 +202,6 @@ func (a *answer) assumeCode() {
 		a.code = ErrSignature
 	}
 }
-
-func brokenAnswer(err error) error { return fmt.Errorf("broken answer: %w", err) }
 
 // missingField is the error for a success that lacks what its method returns.
 func missingField(name string) error { return fmt.Errorf("it has no field %s", name) }
@@ -169,12 +244,30 @@ const maxRetryAfterSeconds = 1 << 32 // far beyond any use, and safe from overfl
 type number int
 
 func (n *number) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		return nil
+	}
 	digits := bytes.TrimSuffix(bytes.TrimPrefix(data, []byte(`"`)), []byte(`"`))
 	value, err := strconv.Atoi(string(digits))
 	if err != nil {
 		return errors.New("a field that should be an integer isn't")
 	}
 	*n = number(value)
+	return nil
+}
+
+// flag is 0 or 1, as a number or a string.
+type flag struct{ given, on bool }
+
+func (f *flag) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		return nil
+	}
+	var n number
+	if err := n.UnmarshalJSON(data); err != nil || n < 0 || n > 1 {
+		return fmt.Errorf("a field is %s, neither 0 nor 1", cut(string(data), 20))
+	}
+	*f = flag{given: true, on: n == 1}
 	return nil
 }
 

@@ -23,7 +23,7 @@ type Outcome int
 const (
 	// Unknown means that a request was sent and no verdict was read: a timeout, a reset, any HTTP 5xx, the codes
 	// [ErrInternal] and [ErrTimeout], or an answer that can't be understood. It may have been applied. Through a
-	// RoundTripper that isn't net/http's, only a failed dial is known to have sent nothing.
+	// RoundTripper without a net/http Transport below it, only a failed dial is known to have sent nothing.
 	Unknown Outcome = iota
 	// NotApplied means that nothing left this machine, or that RC refused: any other code, or an HTTP 3xx or 4xx.
 	NotApplied
@@ -63,7 +63,7 @@ type Error struct {
 
 // Error returns a text such as
 // "rcuser: POST /user/block.json: 1002 userId is required (HTTP 400, request 6f1c…, 1 attempt)".
-// It never holds the secret, a signature, a token or a value that was sent.
+// It never holds the secret, a signature, a token or a value that was sent, unless RC's own message repeats one.
 func (e *Error) Error() string {
 	return fmt.Sprintf("rcuser: POST %s: %s (%s)", e.Endpoint, e.reason(), e.circumstances())
 }
@@ -109,7 +109,10 @@ func (e *Error) circumstances() string {
 }
 
 // Format prints the text of Error for every verb, so that no verb prints Body.
-func (e *Error) Format(f fmt.State, verb rune) { formatText(f, verb, e.Error()) }
+func (e Error) Format(f fmt.State, verb rune) { formatText(f, verb, (&e).Error()) }
+
+// MarshalText keeps Body out of logs that are JSON.
+func (e Error) MarshalText() ([]byte, error) { return []byte((&e).Error()), nil }
 
 // Unwrap gives errors.Is and errors.As both the code and the cause.
 func (e *Error) Unwrap() []error {

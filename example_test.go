@@ -209,5 +209,5 @@ func ExampleArgumentError() {
 
 	err := client.Bans.Add(context.Background(), []string{"bob"}, 90*time.Second)
 	fmt.Println(err)
-	// Output: rcuser: d: 1m30s, it must be whole minutes
+	// Output: rcuser: duration: 1m30s, it must be whole minutes
 }

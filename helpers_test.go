@@ -86,7 +86,9 @@ func newClient(t *testing.T, respond tripper, changes ...func(*rcuser.Config)) (
 	tap := &wiretap{respond: respond}
 	config := rcuser.Config{
 		AppKey: testKey, AppSecret: testSecret, DataCenter: rcuser.Beijing, HTTPClient: &http.Client{Transport: tap},
+		Limiter: rcuser.NoLimit,
 	}
+	config.DataCenter.Backup = "" // tests of failover and of limits ask for them
 	for _, change := range changes {
 		change(&config)
 	}

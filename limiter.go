@@ -1,14 +1,32 @@
 package rcuser
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
 
-// Limiter paces a client's attempts, so that they stay within the rates at which RC accepts calls. Implementations
-// are safe for concurrent use.
+	"golang.org/x/time/rate"
+)
+
+// Limiter paces a client's attempts, so that they stay within the rates at which RC accepts calls. The SDK's own
+// works within the process; an implementation may share the rates of an app among several. Implementations are safe
+// for concurrent use.
 type Limiter interface {
-	// Wait returns when an attempt of the endpoint may be sent, or with an error when ctx ends first or would end
-	// before that: the call then fails with it, nothing more is sent. Units is what RC counts for this call: 1, or
-	// the number of ids of an endpoint whose rate is in ids.
-	Wait(ctx context.Context, endpoint string, units int) error
+	// Wait returns when the attempt may be sent, or at once with an error that matches ctx's, or
+	// context.DeadlineExceeded if ctx would end first: the call then ends, having sent nothing more.
+	Wait(ctx context.Context, attempt LimitedAttempt) error
+	// Pause is called when RC refused a call of the endpoint as one too many: nothing more should be sent to it
+	// before d has passed.
+	Pause(endpoint string, d time.Duration)
+}
+
+// LimitedAttempt is what a [Limiter] needs to know of an attempt.
+type LimitedAttempt struct {
+	Endpoint  string // the path
+	PerSecond int    // the rate at which RC accepts calls of it or, for some endpoints, ids
+	Units     int    // what this attempt counts: 1, or its ids
+	MaxUnits  int    // the most that an attempt of the endpoint can count
 }
 
 // NoLimit never waits.
@@ -16,4 +34,88 @@ var NoLimit Limiter = noLimit{}
 
 type noLimit struct{}
 
-func (noLimit) Wait(context.Context, string, int) error { return nil }
+func (noLimit) Wait(context.Context, LimitedAttempt) error { return nil }
+func (noLimit) Pause(string, time.Duration)                {}
+
+// usedShare of RC's rate is used: the two clocks differ, and RC's limiter is not known to forgive a burst.
+const usedShare = 0.98
+
+// processLimiter is the default: it spaces the attempts of each endpoint evenly.
+type processLimiter struct{ endpoints sync.Map } // of string to *endpointLimiter
+
+type endpointLimiter struct {
+	tokens *rate.Limiter
+
+	mu          sync.Mutex
+	pausedUntil time.Time
+}
+
+func (l *processLimiter) Wait(ctx context.Context, a LimitedAttempt) error {
+	e := l.endpoint(a)
+	for {
+		if err := sleepUntil(ctx, e.pauseEnd()); err != nil {
+			return err
+		}
+		if err := e.tokens.WaitN(ctx, a.Units); err != nil {
+			if ctx.Err() != nil {
+				return contextError(ctx)
+			}
+			return fmt.Errorf("the wait for one of %d a second would be too long: %w", a.PerSecond, context.DeadlineExceeded)
+		}
+		if !time.Now().Before(e.pauseEnd()) { // else RC refused another's call while this one waited
+			return nil
+		}
+	}
+}
+
+func (l *processLimiter) Pause(endpoint string, d time.Duration) {
+	e, ok := l.endpoints.Load(endpoint)
+	if !ok {
+		return // nothing was sent to it yet
+	}
+	limiter := e.(*endpointLimiter)
+	limiter.mu.Lock()
+	defer limiter.mu.Unlock()
+	if until := time.Now().Add(d); until.After(limiter.pausedUntil) {
+		limiter.pausedUntil = until
+	}
+}
+
+func (l *processLimiter) endpoint(a LimitedAttempt) *endpointLimiter {
+	if known, ok := l.endpoints.Load(a.Endpoint); ok {
+		e := known.(*endpointLimiter)
+		if e.tokens.Burst() < a.MaxUnits { // Client.Call doesn't know what its endpoints count
+			e.tokens.SetBurst(a.MaxUnits)
+		}
+		return e
+	}
+	e, _ := l.endpoints.LoadOrStore(a.Endpoint, &endpointLimiter{
+		tokens: rate.NewLimiter(rate.Limit(float64(a.PerSecond)*usedShare), a.MaxUnits),
+	})
+	return e.(*endpointLimiter)
+}
+
+func (e *endpointLimiter) pauseEnd() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.pausedUntil
+}
+
+// sleepUntil fails at once if ctx would end first.
+func sleepUntil(ctx context.Context, at time.Time) error {
+	wait := time.Until(at)
+	if wait <= 0 {
+		return nil
+	}
+	if deadline, ok := ctx.Deadline(); ok && deadline.Before(at) {
+		return fmt.Errorf("RC's rate limit asks to wait %v: %w", wait, context.DeadlineExceeded)
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return contextError(ctx)
+	case <-timer.C:
+		return nil
+	}
+}

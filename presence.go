@@ -1,27 +1,22 @@
 package rcuser
 
-import (
-	"context"
-	"fmt"
-)
+import "context"
 
 // PresenceService tells who is online. Use it as [Client.Presence].
 type PresenceService service
 
-var checkOnline = endpoint{path: "/user/checkOnline.json"}
+var checkOnline = endpoint{path: "/user/checkOnline.json", rate: 100}
 
 type onlineAnswer struct {
-	Status *number `json:"status"`
+	envelope
+	Status flag `json:"status"`
 }
 
 func (a onlineAnswer) online() (bool, error) {
-	switch {
-	case a.Status == nil:
+	if !a.Status.given {
 		return false, missingField("status")
-	case *a.Status != 0 && *a.Status != 1:
-		return false, fmt.Errorf("status is %d, neither 0 nor 1", *a.Status)
 	}
-	return *a.Status == 1, nil
+	return a.Status.on, nil
 }
 
 // Online reports whether a user is connected with any device. What RC answers for an id that was never registered is

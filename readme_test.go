@@ -102,7 +102,7 @@ func banAlice(ctx context.Context, client *rcuser.Client) error {
 	var failure *rcuser.Error
 	switch {
 	case errors.As(err, &argument): // nothing was sent: 21 ids, a ban of 90 seconds ...
-	case errors.Is(err, rcuser.ErrSignature): // one of RC's codes: wrong secret, or a clock that is off
+	case errors.Is(err, rcuser.ErrSignature): // one of RC's codes: a wrong secret, or a clock that is off
 	case errors.Is(err, context.DeadlineExceeded): // a cause
 	case errors.As(err, &failure) && failure.Outcome == rcuser.NotApplied: // refused, or never sent
 	case errors.As(err, &failure): // Outcome is Unknown: it may have taken effect; repeating it is safe

@@ -20,14 +20,16 @@ func Sign(appSecret, nonce, timestamp string) string {
 	var buf [128]byte // large enough for what is signed in practice, so that it stays on the stack
 	text := append(append(append(buf[:0], appSecret...), nonce...), timestamp...)
 	sum := sha1.Sum(text) //nolint:gosec // see above
-	return hex.EncodeToString(sum[:])
+	var digits [2 * sha1.Size]byte
+	hex.Encode(digits[:], sum[:])
+	return string(digits[:])
 }
 
-// Credentials are an app's key and secret. Printing or encoding them shows the key alone.
+// Credentials are an app's key and secret. Printing them, and encoding them as JSON or XML, shows the key alone.
 type Credentials struct{ AppKey, AppSecret string }
 
 // CredentialsFunc returns the credentials to sign with. It is asked before every attempt, with a context that ends
-// with the attempt, and from many goroutines at once: keep what is slow to fetch. Its error ends the call.
+// with the attempt, and from many goroutines at once: cache what is slow to fetch. Its error ends the call.
 type CredentialsFunc func(context.Context) (Credentials, error)
 
 // String returns the credentials without the secret.
@@ -41,7 +43,7 @@ func (c Credentials) Format(f fmt.State, verb rune) { formatText(f, verb, c.Stri
 // LogValue is what slog writes: the credentials without the secret.
 func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// MarshalText keeps the secret out of JSON and other encodings.
+// MarshalText keeps the secret out of JSON and XML.
 func (c Credentials) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
 const redacted = "[redacted]"
@@ -63,7 +65,8 @@ func (c Credentials) check() error {
 
 // randomHex returns n random bytes as 2n lowercase hex characters.
 func randomHex(n int) string {
-	var buf [16]byte
-	_, _ = rand.Read(buf[:n]) // never fails, says its documentation
-	return hex.EncodeToString(buf[:n])
+	var random [16]byte
+	_, _ = rand.Read(random[:n]) // never fails, says its documentation
+	var digits [2 * len(random)]byte
+	return string(digits[:hex.Encode(digits[:], random[:n])])
 }

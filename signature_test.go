@@ -133,7 +133,7 @@ func TestLongestWaitNeverOverflows(t *testing.T) {
 	} {
 		for number := 1; number < 100; number++ {
 			for _, limited := range []bool{false, true} {
-				r := &repeater{client: &Client{retry: policy}, number: number, last: &attempt{answer: &answer{}}}
+				r := &repeater{client: &Client{retry: policy}, number: number}
 				r.client.retry.MaxRetryAfter = 1
 				if limited {
 					r.last.answer.code = ErrRateLimited

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -131,8 +132,11 @@ func goFiles(t *testing.T, dir string, deep bool) []string {
 	t.Helper()
 	var names []string
 	require.NoError(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if entry.IsDir() && path != dir && (!deep || strings.HasPrefix(entry.Name(), ".") || entry.Name() == "tools") {
-			return filepath.SkipDir
+		if entry.IsDir() && path != dir {
+			_, otherModule := os.Stat(filepath.Join(path, "go.mod"))
+			if !deep || strings.HasPrefix(entry.Name(), ".") || otherModule == nil {
+				return filepath.SkipDir
+			}
 		}
 		if strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
 			names = append(names, path)

@@ -8,18 +8,19 @@ import (
 // TokensService ends the validity of tokens, which [UsersService.Register] returns. Use it as [Client.Tokens].
 type TokensService service
 
-var expireTokens = endpoint{path: "/user/token/expire.json"}
+var expireTokens = endpoint{path: "/user/token/expire.json", rate: 100}
 
 type expireForm struct {
 	UserIDs idList `url:"userId"`
 	Before  int64  `url:"time"`
 }
 
-// Expire makes the tokens of 1 to 20 users invalid that were issued before an instant. Users who are connected stay so;
-// once disconnected they can't come back with such a token. Tokens that have expired already stay so.
+// Expire invalidates the tokens that 1 to 20 users were issued before an instant. Users who are connected stay so; once
+// disconnected they can't come back with such a token. Tokens that have expired already stay so.
 //
-// RC takes the instant in whole milliseconds, rounded down here: a token of the same millisecond stays valid. RC accepts
-// 100 calls a second.
+// RC takes the instant in whole milliseconds, rounded down here: a token of the same millisecond stays valid. A test
+// with rctest lets time pass first and uses its clock: rc.Advance(time.Millisecond), then rc.Now(). RC accepts 100
+// calls a second.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/expire.
 //

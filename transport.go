@@ -1,13 +1,14 @@
 package rcuser
 
 import (
-	"net"
 	"net/http"
 	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/f0207b22/rcuser/internal/conn"
 )
 
 const defaultAttemptTimeout = 5 * time.Second
@@ -21,21 +22,15 @@ func (c *Client) setTransport(user *http.Client) {
 		}
 	}
 	if c.transport == nil {
-		c.ownTransport = newTransport()
+		c.ownTransport = conn.NewTransport()
 		c.transport = c.ownTransport
 	}
-}
-
-// newTransport keeps idle connections for less than the 55 s that RC allows.
-//
-// Source: https://docs.rongcloud.io/platform-chat-api/base-url.
-func newTransport() *http.Transport {
-	return &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-		TLSHandshakeTimeout: 5 * time.Second,
-		IdleConnTimeout:     50 * time.Second,
-		MaxIdleConnsPerHost: 100,
+	if kept, ok := c.transport.(*http.Transport); ok {
+		c.fresh = sync.OnceValue(func() *http.Transport {
+			fresh := kept.Clone()
+			fresh.DisableKeepAlives = true
+			return fresh
+		})
 	}
 }
 

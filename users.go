@@ -35,7 +35,7 @@ func (t Token) Format(f fmt.State, verb rune) { formatText(f, verb, t.String()) 
 // LogValue is what slog writes: the token without its value.
 func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
 
-var registerUser = endpoint{path: "/user/getToken.json", secret: true}
+var registerUser = endpoint{path: "/user/getToken.json", rate: 200, secret: true}
 
 type registerForm struct {
 	UserID      string `url:"userId"`
@@ -44,6 +44,7 @@ type registerForm struct {
 }
 
 type tokenAnswer struct {
+	envelope
 	Token  string `json:"token"`
 	UserID string `json:"userId"`
 }
@@ -61,8 +62,8 @@ func (a tokenAnswer) token() (Token, error) {
 // Register makes sure that a user exists and returns a new token for it. The API calls this getting a token.
 //
 // For a user that exists already the name and, if given, the portrait replace the stored ones; tokens from earlier
-// calls stay valid beside the new one, see [TokensService.Expire]. A token is valid until then unless the console sets
-// a time. A deactivated user gets none. RC accepts 200 calls a second.
+// calls stay valid beside the new one. A token is valid until [TokensService.Expire] ends it, unless the console sets a
+// time. A deactivated user gets none. RC accepts 200 calls a second.
 //
 // Errors: [ErrUserLimit] when a development environment has its 100 users.
 //
@@ -97,13 +98,14 @@ type User struct {
 	CreatedAt   time.Time // to the second, in the data center's zone
 }
 
-var getUser = endpoint{path: "/user/info.json"}
+var getUser = endpoint{path: "/user/info.json", rate: 100}
 
 type userForm struct {
 	UserID string `url:"userId"`
 }
 
 type userAnswer struct {
+	envelope
 	Name        *string `json:"userName"`
 	PortraitURI *string `json:"userPortrait"`
 	CreatedAt   string  `json:"createTime"`
@@ -145,7 +147,7 @@ type UserUpdate struct {
 	PortraitURI *string // at most 1024 bytes
 }
 
-var updateUser = endpoint{path: "/user/refresh.json"}
+var updateUser = endpoint{path: "/user/refresh.json", rate: 100}
 
 type updateForm struct {
 	UserID      string  `url:"userId"`
@@ -198,6 +200,7 @@ type joinedForm struct {
 func (f joinedForm) units() int { return len(f.UserIDs) }
 
 type operationAnswer struct {
+	envelope
 	ID string `json:"operateId"`
 }
 
@@ -205,13 +208,13 @@ func (a operationAnswer) operation() (Operation, error) {
 	if a.ID == "" {
 		return Operation{}, missingField("operateId")
 	}
-	return Operation(a), nil
+	return Operation{a.ID}, nil
 }
 
-var deactivateUsers = endpoint{path: "/user/deactivate.json"}
+var deactivateUsers = endpoint{path: "/user/deactivate.json", rate: 100, maxUnits: maxJoinedIDs}
 
 // Deactivate closes 1 to 100 accounts. Success means accepted: the users are disconnected and get no more tokens at
-// once, within 15 minutes RC deletes their name and portrait, history, conversations, push data, blocklist and
+// once. Within 15 minutes RC deletes their name and portrait, history, conversations, push data, blocklist and
 // allowlist, and reports each user to the app's webhook. Group memberships stay. Deactivating a user again gives another
 // operation and changes nothing else; that is assumed. Ids with commas are refused, RC would split them. RC accepts 100
 // ids a second, not calls.
@@ -226,7 +229,7 @@ func (s *UsersService) Deactivate(ctx context.Context, userIDs []string) (Operat
 	return call(ctx, (*service)(s), deactivateUsers, joinedForm{userIDs}, operationAnswer.operation)
 }
 
-var reactivateUsers = endpoint{path: "/user/reactivate.json"}
+var reactivateUsers = endpoint{path: "/user/reactivate.json", rate: 100, maxUnits: maxJoinedIDs}
 
 // Reactivate opens 1 to 100 deactivated accounts again; what was deleted doesn't come back. RC refuses it within an
 // hour of the deactivation; the documentation names no code for that. Reactivating a user that is active is no error.
@@ -242,7 +245,7 @@ func (s *UsersService) Reactivate(ctx context.Context, userIDs []string) (Operat
 	return call(ctx, (*service)(s), reactivateUsers, joinedForm{userIDs}, operationAnswer.operation)
 }
 
-var listDeactivated = endpoint{path: "/user/deactivate/query.json"}
+var listDeactivated = endpoint{path: "/user/deactivate/query.json", rate: 100}
 
 type deactivatedForm struct {
 	Page int `url:"pageNo,omitempty"`
@@ -250,15 +253,11 @@ type deactivatedForm struct {
 }
 
 type deactivatedAnswer struct {
+	envelope
 	UserIDs *[]string `json:"users"`
 }
 
-func (a deactivatedAnswer) ids() ([]string, error) {
-	if a.UserIDs == nil {
-		return nil, missingField("users")
-	}
-	return *a.UserIDs, nil
-}
+func (a deactivatedAnswer) ids() ([]string, error) { return listedIDs(a.UserIDs) }
 
 // ListDeactivated returns one page of the deactivated users' ids, those still being deactivated included. A page has at
 // most 50 ids, which is the default too; one that is shorter than its size is the last. RC accepts 100 calls a second.

@@ -70,8 +70,11 @@ func idFault(id string) string {
 		return fmt.Sprintf("%d bytes, at most %d are allowed", len(id), maxIDBytes)
 	case !utf8.ValidString(id):
 		return "is not valid UTF-8"
-	case strings.ContainsFunc(id, unicode.IsControl):
-		return "holds a control character"
+	}
+	for _, r := range id {
+		if unicode.IsControl(r) {
+			return "holds a control character"
+		}
 	}
 	return ""
 }

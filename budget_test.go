@@ -1,0 +1,172 @@
+package rcuser_test
+
+import (
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser"
+)
+
+const emptyBudget = `level=WARN msg="rcuser: no retry, the client's budget for them is empty"`
+
+// exhaust makes 10,000 calls that fail.
+func exhaust(t *testing.T, client *rcuser.Client, goroutines int) {
+	t.Helper()
+	atOnce(t, goroutines, func() error {
+		for range 10_000 / goroutines {
+			if ban(t.Context(), client) == nil {
+				return errors.New("a call succeeded")
+			}
+		}
+		return nil
+	})
+}
+
+// hasty waits no time to speak of. Tests whose goroutines all wait no time at all can't be in a bubble: there, timers
+// that have run out when they are made crash the race detector.
+func hasty(config *rcuser.Config) { config.Retry.BaseWait, config.Retry.MaxWait = 1, 1 }
+
+// TestOutage looks at the calls that have no retries left, too: they fail fast, with the cause.
+func TestOutage(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		respond tripper
+		change  func(*rcuser.Config)
+	}{
+		"one host":         {reply(503, `{"code":1000,"errorMessage":"down"}`), patient},
+		"both hosts":       {reply(503, `{"code":1000,"errorMessage":"down"}`), bothHosts},
+		"beyond the limit": {reply(429, `{"code":1000,"errorMessage":"down"}`), patient},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log warnings
+			client, tap := newClient(t, tc.respond, hasty, tc.change, log.to)
+			exhaust(t, client, goroutines)
+			require.Len(t, tap.requests(), 10_000-10_000%goroutines+100)
+			require.Positive(t, log.count(emptyBudget))
+			rcErr := requireError(t, ban(t.Context(), client))
+			require.Equal(t, []any{1, rcuser.ErrInternal, "down", rcuser.Unknown},
+				[]any{rcErr.Attempts, rcErr.Code, rcErr.Message, rcErr.Outcome})
+			require.NoError(t, rcErr.Err)
+			require.True(t, rcErr.Retryable())
+		})
+	}
+}
+
+// patient has calls that would go on for long.
+func patient(config *rcuser.Config) { config.Retry.MaxAttempts = 7 }
+
+func TestOutageWithoutAnswers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, tap := newClient(t, failWith(unsureDeath()))
+		exhaust(t, client, 1)
+		require.Len(t, tap.requests(), 10_100)
+		took, err := timed(func() error { return ban(t.Context(), client) })
+		require.Zero(t, took)
+		rcErr := requireError(t, err)
+		require.Equal(t, 1, rcErr.Attempts)
+		require.ErrorContains(t, rcErr, unsureDeath().Error())
+	})
+}
+
+func TestBudgetRecovers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var down atomic.Bool
+		down.Store(true)
+		client, _ := newClient(t, bySwitch(&down, reply(503, ""), reply(200, success)), func(c *rcuser.Config) { c.Retry.MaxAttempts = 9 })
+		exhaust(t, client, 1)
+		attempts := func() int { return requireError(t, ban(t.Context(), client)).Attempts }
+		for _, tc := range []struct{ successes, want int }{{4, 1}, {1, 2}, {14, 3}, {500, 9}} {
+			down.Store(false)
+			for range tc.successes {
+				require.NoError(t, ban(t.Context(), client))
+			}
+			down.Store(true)
+			require.Equal(t, tc.want, attempts(), "after %d", tc.successes)
+		}
+		time.Sleep(24 * time.Hour)
+		exhaust(t, client, 1)
+		time.Sleep(24 * time.Hour)
+		require.Equal(t, 1, attempts(), "time alone gives nothing back")
+	})
+}
+
+// bySwitch answers by on while it is set.
+func bySwitch(set *atomic.Bool, on, off tripper) tripper {
+	return func(req *http.Request) (*http.Response, error) {
+		if set.Load() {
+			return on(req)
+		}
+		return off(req)
+	}
+}
+
+// TestRetriesThatSucceedCostNothing has every call's first attempt fail.
+func TestRetriesThatSucceedCostNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var odd atomic.Bool
+		client, tap := newClient(t, func(req *http.Request) (*http.Response, error) {
+			odd.Store(!odd.Load())
+			return bySwitch(&odd, reply(503, ""), reply(200, success))(req)
+		})
+		for range 1000 {
+			require.NoError(t, ban(t.Context(), client))
+		}
+		require.Len(t, tap.requests(), 2000)
+		odd.Store(false)
+		client, tap = newClient(t, func(req *http.Request) (*http.Response, error) {
+			if len(tap.requests())%3 == 0 {
+				return reply(200, success)(req)
+			}
+			return reply(503, "")(req)
+		})
+		failed := 0
+		for range 200 {
+			if ban(t.Context(), client) != nil {
+				failed++
+			}
+		}
+		require.Positive(t, failed, "of two retries one is paid for")
+	})
+}
+
+// TestFailuresThatArentRepeatedCostNothing makes many of them first.
+func TestFailuresThatArentRepeatedCostNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var refused atomic.Bool
+		refused.Store(true)
+		client, _ := newClient(t, bySwitch(&refused, reply(400, `{"code":1002}`), reply(503, "")))
+		for range 1000 {
+			require.Error(t, ban(t.Context(), client))
+		}
+		refused.Store(false)
+		for range 1000 {
+			require.Equal(t, 1, requireError(t, other("/x.json", nil)(t.Context(), client)).Attempts)
+		}
+		for range 50 {
+			require.Equal(t, 3, requireError(t, ban(t.Context(), client)).Attempts)
+		}
+		require.Equal(t, 1, requireError(t, ban(t.Context(), client)).Attempts)
+	})
+}
+
+func TestBudgetIsPerClient(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		first, _ := newClient(t, reply(503, ""))
+		second, _ := newClient(t, reply(503, ""))
+		exhaust(t, first, 1)
+		require.Equal(t, 3, requireError(t, ban(t.Context(), second)).Attempts)
+		require.Equal(t, 1, requireError(t, ban(t.Context(), first)).Attempts)
+	})
+}

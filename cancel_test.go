@@ -1,0 +1,311 @@
+package rcuser_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser"
+)
+
+var errShutdown = errors.New("shutting down")
+
+// stages are where an attempt over a connection can get stuck: what the other end does with it.
+var stages = map[string]struct {
+	scheme  string
+	serve   func(net.Conn) // nil: it can't even be reached
+	outcome rcuser.Outcome
+	status  int
+}{
+	"dial":         {"https", nil, rcuser.NotApplied, 0},
+	"TLS":          {"https", func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }, rcuser.NotApplied, 0},
+	"TLS, unread":  {"https", func(net.Conn) {}, rcuser.NotApplied, 0},
+	"request":      {"http", func(net.Conn) {}, rcuser.Unknown, 0},
+	"answer":       {"http", func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }, rcuser.Unknown, 0},
+	"status line":  {"http", answerInPart("HTTP/1.1 2"), rcuser.Unknown, 0},
+	"headers":      {"http", answerInPart("HTTP/1.1 200 OK\r\nContent-"), rcuser.Unknown, 0},
+	"body":         {"http", answerInPart("HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n"), rcuser.Unknown, 200},
+	"half a body":  {"http", answerInPart("HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"co"), rcuser.Unknown, 200},
+	"refusal body": {"http", answerInPart("HTTP/1.1 400 Bad\r\nContent-Length: 12\r\n\r\n{\"co"), rcuser.NotApplied, 400},
+}
+
+func answerInPart(text string) func(net.Conn) {
+	return func(c net.Conn) {
+		readRequest(bufio.NewReader(c))
+		_, _ = io.WriteString(c, text)
+	}
+}
+
+// network dials pipes within a bubble, at the other ends of which serve is called.
+func network(t *testing.T, serve func(net.Conn)) *http.Transport {
+	t.Helper()
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		if serve == nil {
+			<-ctx.Done()
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: ctx.Err()}
+		}
+		near, far := net.Pipe()
+		go func() {
+			serve(far)
+			<-t.Context().Done()
+			_ = far.Close()
+		}()
+		return near, nil
+	}}
+	t.Cleanup(transport.CloseIdleConnections)
+	return transport
+}
+
+// rewound sends a request whose body was read already.
+func rewound(transport *http.Transport) tripper {
+	return func(req *http.Request) (*http.Response, error) {
+		again := req.Clone(req.Context())
+		var err error
+		if again.Body, err = req.GetBody(); err != nil {
+			return nil, err
+		}
+		return transport.RoundTrip(again)
+	}
+}
+
+// ends are the ways in which a caller's context ends after a second.
+var ends = map[string]struct {
+	context func(context.Context) (context.Context, context.CancelFunc)
+	is      []error
+}{
+	"cancelled": {func(ctx context.Context) (context.Context, context.CancelFunc) {
+		ctx, cancel := context.WithCancel(ctx)
+		time.AfterFunc(time.Second, cancel)
+		return ctx, cancel
+	}, []error{context.Canceled}},
+	"cancelled with a cause": {func(ctx context.Context) (context.Context, context.CancelFunc) {
+		ctx, cancel := context.WithCancelCause(ctx)
+		time.AfterFunc(time.Second, func() { cancel(errShutdown) })
+		return ctx, func() { cancel(nil) }
+	}, []error{context.Canceled, errShutdown}},
+	"too late": {func(ctx context.Context) (context.Context, context.CancelFunc) {
+		return context.WithTimeout(ctx, time.Second)
+	}, []error{context.DeadlineExceeded}},
+	"too late with a cause": {func(ctx context.Context) (context.Context, context.CancelFunc) {
+		return context.WithTimeoutCause(ctx, time.Second, errShutdown)
+	}, []error{context.DeadlineExceeded, errShutdown}},
+}
+
+// TestCallEndsWithItsContext has it end in every stage of an attempt.
+func TestCallEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	for stage, at := range stages {
+		for name, end := range ends {
+			t.Run(stage+", "+name, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					client, _ := newClient(t, nil, bothHosts, func(c *rcuser.Config) {
+						c.DataCenter = rcuser.DataCenter{Primary: at.scheme + "://127.0.0.1:80", Backup: at.scheme + "://127.0.0.2:80"}
+						c.HTTPClient.Transport = network(t, at.serve)
+					})
+					ctx, cancel := end.context(t.Context())
+					defer cancel()
+					took, err := timed(func() error { return ban(ctx, client) })
+					require.Equal(t, time.Second, took)
+					rcErr := requireError(t, err)
+					require.Equal(t, []any{1, at.outcome, at.status, "127.0.0.1:80"},
+						[]any{rcErr.Attempts, rcErr.Outcome, rcErr.StatusCode, rcErr.Host})
+					for _, want := range end.is {
+						require.ErrorIs(t, err, want)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestLastAnswerSurvivesTheContext has a first attempt answered, and the second one end with the context.
+func TestLastAnswerSurvivesTheContext(t *testing.T) {
+	t.Parallel()
+	const oops = `{"code":1000,"errorMessage":"oops"}`
+	for stage, at := range stages {
+		if at.status != 0 {
+			continue // that is the last answer then
+		}
+		for name, end := range ends {
+			t.Run(stage+", "+name, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					transport := network(t, at.serve)
+					client, tap := newClient(t, inTurn(reply(503, oops), rewound(transport)), func(c *rcuser.Config) {
+						c.DataCenter = rcuser.DataCenter{Primary: at.scheme + "://127.0.0.1:80", Backup: at.scheme + "://127.0.0.2:80"}
+					})
+					ctx, cancel := end.context(t.Context())
+					defer cancel()
+					took, err := timed(func() error { return ban(ctx, client) })
+					require.Equal(t, time.Second, took)
+					require.Len(t, tap.requests(), 2)
+					rcErr := requireError(t, err)
+					require.Equal(t, []any{2, rcuser.Unknown, 503, rcuser.ErrInternal, "oops", "127.0.0.1:80"},
+						[]any{rcErr.Attempts, rcErr.Outcome, rcErr.StatusCode, rcErr.Code, rcErr.Message, rcErr.Host})
+					for _, want := range append(end.is, rcuser.ErrInternal) {
+						require.ErrorIs(t, err, want)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestCancelDuringTheWaits is for the wait between two attempts, and for those of the rate limit.
+func TestCancelDuringTheWaits(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		respond  tripper
+		before   int // calls that take the endpoint's rate away
+		attempts int
+		outcome  rcuser.Outcome
+		status   int
+	}{
+		"between attempts": {replyWith(503, "", "Retry-After", "9"), 0, 1, rcuser.Unknown, 503},
+		"after a 429":      {replyWith(429, limited, "Retry-After", "9"), 0, 1, rcuser.NotApplied, 429},
+		"rate limit":       {reply(200, success), 200, 0, rcuser.NotApplied, 0},
+		"pause":            {replyWith(429, limited, "Retry-After", "9"), 1, 0, rcuser.NotApplied, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				client, tap := newClient(t, tc.respond, paced)
+				background, stop := context.WithCancel(t.Context())
+				defer stop()
+				for range tc.before {
+					go func() { _ = ban(background, client) }()
+				}
+				synctest.Wait()
+				ctx, cancel := context.WithCancelCause(t.Context())
+				time.AfterFunc(time.Second, func() { cancel(errShutdown) })
+				took, err := timed(func() error { return ban(ctx, client) })
+				require.Equal(t, time.Second, took)
+				require.ErrorIs(t, err, context.Canceled)
+				require.ErrorIs(t, err, errShutdown)
+				rcErr := requireError(t, err)
+				require.Equal(t, []any{tc.attempts, tc.outcome, tc.status}, []any{rcErr.Attempts, rcErr.Outcome, rcErr.StatusCode})
+				require.NotEmpty(t, tap.requests())
+			})
+		})
+	}
+}
+
+// TestCancelDuringTheRateOfARetry keeps the answer that the retry was for.
+func TestCancelDuringTheRateOfARetry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := newClient(t, func(req *http.Request) (*http.Response, error) {
+			time.Sleep(2 * time.Millisecond)
+			return reply(503, `{"code":1000}`)(req)
+		}, bothHosts, paced)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Millisecond, func() {
+			for range 200 {
+				go func() { _ = ban(ctx, client) }()
+			}
+		})
+		time.AfterFunc(time.Second, func() { cancel(errShutdown) })
+		took, err := timed(func() error { return ban(ctx, client) })
+		require.Equal(t, time.Second, took)
+		require.ErrorIs(t, err, errShutdown)
+		require.ErrorIs(t, err, rcuser.ErrInternal)
+		rcErr := requireError(t, err)
+		require.Equal(t, []any{1, rcuser.Unknown, 503}, []any{rcErr.Attempts, rcErr.Outcome, rcErr.StatusCode})
+		time.Sleep(time.Second) // until the others have ended
+	})
+}
+
+// TestCancelOverSockets has a server that never answers, and is told of the cancel by the connection's end.
+func TestCancelOverSockets(t *testing.T) {
+	t.Parallel()
+	arrived, left := make(chan struct{}), make(chan struct{})
+	base := rawServer(t, func(conn net.Conn) {
+		r := bufio.NewReader(conn)
+		readRequest(r)
+		close(arrived)
+		_, _ = r.ReadByte()
+		close(left)
+	})
+	client := overWire(t, base)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-arrived
+		cancel()
+	}()
+	took, err := timed(func() error { return ban(ctx, client) })
+	require.Less(t, took, time.Second)
+	rcErr := requireError(t, err)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, []any{1, rcuser.Unknown}, []any{rcErr.Attempts, rcErr.Outcome})
+	<-left
+}
+
+// TestAnswerAsTheAttemptEnds has the first byte of a kept connection's answer come just as time is up. It is for the
+// race detector.
+func TestAnswerAsTheAttemptEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		transport := network(t, func(conn net.Conn) {
+			r := bufio.NewReader(conn)
+			readRequest(r)
+			_, _ = io.WriteString(conn, rawSuccess)
+			if readRequest(r) != nil {
+				time.Sleep(5 * time.Second)
+				_, _ = io.WriteString(conn, rawSuccess)
+			}
+		})
+		client, _ := newClient(t, nil, once, func(c *rcuser.Config) {
+			c.DataCenter.Primary = "http://127.0.0.1:80"
+			c.HTTPClient.Transport = transport
+		})
+		for range 20 {
+			require.NoError(t, ban(t.Context(), client))
+			_ = ban(t.Context(), client)
+			transport.CloseIdleConnections()
+		}
+	})
+}
+
+// TestProbeCutShort has a probe find an HTTP 503, whose body the caller doesn't wait for.
+func TestProbeCutShort(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		primary := inTurn(reply(503, ""), func(req *http.Request) (*http.Response, error) {
+			resp, err := slowBody(req)
+			resp.StatusCode = 503
+			return resp, err
+		}, reply(503, ""))
+		client, tap := newClient(t, byHost(t, primary, reply(200, ok)), bothHosts)
+		require.NoError(t, ban(t.Context(), client))
+		time.Sleep(5 * time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.Error(t, ban(ctx, client))
+		require.NoError(t, ban(t.Context(), client), "the next probe")
+		require.NoError(t, ban(t.Context(), client))
+		require.Equal(t, "pb"+"p"+"pb"+"b", visited(tap))
+	})
+}
+
+// TestHostThatWasTried has the call end before the other host's turn.
+func TestHostThatWasTried(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		full := errors.New("full")
+		client, _ := newClient(t, byHost(t, failWith(refusedDial()), unexpected(t)), bothHosts, func(c *rcuser.Config) {
+			c.Limiter = &asked{fail: 2, err: full}
+		})
+		rcErr := requireError(t, ban(t.Context(), client))
+		require.ErrorIs(t, rcErr, full)
+		require.Equal(t, []any{1, primaryHost}, []any{rcErr.Attempts, rcErr.Host})
+	})
+}

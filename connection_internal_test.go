@@ -1,0 +1,204 @@
+package rcuser
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser/internal/conn"
+)
+
+// tlsServer answers with success and notes of each request the protocol and whether its session was resumed.
+func tlsServer(t *testing.T, configure func(*httptest.Server)) (*httptest.Server, func() []string) {
+	t.Helper()
+	var mu sync.Mutex
+	var seen []string
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		seen = append(seen, fmt.Sprintf("%s resumed=%v", r.Proto, r.TLS.DidResume))
+		_, _ = io.WriteString(w, `{"code":200}`)
+	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	configure(server)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return server, func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return append([]string(nil), seen...)
+	}
+}
+
+// tlsClient trusts the server, and is otherwise as NewClient makes it.
+func tlsClient(t *testing.T, server *httptest.Server) *Client {
+	t.Helper()
+	client, err := NewClient(Config{
+		AppKey: "key", AppSecret: "secret", DataCenter: DataCenter{Primary: server.URL}, Limiter: NoLimit,
+		Retry: RetryPolicy{BaseWait: 1},
+	})
+	require.NoError(t, err)
+	t.Cleanup(client.CloseIdleConnections)
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	client.ownTransport.TLSClientConfig.RootCAs = roots
+	return client
+}
+
+func removeBan(t *testing.T, client *Client) error {
+	t.Helper()
+	return client.Bans.Remove(t.Context(), []string{"u1"})
+}
+
+func TestSessionsAreResumed(t *testing.T) {
+	t.Parallel()
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		server, seen := tlsServer(t, func(s *httptest.Server) { s.TLS = &tls.Config{MaxVersion: version} })
+		client := tlsClient(t, server)
+		for range 3 {
+			require.NoError(t, removeBan(t, client))
+			require.NoError(t, removeBan(t, client))
+			client.CloseIdleConnections()
+		}
+		const first, later = "HTTP/1.1 resumed=false", "HTTP/1.1 resumed=true"
+		require.Equal(t, []string{first, first, later, later, later, later}, seen())
+	}
+}
+
+func TestHTTP1OfAServerThatHasHTTP2(t *testing.T) {
+	t.Parallel()
+	server, seen := tlsServer(t, func(s *httptest.Server) { s.EnableHTTP2 = true })
+	client := tlsClient(t, server)
+	for range 100 {
+		require.NoError(t, removeBan(t, client))
+	}
+	for i, request := range seen() {
+		require.Equal(t, fmt.Sprintf("HTTP/1.1 resumed=%v", i >= 79), request, i)
+	}
+}
+
+func TestOldTLSIsRefused(t *testing.T) {
+	t.Parallel()
+	server, seen := tlsServer(t, func(s *httptest.Server) {
+		s.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
+	})
+	err := removeBan(t, tlsClient(t, server))
+	var rcErr *Error
+	require.ErrorAs(t, err, &rcErr)
+	require.ErrorContains(t, err, "protocol version")
+	require.Equal(t, []any{NotApplied, 3, 0}, []any{rcErr.Outcome, rcErr.Attempts, rcErr.StatusCode})
+	require.Empty(t, seen())
+}
+
+// TestCertificateOfAnotherName is an attack, or a wrong base URL; nothing is sent.
+func TestCertificateOfAnotherName(t *testing.T) {
+	t.Parallel()
+	server, seen := tlsServer(t, func(*httptest.Server) {})
+	client := tlsClient(t, server)
+	client.ownTransport.TLSClientConfig.ServerName = "api.rong-api.com"
+	err := removeBan(t, client)
+	var hostname x509.HostnameError
+	require.ErrorAs(t, err, &hostname)
+	require.Empty(t, seen())
+}
+
+// TestTransportPolicy pins what can't be seen without waiting for real or having a proxy.
+func TestTransportPolicy(t *testing.T) {
+	t.Parallel()
+	transport := conn.NewTransport()
+	require.LessOrEqual(t, transport.IdleConnTimeout, 50*time.Second)
+	require.Positive(t, transport.IdleConnTimeout)
+	require.Equal(t, 5*time.Second, transport.TLSHandshakeTimeout)
+	require.Equal(t, uint16(tls.VersionTLS12), transport.TLSClientConfig.MinVersion)
+	require.False(t, transport.TLSClientConfig.InsecureSkipVerify)
+	require.Equal(t, reflect.ValueOf(http.ProxyFromEnvironment).Pointer(), reflect.ValueOf(transport.Proxy).Pointer())
+	require.GreaterOrEqual(t, transport.MaxIdleConnsPerHost, 64)
+	require.Zero(t, transport.MaxConnsPerHost)
+	require.NotSame(t, transport, conn.NewTransport())
+}
+
+// TestUsesThroughLayersOfTLS has a proxy that is spoken to over TLS: there are two layers above the connection then.
+func TestUsesThroughLayersOfTLS(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	dial := conn.NewTransport().DialContext
+	for layers := range 3 {
+		var c net.Conn
+		c, err = dial(t.Context(), "tcp", listener.Addr().String())
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = c.Close() })
+		top := c
+		for range layers {
+			top = tls.Client(top, &tls.Config{ServerName: "x", MinVersion: tls.VersionTLS12})
+		}
+		for i := range 78 {
+			require.Equal(t, conn.Usable, conn.Use(top), "%d layers, use %d", layers, i+1)
+		}
+		require.Equal(t, conn.Last, conn.Use(top))
+		require.Equal(t, conn.UsedUp, conn.Use(top))
+		require.Equal(t, conn.UsedUp, conn.Use(top))
+	}
+	near, far := net.Pipe()
+	t.Cleanup(func() { _, _ = near.Close(), far.Close() })
+	for range 100 {
+		require.Equal(t, conn.Usable, conn.Use(near), "it belongs to another transport")
+	}
+}
+
+// TestIdleConnectionsAreClosed has pipes for connections, so that time can pass.
+func TestIdleConnectionsAreClosed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, err := NewClient(Config{AppKey: "key", AppSecret: "secret", DataCenter: DataCenter{Primary: "http://127.0.0.1:80"}, Limiter: NoLimit})
+		require.NoError(t, err)
+		dialled := 0
+		client.ownTransport.DialContext = pipes(t, &dialled)
+		for _, tc := range []struct {
+			idle time.Duration
+			want int
+		}{{0, 1}, {49 * time.Second, 1}, {49 * time.Second, 1}, {50 * time.Second, 2}, {time.Hour, 3}} {
+			time.Sleep(tc.idle)
+			synctest.Wait()
+			require.NoError(t, removeBan(t, client))
+			require.Equal(t, tc.want, dialled)
+		}
+		client.CloseIdleConnections()
+	})
+}
+
+// pipes dials servers in memory that answer with success.
+func pipes(t *testing.T, dialled *int) func(context.Context, string, string) (net.Conn, error) {
+	t.Helper()
+	return func(context.Context, string, string) (net.Conn, error) {
+		*dialled++
+		near, far := net.Pipe()
+		go func() {
+			defer func() { _ = far.Close() }()
+			for r := bufio.NewReader(far); ; {
+				req, err := http.ReadRequest(r)
+				if err != nil {
+					return
+				}
+				_, _ = io.Copy(io.Discard, req.Body)
+				_, _ = io.WriteString(far, "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"code\":200}")
+			}
+		}()
+		return near, nil
+	}
+}

@@ -1,0 +1,345 @@
+package rcuser_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser"
+)
+
+const mostUses = 79 // of a connection: RC allows fewer than 80
+
+// tally counts by connection, or by whatever tells things apart.
+type tally[K comparable] struct {
+	mu sync.Mutex
+	n  map[K]int
+}
+
+func (c *tally[K]) add(key K) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n == nil {
+		c.n = make(map[K]int)
+	}
+	c.n[key]++
+	return c.n[key]
+}
+
+func (c *tally[K]) counts() []int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Sorted(maps.Values(c.n))
+}
+
+type connKey struct{}
+
+// countUses counts the requests of every connection to a server that answers with success.
+func countUses(t *testing.T) (*httptest.Server, *tally[net.Conn]) {
+	t.Helper()
+	uses := &tally[net.Conn]{}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		uses.add(r.Context().Value(connKey{}).(net.Conn))
+		answer(w, http.StatusOK, success)
+	}))
+	server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		return context.WithValue(ctx, connKey{}, c)
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	return server, uses
+}
+
+// rawServer hands every connection to serve, in a goroutine of its own, and closes it afterwards.
+func rawServer(t *testing.T, serve func(net.Conn)) (base string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	var open []net.Conn
+	group.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			open = append(open, conn)
+			mu.Unlock()
+			group.Go(func() {
+				serve(conn)
+				_ = conn.Close()
+			})
+		}
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		mu.Lock()
+		for _, conn := range open {
+			_ = conn.Close()
+		}
+		mu.Unlock()
+		group.Wait()
+	})
+	return "http://" + listener.Addr().String()
+}
+
+// readRequest reads one whole; nil is the connection's end.
+func readRequest(r *bufio.Reader) *http.Request {
+	req, err := http.ReadRequest(r)
+	if err != nil {
+		return nil
+	}
+	if _, err := io.Copy(io.Discard, req.Body); err != nil {
+		return nil
+	}
+	return req
+}
+
+const rawSuccess = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n" + success
+
+// deaf answers on a connection for as long as it can, whatever the requests say about closing it.
+func deaf(uses *tally[net.Conn]) func(net.Conn) {
+	return func(conn net.Conn) {
+		for r := bufio.NewReader(conn); readRequest(r) != nil; {
+			uses.add(conn)
+			if _, err := io.WriteString(conn, rawSuccess); err != nil {
+				return
+			}
+		}
+	}
+}
+
+func requireUses(t *testing.T, uses *tally[net.Conn], sum int) {
+	t.Helper()
+	counts := uses.counts()
+	require.LessOrEqual(t, slices.Max(counts), mostUses)
+	total := 0
+	for _, n := range counts {
+		total += n
+	}
+	require.Equal(t, sum, total)
+}
+
+func TestUsesOfAConnection(t *testing.T) {
+	t.Parallel()
+	uses := &tally[net.Conn]{}
+	server, polite := countUses(t)
+	for base, uses := range map[string]*tally[net.Conn]{server.URL: polite, rawServer(t, deaf(uses)): uses} {
+		client := overWire(t, base, once)
+		for range 1000 {
+			require.NoError(t, ban(t.Context(), client))
+		}
+		requireUses(t, uses, 1000)
+		require.Len(t, uses.counts(), 13)
+		require.Equal(t, []int{1000 - 12*mostUses, mostUses}, uses.counts()[:2])
+	}
+}
+
+func TestUsesOfConnectionsByMany(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ goroutines, calls int }{{8, 400}, {64, 100}} {
+		deafUses := &tally[net.Conn]{}
+		server, polite := countUses(t)
+		for base, uses := range map[string]*tally[net.Conn]{server.URL: polite, rawServer(t, deaf(deafUses)): deafUses} {
+			client := overWire(t, base, once)
+			atOnce(t, tc.goroutines, func() error {
+				for range tc.calls {
+					if err := ban(t.Context(), client); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			requireUses(t, uses, tc.goroutines*tc.calls)
+		}
+	}
+}
+
+// TestUsersConnectionsAreTheUsers has a transport of the user's, which is not counted.
+func TestUsersConnectionsAreTheUsers(t *testing.T) {
+	t.Parallel()
+	server, uses := countUses(t)
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	client := overWire(t, server.URL, func(c *rcuser.Config) { c.HTTPClient = &http.Client{Transport: transport} })
+	for range 100 {
+		require.NoError(t, ban(t.Context(), client))
+	}
+	require.Equal(t, []int{100}, uses.counts())
+}
+
+// hangUps are ways to close a kept connection just as it is used again.
+var hangUps = map[string]func(net.Conn, *bufio.Reader){
+	"reset at the first byte": func(conn net.Conn, r *bufio.Reader) {
+		_, _ = r.Peek(1)
+		_ = conn.(*net.TCPConn).SetLinger(0)
+	},
+	"closed at the first byte": func(_ net.Conn, r *bufio.Reader) { _, _ = r.Peek(1) },
+	"closed after the request": func(_ net.Conn, r *bufio.Reader) { readRequest(r) },
+}
+
+// shortLived serves one request a connection; the next one on it gets hangUp.
+func shortLived(applied *tally[string], hangUp func(net.Conn, *bufio.Reader)) func(net.Conn) {
+	return func(conn net.Conn) {
+		r := bufio.NewReader(conn)
+		if req := readRequest(r); req != nil {
+			applied.add(req.Header.Get("X-Request-ID"))
+			_, _ = io.WriteString(conn, rawSuccess)
+			hangUp(conn, r)
+		}
+	}
+}
+
+func TestKeptConnectionTurnsOutClosed(t *testing.T) {
+	t.Parallel()
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	for transportName, change := range map[string]func(*rcuser.Config){
+		"own":    func(*rcuser.Config) {},
+		"user's": func(c *rcuser.Config) { c.HTTPClient = &http.Client{Transport: transport} },
+	} {
+		for name, hangUp := range hangUps {
+			applied := &tally[string]{}
+			base := rawServer(t, shortLived(applied, hangUp))
+			backup := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("the backup was called") })
+			var log warnings
+			retries := 0
+			client := overWire(t, base, change, log.to, func(c *rcuser.Config) {
+				c.DataCenter.Backup = backup.URL
+				c.Retry.BaseWait, c.Retry.MaxWait = time.Minute, time.Minute // for what isn't repeated at once
+				c.OnAttempt = func(_ context.Context, a rcuser.Attempt) { retries += a.Number - 1 }
+			})
+			for range 100 {
+				require.NoError(t, ban(t.Context(), client), transportName, name)
+			}
+			require.Len(t, applied.counts(), 100)
+			require.Equal(t, 1, slices.Max(applied.counts()), "each is applied once")
+			require.GreaterOrEqual(t, retries, 49, "%s, %s", transportName, name) // 99 if the new connection is kept too
+			require.Zero(t, log.count(switching))
+		}
+	}
+}
+
+// TestKeptConnectionOfCall must not be tried again: nobody knows whether it was applied.
+func TestKeptConnectionOfCall(t *testing.T) {
+	t.Parallel()
+	for name, hangUp := range hangUps {
+		applied := &tally[string]{}
+		client := overWire(t, rawServer(t, shortLived(applied, hangUp)), bothSame)
+		call := other("/x.json", nil)
+		require.NoError(t, call(t.Context(), client))
+		rcErr := requireError(t, call(t.Context(), client))
+		require.Equal(t, []any{1, rcuser.Unknown, 0}, []any{rcErr.Attempts, rcErr.Outcome, rcErr.StatusCode}, name)
+		require.NoError(t, call(t.Context(), client), "the host is no worse for it")
+		require.Equal(t, []int{1, 1}, applied.counts(), name)
+	}
+}
+
+// bothSame has a backup that nobody serves.
+func bothSame(config *rcuser.Config) { config.DataCenter.Backup = "http://127.0.0.1:1" }
+
+// TestManyKeptConnectionsTurnOutClosed has several of them, of which a call mustn't try one after the other.
+func TestManyKeptConnectionsTurnOutClosed(t *testing.T) {
+	t.Parallel()
+	transport := &http.Transport{MaxIdleConnsPerHost: 8}
+	t.Cleanup(transport.CloseIdleConnections)
+	for name, change := range map[string]func(*rcuser.Config){
+		"own":    func(*rcuser.Config) {},
+		"user's": func(c *rcuser.Config) { c.HTTPClient = &http.Client{Transport: transport} },
+	} {
+		applied := &tally[string]{}
+		var together sync.WaitGroup
+		together.Add(8)
+		base := rawServer(t, func(conn net.Conn) {
+			shortLived(applied, func(conn net.Conn, r *bufio.Reader) { hangUps["closed at the first byte"](conn, r) })(
+				waiting{conn, sync.OnceFunc(func() { together.Done(); together.Wait() })})
+		})
+		client := overWire(t, base, bothSame, change)
+		atOnce(t, 8, func() error { return ban(t.Context(), client) })
+		require.Len(t, applied.counts(), 8)
+		together.Add(1)
+		require.NoError(t, ban(t.Context(), client), name)
+	}
+}
+
+// waiting calls before at the first byte that is to be written.
+type waiting struct {
+	net.Conn
+	before func()
+}
+
+func (w waiting) Write(p []byte) (int, error) {
+	w.before()
+	return w.Conn.Write(p)
+}
+
+// TestFreshConnectionThatBreaks is no kept one: its host is in trouble.
+func TestFreshConnectionThatBreaks(t *testing.T) {
+	t.Parallel()
+	base := rawServer(t, func(conn net.Conn) { readRequest(bufio.NewReader(conn)) })
+	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, success) })
+	var log warnings
+	client := overWire(t, base, log.to, func(c *rcuser.Config) { c.DataCenter.Backup = server.URL })
+	require.NoError(t, ban(t.Context(), client))
+	require.Equal(t, 1, log.count(switching))
+}
+
+// TestKeptConnectionThatAnswersInPart has the second answer break off after a byte: that is trouble too.
+func TestKeptConnectionThatAnswersInPart(t *testing.T) {
+	t.Parallel()
+	base := rawServer(t, func(conn net.Conn) {
+		r := bufio.NewReader(conn)
+		readRequest(r)
+		_, _ = io.WriteString(conn, rawSuccess)
+		readRequest(r)
+		_, _ = io.WriteString(conn, "H")
+	})
+	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, success) })
+	var log warnings
+	client := overWire(t, base, log.to, func(c *rcuser.Config) { c.DataCenter.Backup = server.URL })
+	require.NoError(t, ban(t.Context(), client))
+	require.Zero(t, log.count(switching))
+	require.NoError(t, ban(t.Context(), client))
+	require.Equal(t, 1, log.count(switching))
+}
+
+// TestUsersHTTPClientIsntChanged compares it before and after calls that succeed, fail and find connections closed.
+func TestUsersHTTPClientIsntChanged(t *testing.T) {
+	t.Parallel()
+	other, uses := countUses(t)
+	base := rawServer(t, shortLived(&tally[string]{}, hangUps["closed at the first byte"]))
+	transport := &http.Transport{MaxIdleConnsPerHost: 3}
+	t.Cleanup(transport.CloseIdleConnections)
+	own := &http.Client{Transport: transport, Timeout: time.Minute}
+	before := *own
+	get := func() {
+		resp, err := own.Post(other.URL, "", strings.NewReader(""))
+		require.NoError(t, err)
+		_, _ = io.Copy(io.Discard, resp.Body)
+		require.NoError(t, resp.Body.Close())
+	}
+	get()
+	client := overWire(t, base, func(c *rcuser.Config) { c.HTTPClient = own })
+	for range 10 {
+		require.NoError(t, ban(t.Context(), client))
+		client.CloseIdleConnections()
+	}
+	get()
+	require.Equal(t, []int{2}, uses.counts(), "the connection to another host was kept")
+	require.Equal(t, before, *own)
+	require.Equal(t, 3, transport.MaxIdleConnsPerHost)
+	require.Nil(t, transport.DialContext)
+}

@@ -1,0 +1,392 @@
+package rcuser_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser"
+)
+
+const (
+	primaryHost = "api.rong-api.com"
+	backupHost  = "api-b.rong-api.com"
+	ok          = success
+)
+
+func bothHosts(config *rcuser.Config) { config.DataCenter = rcuser.Beijing }
+
+// byHost answers for the two hosts of Beijing.
+func byHost(t *testing.T, primary, backup tripper) tripper {
+	return func(req *http.Request) (*http.Response, error) {
+		if req.Host != req.URL.Host {
+			t.Errorf("the Host header is %q for %q", req.Host, req.URL)
+		}
+		switch req.URL.Host {
+		case primaryHost:
+			return primary(req)
+		case backupHost:
+			return backup(req)
+		}
+		t.Errorf("unexpected host %q", req.URL.Host)
+		return nil, errors.New("unexpected host")
+	}
+}
+
+// visited says where the requests went, p for the primary and b for the backup.
+func visited(tap *wiretap) string {
+	var hosts strings.Builder
+	for _, request := range tap.requests() {
+		if strings.HasPrefix(request.URL, "https://"+primaryHost+"/") {
+			hosts.WriteByte('p')
+		} else {
+			hosts.WriteByte('b')
+		}
+	}
+	return hosts.String()
+}
+
+// warnings is a log of what is more than debugging.
+type warnings struct{ log bytes.Buffer }
+
+func (w *warnings) to(config *rcuser.Config) {
+	config.Logger = slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelInfo}))
+}
+
+func (w *warnings) count(text string) int { return strings.Count(w.log.String(), text) }
+
+const switching = `level=WARN msg="rcuser: switching to the other host"`
+
+// cutBody is an answer that breaks off.
+func cutBody(*http.Request) (*http.Response, error) {
+	body := io.MultiReader(strings.NewReader(`{"code":`), readerFunc(func([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }))
+	return &http.Response{StatusCode: 200, Body: io.NopCloser(body)}, nil
+}
+
+// troubles are what makes a call leave a host, and how long that takes.
+var troubles = map[string]struct {
+	respond tripper
+	after   time.Duration
+}{
+	"refused":      {failWith(refusedDial()), 0},
+	"DNS":          {failWith(&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", IsNotFound: true}}), 0},
+	"TLS":          {failWith(tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}), 0},
+	"certificate":  {failWith(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), 0},
+	"timeout":      {hang, 5 * time.Second},
+	"slow body":    {slowBody, 5 * time.Second},
+	"reset":        {failWith(unsureDeath()), 0},
+	"EOF":          {failWith(io.EOF), 0},
+	"cut":          {cutBody, 0},
+	"HTML":         {reply(200, html), 0},
+	"no code":      {reply(200, `{}`), 0},
+	"empty":        {reply(200, ""), 0},
+	"201":          {reply(201, ok), 0},
+	"500":          {reply(500, ""), 0},
+	"500 and 1000": {reply(500, `{"code":1000}`), 0},
+	"501":          {reply(501, `{"code":4711}`), 0},
+	"502":          {reply(502, html), 0},
+	"503":          {reply(503, ""), 0},
+	"504 and 1050": {reply(504, `{"code":1050}`), 0},
+}
+
+func TestFailoverWithinTheCall(t *testing.T) {
+	t.Parallel()
+	for name, tc := range troubles {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var log warnings
+				client, tap := newClient(t, byHost(t, tc.respond, reply(200, ok)), bothHosts, log.to)
+				require.NoError(t, ban(t.Context(), client))
+				require.Equal(t, "pb", visited(tap))
+				require.Equal(t, []time.Duration{tc.after}, tap.gaps(), "at once")
+				first, second := tap.requests()[0], tap.requests()[1]
+				require.Equal(t, "https://api-b.rong-api.com/user/block.json", second.URL)
+				require.NotEqual(t, first.Header.Get("Nonce"), second.Header.Get("Nonce"))
+				require.NotEqual(t, first.Header.Get("Signature"), second.Header.Get("Signature"))
+				signature := rcuser.Sign(testSecret, second.Header.Get("Nonce"), fmt.Sprint(second.At.UnixMilli()))
+				require.Equal(t, signature, second.Header.Get("Signature"), "signed for its own time")
+				require.Equal(t, first.Header.Get("X-Request-ID"), second.Header.Get("X-Request-ID"))
+				require.Equal(t, first.Body, second.Body)
+
+				require.NoError(t, client.Bans.Remove(t.Context(), []string{"u1"}))
+				require.Equal(t, "pbb", visited(tap), "all calls prefer it now")
+				require.Equal(t, 1, log.count(switching))
+				require.Equal(t, 1, log.count("from=api.rong-api.com"))
+				require.Equal(t, 1, log.count("endpoint=/user/block.json"))
+			})
+		})
+	}
+}
+
+func TestNoFailover(t *testing.T) {
+	t.Parallel()
+	for name, respond := range map[string]tripper{
+		"1002":           reply(400, `{"code":1002}`),
+		"1004":           reply(401, `{"code":1004}`),
+		"1006":           reply(401, locked),
+		"1006 under 200": reply(200, locked),
+		"2007":           reply(403, `{"code":2007}`),
+		"404":            reply(404, html),
+		"413":            reply(413, ""),
+		"1009":           reply(430, `{"code":1009}`),
+		"429":            reply(429, ""),
+		"429 and 1008":   replyWith(429, limited, "Retry-After", "1"),
+		"1008":           reply(200, limited),
+		"302":            replyWith(302, "", "Location", "https://"+backupHost),
+		"unknown code":   reply(200, `{"code":4711}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var log warnings
+				client, tap := newClient(t, byHost(t, respond, unexpected(t)), bothHosts, log.to)
+				rcErr := requireError(t, ban(t.Context(), client))
+				require.Equal(t, primaryHost, rcErr.Host)
+				require.Error(t, ban(t.Context(), client))
+				require.NotContains(t, visited(tap), "b")
+				require.Empty(t, log.log.String())
+			})
+		})
+	}
+}
+
+// TestNoFailoverWhenTheCallerStops has the caller's context end while the primary is silent.
+func TestNoFailoverWhenTheCallerStops(t *testing.T) {
+	t.Parallel()
+	for name, stuck := range map[string]tripper{"headers": hang, "body": slowBody} {
+		for _, cancelled := range []bool{true, false} {
+			synctest.Test(t, func(t *testing.T) {
+				var log warnings
+				client, tap := newClient(t, byHost(t, stuck, unexpected(t)), bothHosts, log.to)
+				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+				defer cancel()
+				if cancelled {
+					time.AfterFunc(time.Second, cancel)
+				}
+				rcErr := requireError(t, ban(ctx, client))
+				require.Equal(t, []any{1, rcuser.Unknown, primaryHost}, []any{rcErr.Attempts, rcErr.Outcome, rcErr.Host})
+				ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				require.Error(t, ban(ctx, client))
+				require.Equal(t, "pp", visited(tap), name)
+				require.Empty(t, log.log.String())
+			})
+		}
+	}
+}
+
+func TestNoFailoverForCredentials(t *testing.T) {
+	t.Parallel()
+	fail := true
+	client, tap := newClient(t, byHost(t, reply(200, ok), unexpected(t)), bothHosts, func(c *rcuser.Config) {
+		c.AppKey, c.AppSecret = "", ""
+		c.Credentials = func(context.Context) (rcuser.Credentials, error) {
+			if fail {
+				return rcuser.Credentials{}, io.ErrClosedPipe
+			}
+			return rcuser.Credentials{AppKey: "k", AppSecret: "s"}, nil
+		}
+	})
+	require.ErrorIs(t, ban(t.Context(), client), io.ErrClosedPipe)
+	fail = false
+	require.NoError(t, ban(t.Context(), client))
+	require.Equal(t, "p", visited(tap))
+}
+
+// TestFailoverOfABurst has the primary fail when all calls have reached it.
+func TestFailoverOfABurst(t *testing.T) {
+	t.Parallel()
+	var log warnings
+	var arrived sync.WaitGroup
+	var succeeded atomic.Int32
+	arrived.Add(1000)
+	client, tap := newClient(t, byHost(t, func(req *http.Request) (*http.Response, error) {
+		arrived.Done()
+		arrived.Wait()
+		return reply(503, "")(req)
+	}, reply(200, ok)), bothHosts, log.to)
+	atOnce(t, 1000, func() error {
+		if ban(t.Context(), client) == nil {
+			succeeded.Add(1)
+		}
+		return nil
+	})
+	require.GreaterOrEqual(t, succeeded.Load(), int32(100), "the budget allows no fewer")
+	require.Equal(t, 1000, strings.Count(visited(tap), "p"))
+	require.EqualValues(t, succeeded.Load(), strings.Count(visited(tap), "b"))
+	require.Equal(t, 1, log.count(switching))
+	before := len(tap.requests())
+	require.NoError(t, ban(t.Context(), client))
+	require.Equal(t, "b", visited(tap)[before:])
+}
+
+func TestFurtherAttemptsAlternate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var longest time.Duration
+		for range 50 {
+			client, tap := newClient(t, reply(503, `{"code":1000}`), bothHosts)
+			rcErr := requireError(t, ban(t.Context(), client))
+			require.Equal(t, "pbp", visited(tap))
+			require.Equal(t, []any{3, primaryHost}, []any{rcErr.Attempts, rcErr.Host})
+			require.Zero(t, tap.gaps()[0])
+			require.LessOrEqual(t, tap.gaps()[1], 200*time.Millisecond)
+			longest = max(longest, tap.gaps()[1])
+		}
+		require.Greater(t, longest, 100*time.Millisecond, "there is a wait before going back")
+		client, tap := newClient(t, reply(503, ""), bothHosts, func(c *rcuser.Config) { c.Retry.MaxAttempts = 6 })
+		require.Error(t, ban(t.Context(), client))
+		require.Equal(t, "pbpbpb", visited(tap))
+	})
+}
+
+// TestSwitchAgain has the backup fail too: calls reach the primary, but the preference follows only after 30 s.
+func TestSwitchAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log warnings
+		client, tap := newClient(t, byHost(t, inTurn(reply(503, ""), reply(200, ok)), inTurn(reply(200, ok), reply(503, ""))), bothHosts, log.to)
+		for _, wait := range []time.Duration{0, 10 * time.Second, 20*time.Second - 1, 1, time.Second} {
+			time.Sleep(wait)
+			require.NoError(t, ban(t.Context(), client))
+		}
+		require.Equal(t, "pb"+"bp"+"bp"+"bp"+"p", visited(tap))
+		require.Equal(t, 2, log.count(switching))
+		require.Equal(t, 1, log.count("from=api-b.rong-api.com"))
+	})
+}
+
+// TestReturnToThePrimary has it be down for two probes, one of which the caller gives up.
+func TestReturnToThePrimary(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, tap := newClient(t, byHost(t, inTurn(reply(503, ""), hang, hang, reply(200, ok)), reply(200, ok)), bothHosts)
+		call := func(wait time.Duration, want string) {
+			t.Helper()
+			time.Sleep(wait)
+			before := len(tap.requests())
+			ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
+			defer cancel()
+			require.NoError(t, ban(ctx, client))
+			require.Equal(t, want, visited(tap)[before:])
+		}
+		call(0, "pb")
+		call(5*time.Minute-1, "b")
+		call(1, "pb") // 5 s
+		call(0, "b")
+		call(5*time.Minute-5*time.Second-1, "b")
+		time.Sleep(time.Nanosecond)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.Error(t, ban(ctx, client))
+		call(0, "p")
+		call(0, "p")
+	})
+}
+
+// TestProbeOfABurst sends one of many calls to the primary.
+func TestProbeOfABurst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, tap := newClient(t, byHost(t, inTurn(reply(503, ""), func(req *http.Request) (*http.Response, error) {
+			time.Sleep(time.Second)
+			return reply(200, ok)(req)
+		}), reply(200, ok)), bothHosts)
+		require.NoError(t, ban(t.Context(), client))
+		time.Sleep(5 * time.Minute)
+		var group sync.WaitGroup
+		for range 100 {
+			group.Go(func() {
+				if err := ban(t.Context(), client); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+		require.Equal(t, 1, strings.Count(visited(tap)[2:], "p"))
+	})
+}
+
+// TestFailoverOfCall has an endpoint that nothing is known about: only what was never sent is repeated.
+func TestFailoverOfCall(t *testing.T) {
+	t.Parallel()
+	call := other("/x.json", nil)
+	for name, tc := range troubles {
+		synctest.Test(t, func(t *testing.T) {
+			client, tap := newClient(t, byHost(t, tc.respond, reply(200, ok)), bothHosts)
+			err := call(t.Context(), client)
+			if name == "refused" || name == "DNS" {
+				require.NoError(t, err, name)
+				require.Equal(t, "pb", visited(tap))
+				return
+			}
+			rcErr := requireError(t, err)
+			require.Equal(t, []any{1, primaryHost, rcuser.Unknown}, []any{rcErr.Attempts, rcErr.Host, rcErr.Outcome}, name)
+			require.NoError(t, call(t.Context(), client))
+			require.Equal(t, "pb", visited(tap), name)
+		})
+	}
+}
+
+// TestCallersDecodingIsNoTrouble has an answer that is RC's, but not what the caller of Call expects.
+func TestCallersDecodingIsNoTrouble(t *testing.T) {
+	t.Parallel()
+	client, tap := newClient(t, byHost(t, reply(200, `{"code":200,"n":"x"}`), unexpected(t)), bothHosts)
+	var result struct{ N int }
+	for range 2 {
+		require.Error(t, client.Call(t.Context(), "/x.json", nil, &result))
+	}
+	require.Equal(t, "pp", visited(tap))
+}
+
+func TestRetryAfterHoldsForTheOtherHost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, tap := newClient(t, byHost(t, replyWith(503, "", "Retry-After", "7"), reply(200, ok)), bothHosts)
+		require.NoError(t, ban(t.Context(), client))
+		require.Equal(t, "pb", visited(tap))
+		require.Equal(t, []time.Duration{7 * time.Second}, tap.gaps())
+	})
+}
+
+func TestFailoverKeepsEachHostsPath(t *testing.T) {
+	t.Parallel()
+	client, tap := newClient(t, inTurn(failWith(refusedDial()), reply(200, ok)), func(c *rcuser.Config) {
+		c.DataCenter = rcuser.DataCenter{Primary: "https://a.example/rc/", Backup: "https://b.example:8443/proxy/of/rc"}
+	})
+	require.NoError(t, ban(t.Context(), client))
+	require.Equal(t, "https://a.example/rc/user/block.json", tap.requests()[0].URL)
+	require.Equal(t, "https://b.example:8443/proxy/of/rc/user/block.json", tap.requests()[1].URL)
+}
+
+func TestOneHostHasNoFailover(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log warnings
+		var waited time.Duration
+		for range 20 {
+			client, tap := newClient(t, reply(503, ""), log.to)
+			require.Error(t, ban(t.Context(), client))
+			require.Equal(t, "ppp", visited(tap))
+			waited += tap.gaps()[0]
+		}
+		require.Positive(t, waited, "there are waits before the second attempts")
+		require.Zero(t, log.count(switching))
+	})
+}

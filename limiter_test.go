@@ -1,0 +1,354 @@
+package rcuser_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser"
+)
+
+const slot = time.Second / 98 // between two calls of an endpoint that RC lets be called 100 times a second
+
+func paced(config *rcuser.Config) { config.Limiter = nil }
+
+// atOnce makes n calls in as many goroutines, and waits for them.
+func atOnce(t *testing.T, n int, call func() error) {
+	t.Helper()
+	var group sync.WaitGroup
+	for range n {
+		group.Go(func() {
+			if err := call(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+}
+
+func requireAbout(t *testing.T, want, got time.Duration) {
+	t.Helper()
+	require.InDelta(t, want.Seconds(), got.Seconds(), 1e-6)
+}
+
+func TestEvenSpacing(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		call  func(context.Context, *rcuser.Client) error
+		gap   time.Duration
+		whole time.Duration // of 500 calls
+	}{
+		"100 a second": {ban, 10_204_081, 5_091_836_735},
+		"Call":         {other("/x.json", nil), 10_204_081, 5_091_836_735},
+		"200 a second": {register("n", ""), 5_102_041, 2_545_918_367},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				client, tap := newClient(t, reply(200, anyAnswer), paced)
+				took, _ := timed(func() error {
+					atOnce(t, 500, func() error { return tc.call(t.Context(), client) })
+					return nil
+				})
+				require.Len(t, tap.gaps(), 499)
+				requireAbout(t, tc.whole, took)
+				for _, gap := range tap.gaps() {
+					requireAbout(t, tc.gap, gap)
+				}
+				time.Sleep(time.Minute)
+				took, _ = timed(func() error {
+					atOnce(t, 3, func() error { return tc.call(t.Context(), client) })
+					return nil
+				})
+				requireAbout(t, 2*tc.gap, took) // idleness saves nothing up
+			})
+		})
+	}
+}
+
+// TestCallsInARow has one goroutine, whose calls take time of their own.
+func TestCallsInARow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, tap := newClient(t, func(req *http.Request) (*http.Response, error) {
+			time.Sleep(4 * time.Millisecond)
+			return reply(200, success)(req)
+		}, paced)
+		for range 10 {
+			require.NoError(t, ban(t.Context(), client))
+		}
+		for _, gap := range tap.gaps() {
+			requireAbout(t, slot, gap)
+		}
+	})
+}
+
+// TestIDsAreCounted is for the endpoints whose rate RC gives in ids.
+func TestIDsAreCounted(t *testing.T) {
+	t.Parallel()
+	for name, call := range map[string]func(context.Context, *rcuser.Client, []string) error{
+		"deactivate": func(ctx context.Context, c *rcuser.Client, ids []string) error {
+			_, err := c.Users.Deactivate(ctx, ids)
+			return err
+		},
+		"reactivate": func(ctx context.Context, c *rcuser.Client, ids []string) error {
+			_, err := c.Users.Reactivate(ctx, ids)
+			return err
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			client, tap := newClient(t, reply(200, anyAnswer), paced)
+			for _, n := range []int{60, 40, 100, 1, 3} {
+				require.NoError(t, call(t.Context(), client, manyIDs(n)), name)
+			}
+			for i, want := range []time.Duration{0, 100 * slot, slot, 3 * slot} {
+				requireAbout(t, want, tap.gaps()[i])
+			}
+		})
+	}
+}
+
+func TestEndpointsAreIndependent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, tap := newClient(t, reply(200, `{"code":200,"status":"1"}`), paced)
+		var group sync.WaitGroup
+		for range 10 {
+			group.Go(func() { _ = ban(t.Context(), client) })
+		}
+		took, err := timed(func() error {
+			_, err := client.Presence.Online(t.Context(), "u1")
+			return err
+		})
+		require.NoError(t, err)
+		require.Zero(t, took)
+		group.Wait()
+		require.Len(t, tap.requests(), 11)
+	})
+}
+
+// TestClientsAreIndependent has two apps, or two parts of a program that don't know of each other.
+func TestClientsAreIndependent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for range 2 {
+			client, _ := newClient(t, reply(200, success), paced)
+			took, err := timed(func() error { return ban(t.Context(), client) })
+			require.NoError(t, err)
+			require.Zero(t, took)
+		}
+	})
+}
+
+func TestNoTimeForTheRate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, tap := newClient(t, reply(200, success), paced)
+		require.NoError(t, ban(t.Context(), client))
+		ctx, cancel := context.WithTimeout(t.Context(), slot-1000)
+		defer cancel()
+		took, err := timed(func() error { return ban(ctx, client) })
+		require.Zero(t, took)
+		rcErr := requireError(t, err)
+		require.Equal(t, []any{0, rcuser.NotApplied, 0}, []any{rcErr.Attempts, rcErr.Outcome, rcErr.StatusCode})
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorContains(t, err, "rate limit: the wait for one of 100 a second would be too long")
+		require.Len(t, tap.requests(), 1)
+		ctx, cancel = context.WithTimeout(t.Context(), slot+1000)
+		defer cancel()
+		require.NoError(t, ban(ctx, client), "the failed one took no place")
+	})
+}
+
+// TestNoTimeForTheRateOfARetry keeps what RC answered.
+func TestNoTimeForTheRateOfARetry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := newClient(t, byHost(t, reply(503, `{"code":1000,"errorMessage":"oops"}`), unexpected(t)), bothHosts, paced)
+		ctx, cancel := context.WithTimeout(t.Context(), slot/2)
+		defer cancel()
+		took, err := timed(func() error { return ban(ctx, client) })
+		require.Zero(t, took)
+		rcErr := requireError(t, err)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, []any{1, rcuser.Unknown, 503, "oops"}, []any{rcErr.Attempts, rcErr.Outcome, rcErr.StatusCode, rcErr.Message})
+	})
+}
+
+// TestOne429HoldsAll has ten goroutines; the first call to arrive is refused, and all others have to wait.
+func TestOne429HoldsAll(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, tap := newClient(t, inTurn(replyWith(429, limited, "Retry-After", "3"), reply(200, `{"code":200,"status":0}`)), paced)
+		start := time.Now()
+		var group sync.WaitGroup
+		group.Go(func() { atOnce(t, 10, func() error { return ban(t.Context(), client) }) })
+		time.Sleep(time.Second)
+		group.Go(func() { atOnce(t, 10, func() error { return ban(t.Context(), client) }) })
+		synctest.Wait()
+		require.Len(t, tap.requests(), 1)
+		took, err := timed(func() error {
+			_, err := client.Presence.Online(t.Context(), "u1")
+			return err
+		})
+		require.NoError(t, err)
+		require.Zero(t, took, "another endpoint isn't held")
+		group.Wait()
+		bans := tap.requests()[2:]
+		require.Len(t, bans, 20)
+		require.Equal(t, 3*time.Second, bans[0].At.Sub(start))
+		for i := 1; i < len(bans); i++ {
+			require.GreaterOrEqual(t, bans[i].At.Sub(bans[i-1].At), slot-1000, "they don't go all at once then")
+		}
+		require.Less(t, bans[19].At.Sub(start), 3*time.Second+21*slot)
+	})
+}
+
+// TestShorterPauseDoesntEndALongerOne has two calls refused.
+func TestShorterPauseDoesntEndALongerOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		slow := func(d time.Duration, respond tripper) tripper {
+			return func(req *http.Request) (*http.Response, error) {
+				time.Sleep(d)
+				return respond(req)
+			}
+		}
+		client, tap := newClient(t, inTurn(
+			slow(time.Second, replyWith(429, limited, "Retry-After", "9")),
+			slow(2*time.Second, replyWith(429, limited, "Retry-After", "1")),
+			reply(200, success),
+		), paced)
+		start := time.Now()
+		atOnce(t, 2, func() error { return ban(t.Context(), client) })
+		require.Len(t, tap.requests(), 4)
+		require.Equal(t, 10*time.Second, tap.requests()[2].At.Sub(start))
+	})
+}
+
+func TestPauseThatDoesntFit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, tap := newClient(t, inTurn(replyWith(429, limited, "Retry-After", "10"), reply(200, success)), paced, once)
+		require.ErrorIs(t, ban(t.Context(), client), rcuser.ErrRateLimited)
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		took, err := timed(func() error { return ban(ctx, client) })
+		require.Zero(t, took)
+		rcErr := requireError(t, err)
+		require.Equal(t, []any{0, rcuser.NotApplied}, []any{rcErr.Attempts, rcErr.Outcome})
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorContains(t, err, "rate limit: RC's rate limit asks to wait 9s")
+		require.NoError(t, ban(t.Context(), client))
+		require.Equal(t, []time.Duration{10 * time.Second}, tap.gaps())
+	})
+}
+
+// TestPauseEndsEventually has RC ask for more than a call would wait.
+func TestPauseEndsEventually(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, tap := newClient(t, inTurn(replyWith(429, limited, "Retry-After", "86400"), reply(200, success)), paced)
+		require.Error(t, ban(t.Context(), client))
+		require.NoError(t, ban(t.Context(), client))
+		require.Equal(t, []time.Duration{20 * time.Second}, tap.gaps())
+	})
+}
+
+func TestNoLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, tap := newClient(t, inTurn(replyWith(429, limited, "Retry-After", "7"), reply(200, success)), once)
+		require.Error(t, ban(t.Context(), client))
+		took, _ := timed(func() error {
+			atOnce(t, 500, func() error { return ban(t.Context(), client) })
+			return nil
+		})
+		require.Zero(t, took)
+		require.Len(t, tap.requests(), 501)
+	})
+}
+
+// noting is a Limiter that notes what it is told.
+type noting struct{ got []string }
+
+func (n *noting) Wait(_ context.Context, a rcuser.LimitedAttempt) error {
+	n.got = append(n.got, fmt.Sprintf("%s %d/s %d of %d", a.Endpoint, a.PerSecond, a.Units, a.MaxUnits))
+	return nil
+}
+
+func (n *noting) Pause(endpoint string, d time.Duration) {
+	n.got = append(n.got, fmt.Sprintf("pause %s %v", endpoint, d))
+}
+
+func TestOwnLimiter(t *testing.T) {
+	t.Parallel()
+	const banned, refused = "/user/block.json 100/s 1 of 1", "pause /user/block.json "
+	for name, tc := range map[string]struct {
+		call    func(context.Context, *rcuser.Client) error
+		respond tripper
+		want    []string
+	}{
+		"success":     {ban, reply(200, success), []string{banned}},
+		"token":       {register("n", ""), reply(200, anyAnswer), []string{"/user/getToken.json 200/s 1 of 1"}},
+		"ids":         {onlyIDs, reply(200, anyAnswer), []string{"/user/deactivate.json 100/s 7 of 100"}},
+		"Call":        {other("/x.json", nil), reply(200, success), []string{"/x.json 100/s 1 of 1"}},
+		"429":         {ban, inTurn(replyWith(429, limited, "Retry-After", "3"), reply(200, success)), []string{banned, refused + "3s", banned}},
+		"1008":        {ban, inTurn(replyWith(200, limited, "Retry-After", "2"), reply(200, success)), []string{banned, refused + "2s", banned}},
+		"Call, 429":   {other("/x.json", nil), inTurn(replyWith(429, "", "Retry-After", "3"), reply(200, success)), []string{"/x.json 100/s 1 of 1", "pause /x.json 3s", "/x.json 100/s 1 of 1"}},
+		"much longer": {ban, replyWith(429, limited, "Retry-After", "3600"), []string{banned, refused + "20s"}},
+		"503":         {ban, inTurn(replyWith(503, "", "Retry-After", "3"), reply(200, success)), []string{banned, banned}},
+		"every last":  {ban, replyWith(429, limited, "Retry-After", "9"), []string{banned, refused + "9s", banned, refused + "9s", banned, refused + "9s"}},
+		"1002":        {ban, replyWith(400, `{"code":1002}`, "Retry-After", "3"), []string{banned}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			limiter := &noting{}
+			client, _ := newClient(t, tc.respond, func(c *rcuser.Config) { c.Limiter = limiter })
+			_ = tc.call(t.Context(), client)
+			require.Equal(t, tc.want, limiter.got, name)
+		})
+	}
+}
+
+func onlyIDs(ctx context.Context, client *rcuser.Client) error {
+	_, err := client.Users.Deactivate(ctx, manyIDs(7))
+	return err
+}
+
+// TestPauseWithoutRetryAfter is random, up to a second after the first attempt.
+func TestPauseWithoutRetryAfter(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		limiter := &noting{}
+		client, _ := newClient(t, reply(429, ""), once, func(c *rcuser.Config) { c.Limiter = limiter })
+		var longest time.Duration
+		for range 100 {
+			require.Error(t, ban(t.Context(), client))
+			text, found := strings.CutPrefix(limiter.got[len(limiter.got)-1], "pause /user/block.json ")
+			require.True(t, found)
+			d, err := time.ParseDuration(text)
+			require.NoError(t, err)
+			longest = max(longest, d)
+		}
+		require.Greater(t, longest, 800*time.Millisecond)
+		require.LessOrEqual(t, longest, time.Second)
+	})
+}
+
+// TestMethodAndCallOfOneEndpoint has Call come first, which doesn't know that the endpoint counts ids.
+func TestMethodAndCallOfOneEndpoint(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := newClient(t, reply(200, anyAnswer), paced)
+		require.NoError(t, other("/user/deactivate.json", nil)(t.Context(), client))
+		require.NoError(t, onlyIDs(t.Context(), client))
+	})
+}
