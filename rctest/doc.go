@@ -10,8 +10,8 @@
 //	srv.Advance(31 * time.Minute)     // and a ban of half an hour has ended
 //
 // It needs no socket and no waiting, and works within a [testing/synctest] bubble; [Server.Listen] adds a loopback
-// port for other processes. It checks the signature and every documented limit of a request, in an own
-// implementation: it shares no code with the client. Options choose what RC has switches for, and [Strict] requests.
+// port for other processes. It checks the signature and every documented limit of a request, in an implementation
+// of its own: it shares no code with the client. Options choose what RC has switches for, and [Strict] requests.
 // [Server.User], [Server.ValidToken], [Server.CanMessage] and [Server.Requests] look inside.
 //
 // [Server.Inject] makes calls fail, in memory and over a port alike:
@@ -30,6 +30,7 @@
 //     methods than POST HTTP 405 with code 405; they are in [Server.Requests] like everything else.
 //   - There are no messages, groups, push settings and callbacks, and a user has one presence, not one per device.
 //   - Primary and backup host are the same server, which only a [Fault] tells apart. It is one app, with one key.
+//   - The allowlist may be filled while its switch is off, and has an effect once that is on. RC wants the switch on first.
 //   - Tokens never expire by age. Users are never deleted, an app is never locked, no service is switched off: codes
 //     1000, 1001, 1006, 1007, 1009 and 1050 only occur in a [Fault].
 //   - A body may have 1 MiB; a larger one is refused with code 1005.
@@ -61,7 +62,8 @@
 //     changed. Registering without portraitUri keeps the stored one.
 //   - The time of creation is that of the first registration.
 //   - Banned users get tokens. They work when the ban has ended.
-//   - Expiring compares with the time of issue in whole milliseconds; a token issued in that same millisecond stays. A
+//   - Expiring compares with the time of issue in whole milliseconds; a token issued in that same millisecond stays, so
+//     let a test advance the clock between the two, and take the time from [Server.Now]. A
 //     time yet to come also voids the tokens issued until then. A later call with an earlier time revives nothing.
 //   - In the development environment a deactivated user still counts as registered.
 //
@@ -78,7 +80,6 @@
 //   - An addition that would make a list longer than 3000 is refused whole.
 //   - Page tokens stand for a position that stays the same while ids are added and removed: nothing is listed twice,
 //     and ids added in the meantime aren't listed. A token of another list is refused; an empty one is the first page.
-//   - The allowlist may be filled while its switch is off; it has an effect once that is on.
 //   - If the allowlist is on for the whole app, switching it off for a user is refused. Asking answers "1" for everybody.
 //   - A deactivated receiver doesn't make [Server.CanMessage] false.
 //

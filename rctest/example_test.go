@@ -42,7 +42,9 @@ func ExampleNewServer() {
 func ExampleServer_Inject() {
 	srv := rctest.NewServer()
 	defer srv.Close()
-	client, err := rcuser.NewClient(srv.Config())
+	cfg := srv.Config()
+	cfg.Retry.BaseWait = time.Nanosecond // so that nobody waits here
+	client, err := rcuser.NewClient(cfg)
 	if err != nil {
 		fmt.Println(err)
 		return

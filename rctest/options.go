@@ -23,8 +23,8 @@ func AllowlistForAll() Option { return func(s *settings) { s.allowlistForAll = t
 // other endpoint. Refused calls don't count. [Server.Config] then leaves the client its default limiter.
 func EnforceRateLimits() Option { return func(s *settings) { s.enforceRates = true } }
 
-// Strict makes the server refuse what the real service is known or likely to let pass though its documentation doesn't
-// allow it: a Timestamp that isn't in milliseconds or is 5 minutes off the real time, a Nonce of more than 18
+// Strict makes the server refuse what the real service is known or likely to let pass though this SDK never sends it
+// and, mostly, its documentation doesn't allow it: a Timestamp that isn't in milliseconds or is 5 minutes off the real time, a Nonce of more than 18
 // characters (1004 both), an X-Request-ID of more than 36 (1005), headers of the RC- set (as if they were missing), a
 // path with doubled slashes or needless escapes (404), and a missing Content-Type on an empty body (1003).
 func Strict() Option { return func(s *settings) { s.strict = true } }

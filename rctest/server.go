@@ -39,7 +39,9 @@ type endpoint struct {
 func NewServer(opts ...Option) *Server {
 	var chosen settings
 	for _, opt := range opts {
-		opt(&chosen)
+		if opt != nil {
+			opt(&chosen)
+		}
 	}
 	s := &Server{
 		AppKey:    "rctest-" + rand.Text()[:12],
@@ -55,7 +57,7 @@ func NewServer(opts ...Option) *Server {
 	return s
 }
 
-// Config returns a configuration of which [rcuser.NewClient] makes a client of this server: its key and secret, a data
+// Config returns a configuration for [rcuser.NewClient] that fits this server: its key and secret, a data
 // center with a primary and a backup host, UTC, and an HTTP client that reaches both hosts in memory and nothing else.
 // Rates aren't waited for, unless the server enforces them: then it has the SDK's default limiter.
 func (s *Server) Config() rcuser.Config {
@@ -104,5 +106,5 @@ func (s Server) Format(f fmt.State, verb rune) {
 // LogValue is what slog writes: the server without its secret.
 func (s Server) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// MarshalText keeps the secret out of JSON and other encodings.
+// MarshalText keeps the secret out of JSON and XML.
 func (s Server) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

@@ -82,9 +82,9 @@ type User struct {
 	ID                string
 	Name, PortraitURI string
 	Registered        bool           // it got a token once, deactivated or not
-	CreatedAt         time.Time      // of the first registration
+	CreatedAt         time.Time      // of the first registration, to the second as in answers
 	Tokens            []rcuser.Token // that weren't expired, oldest first; a ban leaves them
-	BannedUntil       time.Time      // zero = not banned
+	BannedUntil       time.Time      // zero = not banned; to the second as in answers
 	Blocklist         []string       // newest first
 	Allowlist         []string       // newest first
 	AllowlistEnabled  bool           // by its own switch or the app's
@@ -103,7 +103,7 @@ func (s *Server) User(id string) User {
 		return User{ID: id, AllowlistEnabled: s.settings.allowlistForAll}
 	}
 	u := User{
-		ID: a.id, Name: a.name, PortraitURI: a.portraitURI, Registered: a.registered, CreatedAt: a.createdAt,
+		ID: a.id, Name: a.name, PortraitURI: a.portraitURI, Registered: a.registered, CreatedAt: a.createdAt.Truncate(time.Second),
 		Blocklist: a.blocklist.newestFirst(), Allowlist: a.allowlist.newestFirst(),
 		AllowlistEnabled: s.state.allowlistOn(a), Online: a.online, Deactivated: a.deactivated,
 	}
@@ -111,7 +111,7 @@ func (s *Server) User(id string) User {
 		u.Tokens = append(u.Tokens, rcuser.Token{UserID: a.id, Value: t.value})
 	}
 	if a.banned(now) {
-		u.BannedUntil = a.ban.until
+		u.BannedUntil = a.ban.until.Truncate(time.Second)
 	}
 	if a.deactivated {
 		u.DeactivatedAt = a.deactivation.at
