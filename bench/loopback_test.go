@@ -1,0 +1,15 @@
+package main
+
+import (
+	"testing"
+)
+
+func BenchmarkLoopback(b *testing.B) {
+	base, stop := listen(nil)
+	defer stop()
+	sdk, owner := newSDK(base, nil)
+	defer owner.CloseIdleConnections()
+	for _, c := range []client{newMinimal(base, usual()), sdk} {
+		b.Run(c.name, func(b *testing.B) { parallel(8, c.online)(b) })
+	}
+}
