@@ -28,7 +28,7 @@ func TestOnTheFake(t *testing.T) {
 		"   an hour later he can;",
 		": 1004 ",
 		"rcuser: userIDs: 21 ids, at most 20 are allowed\n",
-		"rcuser: d: 1m30s, it must be whole minutes\n",
+		"rcuser: duration: 1m30s, it must be whole minutes\n",
 	} {
 		require.Contains(t, out.String(), line)
 	}
