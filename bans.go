@@ -28,13 +28,20 @@ func (s *BansService) Add(ctx context.Context, userIDs []string, duration time.D
 	if err := checkIDs("userIDs", userIDs, maxIDs); err != nil {
 		return err
 	}
+	if err := checkBan(duration); err != nil {
+		return err
+	}
+	return callVoid(ctx, (*service)(s), addBans, addBansForm{userIDs, int(duration / time.Minute)})
+}
+
+func checkBan(duration time.Duration) error {
 	switch {
 	case duration < minBan || duration > maxBan:
 		return argumentErrorf("duration", "%v, it must be from 1 minute to 30 days", duration)
 	case duration%time.Minute != 0:
 		return argumentErrorf("duration", "%v, it must be whole minutes", duration)
 	}
-	return callVoid(ctx, (*service)(s), addBans, addBansForm{userIDs, int(duration / time.Minute)})
+	return nil
 }
 
 var removeBans = endpoint{path: "/user/unblock.json", rate: 100}

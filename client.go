@@ -21,6 +21,7 @@ type Client struct {
 	Blocklist *BlocklistService // whom a user doesn't want to hear from
 	Allowlist *AllowlistService // the only ones a user hears from
 	Presence  *PresenceService  // who is online
+	Bulk      *BulkService      // the same for any number of users
 
 	credentials    CredentialsFunc // a closure, so that no way of printing a client can reach the secret
 	bases          []*url.URL      // the primary's and, if there is one, the backup's
@@ -82,10 +83,23 @@ func NewClient(cfg Config) (*Client, error) {
 		c.limiter = new(processLimiter)
 	}
 	c.setTransport(cfg.HTTPClient)
+	c.setServices()
+	return c, nil
+}
+
+func (c *Client) setServices() {
 	s := &service{c}
 	c.Users, c.Tokens, c.Bans = (*UsersService)(s), (*TokensService)(s), (*BansService)(s)
 	c.Blocklist, c.Allowlist, c.Presence = (*BlocklistService)(s), (*AllowlistService)(s), (*PresenceService)(s)
-	return c, nil
+	c.Bulk = (*BulkService)(s)
+}
+
+// withLimiter returns a client that shares everything with this one but the limiter.
+func (c *Client) withLimiter(l Limiter) *Client {
+	derived := *c
+	derived.limiter = l
+	derived.setServices()
+	return &derived
 }
 
 // credentials returns where the credentials come from, having checked those that are known already.

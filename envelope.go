@@ -139,17 +139,24 @@ func (b *body) read(resp *http.Response) ([]byte, error) {
 	if resp.StatusCode == http.StatusOK {
 		limit = maxAnswer
 	}
+	tooLarge := func(n int64) bool { return n > int64(limit) && resp.StatusCode == http.StatusOK }
+	if tooLarge(resp.ContentLength) { // it says so itself
+		_ = resp.Body.Close()
+		return nil, errTooLarge
+	}
 	b.limited = io.LimitedReader{R: resp.Body, N: int64(limit) + 1}
 	_, err := b.bytes.ReadFrom(&b.limited)
 	_ = resp.Body.Close()
 	if err != nil {
 		return nil, fmt.Errorf("the answer broke off: %w", err)
 	}
-	if b.bytes.Len() > limit && resp.StatusCode == http.StatusOK {
-		return nil, fmt.Errorf("broken answer: larger than %d MiB", limit>>20)
+	if tooLarge(int64(b.bytes.Len())) {
+		return nil, errTooLarge
 	}
 	return b.bytes.Bytes(), nil
 }
+
+var errTooLarge = fmt.Errorf("broken answer: larger than %d MiB", maxAnswer>>20)
 
 func (b *body) release() {
 	if b.bytes.Cap() <= maxKeptBody {

@@ -40,15 +40,26 @@ func (noLimit) Pause(string, time.Duration)                {}
 // usedShare of RC's rate is used: the two clocks differ, and RC's limiter is not known to forgive a burst.
 const usedShare = 0.98
 
-// processLimiter is the default: it spaces the attempts of each endpoint evenly.
+// processLimiter is the default: it spaces the attempts of each endpoint evenly, and adapts where calls are refused.
 type processLimiter struct{ endpoints sync.Map } // of string to *endpointLimiter
 
 type endpointLimiter struct {
 	tokens *rate.Limiter
+	full   rate.Limit
 
 	mu          sync.Mutex
 	pausedUntil time.Time
+	slowedAt    time.Time // when the rate was lowered last
+	raisedAt    time.Time // when it was adjusted last
 }
+
+// A refused call means that others use the app's rate too: this process then takes less of it, and slowly tries for more.
+const (
+	slowDown    = 0.8             // of the rate that was too much
+	slowDownGap = 2 * time.Second // calls in flight are refused for the same reason
+	recovery    = 0.01            // of the full rate a second
+	leastShare  = 0.02            // of the full rate
+)
 
 func (l *processLimiter) Wait(ctx context.Context, a LimitedAttempt) error {
 	e := l.endpoint(a)
@@ -56,6 +67,7 @@ func (l *processLimiter) Wait(ctx context.Context, a LimitedAttempt) error {
 		if err := sleepUntil(ctx, e.pauseEnd()); err != nil {
 			return err
 		}
+		e.speedUp()
 		if err := e.tokens.WaitN(ctx, a.Units); err != nil {
 			if ctx.Err() != nil {
 				return contextError(ctx)
@@ -76,8 +88,24 @@ func (l *processLimiter) Pause(endpoint string, d time.Duration) {
 	limiter := e.(*endpointLimiter)
 	limiter.mu.Lock()
 	defer limiter.mu.Unlock()
-	if until := time.Now().Add(d); until.After(limiter.pausedUntil) {
+	now := time.Now()
+	if until := now.Add(d); until.After(limiter.pausedUntil) {
 		limiter.pausedUntil = until
+	}
+	if now.Sub(limiter.slowedAt) >= slowDownGap {
+		limiter.slowedAt, limiter.raisedAt = now, now
+		limiter.tokens.SetLimit(max(limiter.tokens.Limit()*slowDown, limiter.full*leastShare))
+	}
+}
+
+// speedUp raises a lowered rate by what the time since allows.
+func (e *endpointLimiter) speedUp() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if limit := e.tokens.Limit(); limit < e.full {
+		now := time.Now()
+		e.tokens.SetLimit(min(e.full, limit+e.full*recovery*rate.Limit(now.Sub(e.raisedAt).Seconds())))
+		e.raisedAt = now
 	}
 }
 
@@ -89,9 +117,8 @@ func (l *processLimiter) endpoint(a LimitedAttempt) *endpointLimiter {
 		}
 		return e
 	}
-	e, _ := l.endpoints.LoadOrStore(a.Endpoint, &endpointLimiter{
-		tokens: rate.NewLimiter(rate.Limit(float64(a.PerSecond)*usedShare), a.MaxUnits),
-	})
+	full := rate.Limit(float64(a.PerSecond) * usedShare)
+	e, _ := l.endpoints.LoadOrStore(a.Endpoint, &endpointLimiter{full: full, tokens: rate.NewLimiter(full, a.MaxUnits)})
 	return e.(*endpointLimiter)
 }
 

@@ -207,7 +207,7 @@ func TestOne429HoldsAll(t *testing.T) {
 		for i := 1; i < len(bans); i++ {
 			require.GreaterOrEqual(t, bans[i].At.Sub(bans[i-1].At), slot-1000, "they don't go all at once then")
 		}
-		require.Less(t, bans[19].At.Sub(start), 3*time.Second+21*slot)
+		require.Less(t, bans[19].At.Sub(start), 3*time.Second+26*slot, "at the rate lowered to four fifths")
 	})
 }
 

@@ -29,11 +29,18 @@ func (s *TokensService) Expire(ctx context.Context, userIDs []string, before tim
 	if err := checkIDs("userIDs", userIDs, maxIDs); err != nil {
 		return err
 	}
+	if err := checkBefore(before); err != nil {
+		return err
+	}
+	return callVoid(ctx, (*service)(s), expireTokens, expireForm{userIDs, before.UnixMilli()})
+}
+
+func checkBefore(before time.Time) error {
 	switch {
 	case before.IsZero():
 		return &ArgumentError{"before", "is the zero time"}
 	case before.UnixMilli() <= 0:
 		return &ArgumentError{"before", "is not after 1970-01-01 UTC"}
 	}
-	return callVoid(ctx, (*service)(s), expireTokens, expireForm{userIDs, before.UnixMilli()})
+	return nil
 }

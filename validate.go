@@ -47,11 +47,18 @@ func checkJoinedIDs(name string, ids []string) error {
 		return err
 	}
 	for i, id := range ids {
-		if strings.Contains(id, ",") {
-			return argumentErrorf(fmt.Sprintf("%s[%d]", name, i), "holds a comma, which RC would take as the end of an id here")
+		if reason := joinedIDFault(id); reason != "" {
+			return &ArgumentError{fmt.Sprintf("%s[%d]", name, i), reason}
 		}
 	}
 	return nil
+}
+
+func joinedIDFault(id string) string {
+	if strings.Contains(id, ",") {
+		return "holds a comma, which RC would take as the end of an id here"
+	}
+	return idFault(id)
 }
 
 func checkID(name, id string) error {

@@ -1,0 +1,69 @@
+package rcuser
+
+import (
+	"context"
+	"iter"
+	"sync/atomic"
+)
+
+// each makes one call an item, and yields the results as they come.
+func each[I, T any](ctx context.Context, s *BulkService, items iter.Seq[I], id func(I) string, opts BulkOptions, call func(context.Context, *Client, I) (T, error)) iter.Seq[Result[T]] {
+	return func(yield func(Result[T]) bool) {
+		err := (*service)(s).checkBulk(ctx, opts, items == nil)
+		if err == nil && opts.Journal != nil {
+			err = &ArgumentError{"BulkOptions.Journal", "is set, but can't give results again"}
+		}
+		if err != nil {
+			yield(Result[T]{Err: err})
+			return
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		m := newMeter(opts)
+		defer m.last()
+		results := make(chan Result[T])
+		go produce(ctx, s.client, items, opts.StopAfter, results, func(c *Client, item I) Result[T] {
+			value, err := call(ctx, c, item)
+			return Result[T]{id(item), value, err}
+		}, func(item I, err error) Result[T] { return Result[T]{UserID: id(item), Err: err} })
+		for result := range results {
+			if result.Err == nil {
+				m.count(1, 0)
+			} else {
+				m.count(0, 1)
+			}
+			if !yield(result) {
+				cancel()
+				for range results { // until all calls have ended
+					continue
+				}
+				return
+			}
+		}
+	}
+}
+
+// produce takes items until ctx ends or enough calls failed, and closes results when all are there.
+func produce[I, T any](ctx context.Context, client *Client, items iter.Seq[I], stopAfter int, results chan<- Result[T], do func(*Client, I) Result[T], unsent func(I, error) Result[T]) {
+	defer close(results)
+	launching, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	f := newFleet(client, stop)
+	defer f.wait()
+	var failures atomic.Int64
+	for item := range items {
+		launched := f.launch(launching, func(c *Client) {
+			result := do(c, item)
+			if result.Err != nil && failures.Add(1) == int64(stopAfter) {
+				stop(errStopped)
+			}
+			results <- result
+		})
+		if !launched {
+			results <- unsent(item, endOf(ctx, launching))
+		}
+		if launching.Err() != nil {
+			return
+		}
+	}
+}

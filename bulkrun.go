@@ -1,0 +1,392 @@
+package rcuser
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+	"time"
+)
+
+// bulkWork is one kind of bulk work.
+type bulkWork struct {
+	name  string                 // with its parameters; a journal is of one name
+	batch int                    // ids a call takes
+	check func(id string) string // why no request could carry an id, or ""
+	send  func(ctx context.Context, c *Client, ids []string) error
+}
+
+// bulkBatch is the ids of one call, and where in the stream each stands: more than once if it was given again.
+type bulkBatch struct {
+	ids []string
+	at  map[string][]int
+}
+
+// bulkRun is one bulk call.
+type bulkRun struct {
+	work  bulkWork
+	opts  BulkOptions
+	stop  context.CancelCauseFunc // begins no further call; those in flight go on
+	meter *meter
+
+	mu         sync.Mutex
+	total      int
+	done       int
+	failed     []bulkFailureAt
+	unknown    []bulkFailureAt
+	notStarted []bulkFailureAt
+	causes     []error
+}
+
+type bulkFailureAt struct {
+	BulkFailure
+	position int
+}
+
+// run does the work for all ids and waits for it.
+func (s *BulkService) run(ctx context.Context, work bulkWork, ids iter.Seq[string], opts BulkOptions) (BulkReport, error) {
+	if err := (*service)(s).checkBulk(ctx, opts, ids == nil); err != nil {
+		return BulkReport{}, err
+	}
+	if opts.Journal != nil {
+		if err := opts.Journal.Begin(work.name); err != nil {
+			return BulkReport{}, fmt.Errorf("rcuser: journal: %w", err)
+		}
+	}
+	launching, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	r := &bulkRun{work: work, opts: opts, stop: stop, meter: newMeter(opts)}
+	f := newFleet(s.client, stop)
+	for batch := range r.batches(launching, ids) {
+		if !f.launch(launching, func(c *Client) { r.do(ctx, c, batch) }) {
+			r.fail(batch, endOf(ctx, launching), &r.notStarted)
+		}
+	}
+	f.wait()
+	r.meter.last()
+	return r.report(endOf(ctx, launching))
+}
+
+func (s *service) checkBulk(ctx context.Context, opts BulkOptions, missing bool) error {
+	switch {
+	case s == nil || s.client == nil:
+		return &ArgumentError{"Client", "was not made by NewClient"}
+	case ctx == nil:
+		return &ArgumentError{"ctx", "is nil"}
+	}
+	return opts.check(missing)
+}
+
+// endOf returns why no further call begins: the caller's context, or what stopped the launching. nil means neither.
+func endOf(ctx, launching context.Context) error {
+	if ctx.Err() != nil {
+		return contextError(ctx)
+	}
+	return context.Cause(launching)
+}
+
+// batches takes ids from the stream until launching ends, and leaves out those that are done or can't be sent.
+func (r *bulkRun) batches(launching context.Context, ids iter.Seq[string]) iter.Seq[bulkBatch] {
+	return func(yield func(bulkBatch) bool) {
+		position := 0
+		batch := bulkBatch{at: map[string][]int{}}
+		for id := range ids {
+			if r.take(id, position) {
+				if batch.at[id] == nil {
+					batch.ids = append(batch.ids, id)
+				}
+				batch.at[id] = append(batch.at[id], position)
+			}
+			position++
+			if len(batch.ids) == r.work.batch {
+				if !yield(batch) {
+					return
+				}
+				batch = bulkBatch{at: map[string][]int{}}
+			}
+			if launching.Err() != nil {
+				break
+			}
+		}
+		if len(batch.ids) > 0 {
+			yield(batch)
+		}
+	}
+}
+
+// take counts an id of the stream and reports whether it is to be sent.
+func (r *bulkRun) take(id string, position int) bool {
+	r.mu.Lock()
+	r.total++
+	done := r.opts.Journal != nil && r.opts.Journal.Done(position)
+	if done {
+		r.done++
+		r.meter.skip()
+	}
+	r.mu.Unlock()
+	if done {
+		return false
+	}
+	if reason := r.work.check(id); reason != "" {
+		r.fail(bulkBatch{[]string{id}, map[string][]int{id: {position}}}, argumentErrorf(fmt.Sprintf("ids[%d]", position), "%s", reason), &r.failed)
+		return false
+	}
+	return true
+}
+
+// do makes the call of a batch and, if RC refuses it for what may be one of the ids, those of its halves.
+func (r *bulkRun) do(ctx context.Context, c *Client, b bulkBatch) {
+	err := r.work.send(ctx, c, b.ids)
+	failure, _ := errors.AsType[*Error](err)
+	switch {
+	case err == nil:
+		r.succeed(b)
+	case failure == nil:
+		r.fail(b, err, &r.failed)
+	case len(b.ids) > 1 && mayLieInOneID(failure.Code):
+		half := len(b.ids) / 2
+		r.do(ctx, c, bulkBatch{b.ids[:half], b.at})
+		r.do(ctx, c, bulkBatch{b.ids[half:], b.at})
+	case failure.Outcome == Unknown:
+		r.fail(b, err, &r.unknown)
+	case failure.StatusCode == 0: // nothing was ever sent
+		r.fail(b, err, &r.notStarted)
+	default:
+		r.fail(b, err, &r.failed)
+	}
+}
+
+// mayLieInOneID reports whether a call without some of its ids may succeed. Codes that aren't known may mean that.
+func mayLieInOneID(code ErrorCode) bool {
+	switch code {
+	case 0, ErrInternal, ErrAppSecret, ErrNoData, ErrSignature, ErrAppLocked, ErrForbidden, ErrRateLimited, ErrNotEnabled, ErrTimeout:
+		return false
+	}
+	return true
+}
+
+// succeed tells the journal before it counts: what it couldn't note would be sent again by a later run.
+func (r *bulkRun) succeed(b bulkBatch) {
+	var positions []int
+	for _, id := range b.ids {
+		positions = append(positions, b.at[id]...)
+	}
+	if r.opts.Journal != nil {
+		if err := record(r.opts.Journal, positions); err != nil {
+			err = fmt.Errorf("journal: %w", err)
+			r.note(err)
+			r.stop(err)
+		}
+	}
+	r.mu.Lock()
+	r.done += len(positions)
+	r.mu.Unlock()
+	r.meter.count(len(positions), 0)
+}
+
+// fail puts the ids of a batch, each as often as it was given, into a list.
+func (r *bulkRun) fail(b bulkBatch, err error, list *[]bulkFailureAt) {
+	r.note(err)
+	r.mu.Lock()
+	n := 0
+	for _, id := range b.ids {
+		for _, position := range b.at[id] {
+			*list = append(*list, bulkFailureAt{BulkFailure{id, err}, position})
+			n++
+		}
+	}
+	failures := len(r.failed) + len(r.unknown)
+	r.mu.Unlock()
+	if list == &r.notStarted {
+		return
+	}
+	r.meter.count(0, n)
+	if r.opts.StopAfter > 0 && failures >= r.opts.StopAfter {
+		r.stop(errStopped)
+	}
+}
+
+const maxCauses = 16
+
+// note keeps some of the causes, so that errors.Is finds them; all are in the report.
+func (r *bulkRun) note(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.causes) < maxCauses {
+		r.causes = append(r.causes, err)
+	}
+}
+
+// report sorts what failed by its place in the stream.
+func (r *bulkRun) report(end error) (BulkReport, error) {
+	report := BulkReport{Total: r.total, Done: r.done, Failed: inOrder(r.failed), Unknown: inOrder(r.unknown)}
+	for _, f := range inOrder(r.notStarted) {
+		report.NotStarted = append(report.NotStarted, f.UserID)
+	}
+	causes := r.causes
+	if end != nil {
+		causes = append([]error{end}, causes...)
+	}
+	if len(causes) == 0 {
+		return report, nil
+	}
+	return report, &bulkError{r.work.name, report, causes}
+}
+
+func inOrder(failures []bulkFailureAt) []BulkFailure {
+	slices.SortFunc(failures, func(a, b bulkFailureAt) int { return cmp.Compare(a.position, b.position) })
+	var sorted []BulkFailure
+	for _, f := range failures {
+		sorted = append(sorted, f.BulkFailure)
+	}
+	return sorted
+}
+
+type bulkError struct {
+	work   string
+	report BulkReport
+	causes []error
+}
+
+func (e *bulkError) Error() string {
+	return fmt.Sprintf("rcuser: %s: %d of %d ids done, %d failed, %d unknown, %d not started: %v",
+		e.work, e.report.Done, e.report.Total, len(e.report.Failed), len(e.report.Unknown), len(e.report.NotStarted), e.causes[0])
+}
+
+func (e *bulkError) Unwrap() []error { return e.causes }
+
+// fleet keeps calls in flight: a further one begins as soon as the one before got through the limiter, so that it is
+// the limiter alone that sets the pace, whatever the latency.
+type fleet struct {
+	client *Client
+	stop   context.CancelCauseFunc
+	slots  chan struct{}
+	passed <-chan struct{} // closed when the latest call got through the limiter
+	group  sync.WaitGroup
+}
+
+// maxInFlight is beyond what RC's rates keep in flight at a latency of 2 s.
+const maxInFlight = 256
+
+func newFleet(client *Client, stop context.CancelCauseFunc) *fleet {
+	passed := make(chan struct{})
+	close(passed)
+	return &fleet{client: client, stop: stop, slots: make(chan struct{}, maxInFlight), passed: passed}
+}
+
+// launch waits for its turn and runs do, which is given a client for its calls, in a goroutine. It reports false, and
+// doesn't run it, if ctx ends first.
+func (f *fleet) launch(ctx context.Context, do func(*Client)) bool {
+	for _, turn := range []func() bool{
+		func() bool {
+			select {
+			case <-f.passed:
+				return true
+			case <-ctx.Done():
+				return false
+			}
+		},
+		func() bool {
+			select {
+			case f.slots <- struct{}{}:
+				return true
+			case <-ctx.Done():
+				return false
+			}
+		},
+	} {
+		if ctx.Err() != nil || !turn() {
+			return false
+		}
+	}
+	passed := make(chan struct{})
+	f.passed = passed
+	pass := sync.OnceFunc(func() { close(passed) })
+	client := f.client.withLimiter(gate{f.client.limiter, pass, f.stop})
+	f.group.Go(func() {
+		defer func() { <-f.slots }()
+		defer pass()
+		do(client)
+	})
+	return true
+}
+
+func (f *fleet) wait() { f.group.Wait() }
+
+// gate is a Limiter that tells when an attempt got through, and when none will any more: as the deadline comes first, it
+// does so for all that would follow.
+type gate struct {
+	Limiter
+	pass func()
+	stop context.CancelCauseFunc
+}
+
+func (g gate) Wait(ctx context.Context, attempt LimitedAttempt) error {
+	err := g.Limiter.Wait(ctx, attempt)
+	if err != nil {
+		g.stop(fmt.Errorf("rate limit: %w", err))
+	}
+	g.pass()
+	return err
+}
+
+// meter calls Progress.
+type meter struct {
+	opts  BulkOptions
+	start time.Time
+
+	mu      sync.Mutex
+	skipped int
+	done    int
+	failed  int
+	shown   time.Time
+}
+
+const progressGap = 250 * time.Millisecond
+
+func newMeter(opts BulkOptions) *meter {
+	now := time.Now()
+	return &meter{opts: opts, start: now, shown: now}
+}
+
+// skip counts an id that an earlier run did.
+func (m *meter) skip() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.skipped++
+}
+
+func (m *meter) count(done, failed int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.done += done
+	m.failed += failed
+	if now := time.Now(); now.Sub(m.shown) >= progressGap {
+		m.shown = now
+		m.show()
+	}
+}
+
+func (m *meter) last() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.show()
+}
+
+// show runs with the lock held, so that Progress is called by one goroutine at a time.
+func (m *meter) show() {
+	if m.opts.Progress == nil {
+		return
+	}
+	p := BulkProgress{Done: m.skipped + m.done, Failed: m.failed}
+	if seconds := time.Since(m.start).Seconds(); seconds > 0 {
+		p.Rate = float64(m.done) / seconds
+	}
+	if rest := m.opts.Expected - p.Done - p.Failed; rest > 0 && p.Rate > 0 {
+		p.Left = time.Duration(float64(rest) / p.Rate * float64(time.Second))
+	}
+	m.opts.Progress(p)
+}

@@ -1,0 +1,164 @@
+package rcuser_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/f0207b22/rcuser"
+	"github.com/f0207b22/rcuser/rctest"
+)
+
+func openJournal(t require.TestingT, path string) *rcuser.FileJournal {
+	journal, err := rcuser.OpenJournal(path)
+	require.NoError(t, err)
+	return journal
+}
+
+// TestJournalIsASetThatStays compares it, opened again and again, with a plain set.
+func TestJournalIsASetThatStays(t *testing.T) {
+	t.Parallel()
+	dir, run := t.TempDir(), 0
+	rapid.Check(t, func(r *rapid.T) {
+		run++
+		path := filepath.Join(dir, fmt.Sprint(run))
+		done := map[int]bool{}
+		for range rapid.IntRange(1, 4).Draw(r, "sessions") {
+			journal := openJournal(r, path)
+			require.NoError(r, journal.Begin("work"))
+			for range rapid.IntRange(0, 12).Draw(r, "records") {
+				first := rapid.IntRange(0, 60).Draw(r, "first")
+				last := first + rapid.IntRange(0, 9).Draw(r, "more")
+				require.NoError(r, journal.Record(first, last))
+				for i := first; i <= last; i++ {
+					done[i] = true
+				}
+			}
+			for i := range 75 {
+				require.Equal(r, done[i], journal.Done(i), i)
+			}
+			require.NoError(r, journal.Close())
+		}
+	})
+}
+
+// TestJournalCutOff has a crash in the middle of writing, at every byte.
+func TestJournalCutOff(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "journal")
+	journal := openJournal(t, path)
+	require.NoError(t, journal.Begin(`ban "x" 1h`))
+	require.NoError(t, journal.Record(0, 9))
+	require.NoError(t, journal.Record(20, 29))
+	require.NoError(t, journal.Close())
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for size := range len(whole) + 1 {
+		require.NoError(t, os.WriteFile(path, whole[:size], 0o600))
+		journal := openJournal(t, path)
+		lines := strings.Count(string(whole[:size]), "\n")
+		require.Equal(t, lines >= 2, journal.Done(9), size)
+		require.Equal(t, lines >= 3, journal.Done(20), size)
+		require.NoError(t, journal.Begin(`ban "x" 1h`))
+		require.NoError(t, journal.Record(50, 50))
+		require.NoError(t, journal.Close())
+		journal = openJournal(t, path)
+		require.Equal(t, lines >= 2, journal.Done(0), size)
+		require.True(t, journal.Done(50), size)
+		require.Error(t, journal.Begin("unban"), "it is of other work")
+		require.NoError(t, journal.Close())
+	}
+}
+
+// TestJournalRefusesOtherFiles and leaves them as they are.
+func TestJournalRefusesOtherFiles(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ids.txt")
+	for _, content := range []string{"user1\nuser2\n", "user1", "done 0 9 00000000\n", "\n"} {
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+		_, err := rcuser.OpenJournal(path)
+		require.ErrorContains(t, err, "line 1 is not a journal's", content)
+		kept, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, content, string(kept))
+	}
+	_, err := rcuser.OpenJournal(filepath.Join(path, "none"))
+	require.Error(t, err)
+}
+
+// brokenJournal can't write after a few records.
+type brokenJournal struct{ left int }
+
+var errDisk = errors.New("disk full")
+
+func (*brokenJournal) Begin(string) error { return nil }
+func (*brokenJournal) Done(int) bool      { return false }
+func (j *brokenJournal) Record(int, int) error {
+	if j.left--; j.left < 0 {
+		return errDisk
+	}
+	return nil
+}
+
+// TestBulkEndsWhenItsJournalBreaks, as it couldn't be resumed from further on.
+func TestBulkEndsWhenItsJournalBreaks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, service, _ := newLimited(t, slidingWindow(), 0)
+		report, err := client.Bulk.Unban(t.Context(), streamed(4000), rcuser.BulkOptions{Journal: &brokenJournal{left: 3}})
+		require.ErrorIs(t, err, errDisk)
+		requireSum(t, report)
+		require.Less(t, service.accepted.Load(), int64(10))
+		require.EqualValues(t, 20*service.accepted.Load(), report.Done)
+	})
+}
+
+// TestBulkRefusesAJournalOfOtherWork before anything is sent.
+func TestBulkRefusesAJournalOfOtherWork(t *testing.T) {
+	t.Parallel()
+	client, server := newBulk(t)
+	journal := openJournal(t, filepath.Join(t.TempDir(), "journal"))
+	t.Cleanup(func() { _ = journal.Close() })
+	opts := rcuser.BulkOptions{Journal: journal}
+	_, err := client.Bulk.Ban(t.Context(), streamed(5), time.Hour, opts)
+	require.NoError(t, err)
+	sent := len(server.Requests())
+	for _, call := range []func() error{
+		func() error { _, err := client.Bulk.Ban(t.Context(), streamed(5), 2*time.Hour, opts); return err },
+		func() error { _, err := client.Bulk.Unban(t.Context(), streamed(5), opts); return err },
+		func() error { _, err := client.Bulk.Block(t.Context(), "o", streamed(5), opts); return err },
+	} {
+		require.ErrorContains(t, call(), "other work")
+	}
+	for result := range client.Bulk.Online(t.Context(), streamed(5), opts) {
+		_, ok := errors.AsType[*rcuser.ArgumentError](result.Err)
+		require.True(t, ok)
+	}
+	require.Len(t, server.Requests(), sent)
+}
+
+// TestBulkRetriesWhatFailed with the same journal.
+func TestBulkRetriesWhatFailed(t *testing.T) {
+	t.Parallel()
+	client, server := newBulk(t)
+	journal := openJournal(t, filepath.Join(t.TempDir(), "journal"))
+	t.Cleanup(func() { _ = journal.Close() })
+	server.Inject(rctest.Fault{Code: 1009, Every: 2})
+	report, err := client.Bulk.Unban(context.Background(), streamed(100), rcuser.BulkOptions{Journal: journal})
+	require.ErrorIs(t, err, rcuser.ErrNotEnabled)
+	require.Len(t, report.Failed, 20)
+	server.ClearFaults()
+	report, err = client.Bulk.Unban(context.Background(), streamed(100), rcuser.BulkOptions{Journal: journal})
+	require.NoError(t, err)
+	require.Equal(t, rcuser.BulkReport{Total: 100, Done: 100}, report)
+	require.Len(t, server.Requests(), 6)
+}
