@@ -275,6 +275,28 @@ func TestAnswerAsTheAttemptEnds(t *testing.T) {
 	})
 }
 
+// TestKeptConnectionFallsSilent has no answer come on it in time: that is no connection that was closed meanwhile.
+func TestKeptConnectionFallsSilent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log warnings
+		client, _ := newClient(t, nil, log.to, func(c *rcuser.Config) {
+			c.DataCenter = rcuser.DataCenter{Primary: "http://127.0.0.1:80", Backup: "http://127.0.0.2:80"}
+			c.HTTPClient.Transport = network(t, func(conn net.Conn) {
+				r := bufio.NewReader(conn)
+				readRequest(r)
+				_, _ = io.WriteString(conn, rawSuccess)
+				_, _ = io.Copy(io.Discard, r)
+			})
+		})
+		require.NoError(t, ban(t.Context(), client))
+		took, err := timed(func() error { return ban(t.Context(), client) })
+		require.NoError(t, err)
+		require.Equal(t, 5*time.Second, took)
+		require.Equal(t, 1, log.count(switching))
+	})
+}
+
 // TestProbeCutShort has a probe find an HTTP 503, whose body the caller doesn't wait for.
 func TestProbeCutShort(t *testing.T) {
 	t.Parallel()

@@ -120,6 +120,9 @@ func TestRefusedSignature(t *testing.T) {
 				} else {
 					require.EqualError(t, rcErr.Err, tc.text)
 				}
+				rcErr = requireError(t, ban(t.Context(), client))
+				require.Equal(t, 1, rcErr.Attempts, "the time was right already")
+				require.Equal(t, tc.text != "", rcErr.Err != nil)
 			})
 		})
 	}

@@ -168,6 +168,37 @@ func TestUsesOfConnectionsByMany(t *testing.T) {
 	}
 }
 
+// TestLastUseOfAConnection says so to the server, and closes the connection if that doesn't.
+func TestLastUseOfAConnection(t *testing.T) {
+	t.Parallel()
+	var closes []int
+	closed := make(chan struct{})
+	base := rawServer(t, func(conn net.Conn) {
+		r := bufio.NewReader(conn)
+		for n := 1; ; n++ {
+			req := readRequest(r)
+			if req == nil {
+				close(closed)
+				return
+			}
+			if req.Close {
+				closes = append(closes, n)
+			}
+			_, _ = io.WriteString(conn, rawSuccess)
+		}
+	})
+	client := overWire(t, base, once)
+	for range mostUses {
+		require.NoError(t, ban(t.Context(), client))
+	}
+	select {
+	case <-closed:
+		require.Equal(t, []int{mostUses}, closes)
+	case <-time.After(5 * time.Second):
+		require.Fail(t, "the connection stays open")
+	}
+}
+
 // TestUsersConnectionsAreTheUsers has a transport of the user's, which is not counted.
 func TestUsersConnectionsAreTheUsers(t *testing.T) {
 	t.Parallel()

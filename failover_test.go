@@ -138,12 +138,10 @@ func TestNoFailover(t *testing.T) {
 	t.Parallel()
 	for name, respond := range map[string]tripper{
 		"1002":           reply(400, `{"code":1002}`),
-		"1004":           reply(401, `{"code":1004}`),
 		"1006":           reply(401, locked),
 		"1006 under 200": reply(200, locked),
 		"2007":           reply(403, `{"code":2007}`),
 		"404":            reply(404, html),
-		"413":            reply(413, ""),
 		"1009":           reply(430, `{"code":1009}`),
 		"429":            reply(429, ""),
 		"429 and 1008":   replyWith(429, limited, "Retry-After", "1"),
@@ -342,6 +340,16 @@ func TestFailoverOfCall(t *testing.T) {
 			require.Equal(t, "pb", visited(tap), name)
 		})
 	}
+}
+
+// TestAnswerThatLacksAField is for a method, which knows what must be there.
+func TestAnswerThatLacksAField(t *testing.T) {
+	t.Parallel()
+	client, tap := newClient(t, byHost(t, reply(200, ok), reply(200, `{"code":200,"status":"1"}`)), bothHosts)
+	online, err := client.Presence.Online(t.Context(), "u1")
+	require.NoError(t, err)
+	require.True(t, online)
+	require.Equal(t, "pb", visited(tap))
 }
 
 // TestCallersDecodingIsNoTrouble has an answer that is RC's, but not what the caller of Call expects.

@@ -109,6 +109,8 @@ func (j *FileJournal) write(line string) error {
 	return err
 }
 
+const firstLine = "work "
+
 // load reads the lines, and cuts off the rest of one that wasn't written whole.
 func (j *FileJournal) load() error {
 	reader := bufio.NewReader(j.file)
@@ -123,7 +125,7 @@ func (j *FileJournal) load() error {
 			return fmt.Errorf("line %d is not a journal's", number)
 		}
 		if !whole {
-			if number == 1 && len(line) > 0 && !strings.HasPrefix("work ", string(line[:min(len(line), 5)])) {
+			if start := line[:min(len(line), len(firstLine))]; number == 1 && !strings.HasPrefix(firstLine, string(start)) {
 				return errors.New("line 1 is not a journal's")
 			}
 			break

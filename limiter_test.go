@@ -15,6 +15,8 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
+const tokenOfA = `{"code":200,"userId":"a","token":"t"}`
+
 const slot = time.Second / 98 // between two calls of an endpoint that RC lets be called 100 times a second
 
 func paced(config *rcuser.Config) { config.Limiter = nil }
@@ -52,7 +54,7 @@ func TestEvenSpacing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				client, tap := newClient(t, reply(200, anyAnswer), paced)
+				client, tap := newClient(t, reply(200, tokenOfA), paced)
 				took, _ := timed(func() error {
 					atOnce(t, 500, func() error { return tc.call(t.Context(), client) })
 					return nil
@@ -186,8 +188,12 @@ func TestNoTimeForTheRateOfARetry(t *testing.T) {
 func TestOne429HoldsAll(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		client, tap := newClient(t, inTurn(replyWith(429, limited, "Retry-After", "3"), reply(200, `{"code":200,"status":0}`)), paced)
-		start := time.Now()
+		refuse := func(req *http.Request) (*http.Response, error) {
+			time.Sleep(slot / 2) // while the others wait for the rate
+			return replyWith(429, limited, "Retry-After", "3")(req)
+		}
+		client, tap := newClient(t, inTurn(refuse, reply(200, `{"code":200,"status":0}`)), paced)
+		start := time.Now().Add(slot / 2)
 		var group sync.WaitGroup
 		group.Go(func() { atOnce(t, 10, func() error { return ban(t.Context(), client) }) })
 		time.Sleep(time.Second)
@@ -298,7 +304,7 @@ func TestOwnLimiter(t *testing.T) {
 		want    []string
 	}{
 		"success":     {ban, reply(200, success), []string{banned}},
-		"token":       {register("n", ""), reply(200, anyAnswer), []string{"/user/getToken.json 200/s 1 of 1"}},
+		"token":       {register("n", ""), reply(200, tokenOfA), []string{"/user/getToken.json 200/s 1 of 1"}},
 		"ids":         {onlyIDs, reply(200, anyAnswer), []string{"/user/deactivate.json 100/s 7 of 100"}},
 		"Call":        {other("/x.json", nil), reply(200, success), []string{"/x.json 100/s 1 of 1"}},
 		"429":         {ban, inTurn(replyWith(429, limited, "Retry-After", "3"), reply(200, success)), []string{banned, refused + "3s", banned}},
