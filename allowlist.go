@@ -141,3 +141,23 @@ func (s *AllowlistService) All(ctx context.Context, ownerID string) iter.Seq2[st
 		return s.List(ctx, ownerID, cursor)
 	})
 }
+
+// Replace makes the owner's allowlist equal to want, with everything that [BlocklistService.Replace] says of order,
+// limits, errors and what others change meanwhile. RC wants the owner's switch to be on if somebody is to be added, see
+// [AllowlistService.Enable].
+func (s *AllowlistService) Replace(ctx context.Context, ownerID string, want iter.Seq[string]) (Change, error) {
+	return replaceList(ctx, s, ownerID, want)
+}
+
+// Plan returns what [AllowlistService.Replace] would change if it were called now, with the same checks of the
+// arguments. It reads the list and changes nothing.
+func (s *AllowlistService) Plan(ctx context.Context, ownerID string, want iter.Seq[string]) (Change, error) {
+	return planList(ctx, s, ownerID, want)
+}
+
+// Contains reports whether a user is on the owner's allowlist, whether that counts or not. RC has no call for that: the
+// list is read by [AllowlistService.All], newest first, and no further than the page that has the user. Who is added or
+// removed meanwhile may be missed.
+func (s *AllowlistService) Contains(ctx context.Context, ownerID, userID string) (bool, error) {
+	return listContains(ctx, s, ownerID, userID)
+}

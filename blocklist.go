@@ -66,6 +66,33 @@ func (s *BlocklistService) All(ctx context.Context, ownerID string) iter.Seq2[st
 	})
 }
 
+// Replace makes the owner's blocklist equal to want, whose order and duplicates don't matter: it reads the list, adds who
+// is missing, removes who isn't wanted, 20 ids a call, and sends no change if there is none. It adds first, unless the
+// list would then be longer than 3000: then it removes first. Where the plan allows fewer, RC may refuse additions that
+// have no room yet. More than 3000 different ids, or one that RC couldn't take, are an [*ArgumentError]. want is read
+// before anything is sent; if it ends early because its source failed, the ids that it still had are removed.
+//
+// The first error ends it, and the Change is always exactly what RC confirmed. The ids of the call that failed aren't in
+// it, but may have been changed too if the error's Outcome is [Unknown]. Calling Replace again completes the work. It
+// isn't atomic: what others change meanwhile may be undone or missed, and an id that a moving list hid from the reading
+// is added again, which changes nothing, or stays.
+func (s *BlocklistService) Replace(ctx context.Context, ownerID string, want iter.Seq[string]) (Change, error) {
+	return replaceList(ctx, s, ownerID, want)
+}
+
+// Plan returns what [BlocklistService.Replace] would change if it were called now, with the same checks of the
+// arguments. It reads the list and changes nothing.
+func (s *BlocklistService) Plan(ctx context.Context, ownerID string, want iter.Seq[string]) (Change, error) {
+	return planList(ctx, s, ownerID, want)
+}
+
+// Contains reports whether a user is on the owner's blocklist. RC has no call for that: the list is read by
+// [BlocklistService.All], newest first, and no further than the page that has the user. Who is added or removed
+// meanwhile may be missed.
+func (s *BlocklistService) Contains(ctx context.Context, ownerID, userID string) (bool, error) {
+	return listContains(ctx, s, ownerID, userID)
+}
+
 // What follows serves the allowlist too, whose lists differ from these only by name.
 
 type cursorForm struct {

@@ -1,0 +1,63 @@
+package rcuser_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+func ExampleBlocklistService_Replace() {
+	client, rc := connect()
+	defer rc.Close()
+	ctx := context.Background()
+
+	if err := client.Blocklist.Add(ctx, "alice", []string{"bob", "carol"}); err != nil {
+		panic(err)
+	}
+	want := []string{"carol", "dave"} // what the app's own database says
+	done, err := client.Blocklist.Replace(ctx, "alice", slices.Values(want))
+	fmt.Println("added:", done.Added, "removed:", done.Removed, err)
+	fmt.Println("dave can message alice:", rc.CanMessage("dave", "alice"))
+	// Output:
+	// added: [dave] removed: [bob] <nil>
+	// dave can message alice: false
+}
+
+func ExampleBlocklistService_Plan() {
+	client, rc := connect()
+	defer rc.Close()
+	ctx := context.Background()
+
+	if err := client.Blocklist.Add(ctx, "alice", []string{"bob", "carol"}); err != nil {
+		panic(err)
+	}
+	plan, err := client.Blocklist.Plan(ctx, "alice", slices.Values([]string{"carol", "dave"}))
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println("to add:", plan.Added, "to remove:", plan.Removed)
+	fmt.Println("still on the list:", rc.User("alice").Blocklist)
+	// Output:
+	// to add: [dave] to remove: [bob]
+	// still on the list: [carol bob]
+}
+
+func ExampleAllowlistService_Contains() {
+	client, rc := connect()
+	defer rc.Close()
+	ctx := context.Background()
+
+	if err := client.Allowlist.Add(ctx, "alice", []string{"bob"}); err != nil {
+		panic(err)
+	}
+	for _, id := range []string{"bob", "carol"} {
+		found, err := client.Allowlist.Contains(ctx, "alice", id)
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println(id, found)
+	}
+	// Output:
+	// bob true
+	// carol false
+}

@@ -1,0 +1,131 @@
+package rcuser
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+)
+
+// Change is how a list was changed or, from Plan, would be. No id is in it twice; what is empty is nil.
+type Change struct {
+	Added   []string // in the order of want
+	Removed []string // in the list's order, newest first
+}
+
+const maxListed = 3000 // ids on a blocklist or an allowlist, says RC, of the largest plan
+
+// userList is what blocklists and allowlists have in common.
+type userList interface {
+	Add(ctx context.Context, ownerID string, userIDs []string) error
+	Remove(ctx context.Context, ownerID string, userIDs []string) error
+	All(ctx context.Context, ownerID string) iter.Seq2[string, error]
+}
+
+// replaceList is the Replace of both.
+func replaceList(ctx context.Context, list userList, ownerID string, want iter.Seq[string]) (Change, error) {
+	plan, length, err := compareList(ctx, list, ownerID, want)
+	if err != nil {
+		return Change{}, err
+	}
+	var done Change
+	first := func() error { return inBatches(ctx, list.Add, ownerID, plan.Added, &done.Added) }
+	second := func() error { return inBatches(ctx, list.Remove, ownerID, plan.Removed, &done.Removed) }
+	if length+len(plan.Added) > maxListed {
+		first, second = second, first
+	}
+	if err = first(); err == nil {
+		err = second()
+	}
+	return done, err
+}
+
+// planList is the Plan of both.
+func planList(ctx context.Context, list userList, ownerID string, want iter.Seq[string]) (Change, error) {
+	plan, _, err := compareList(ctx, list, ownerID, want)
+	return plan, err
+}
+
+// listContains is the Contains of both.
+func listContains(ctx context.Context, list userList, ownerID, userID string) (bool, error) {
+	if err := checkID("userID", userID); err != nil {
+		return false, err
+	}
+	for id, err := range list.All(ctx, ownerID) {
+		if err != nil {
+			return false, err
+		}
+		if id == userID {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// compareList returns what makes the list equal to want, and the list's length.
+func compareList(ctx context.Context, list userList, ownerID string, want iter.Seq[string]) (Change, int, error) {
+	if err := checkID("ownerID", ownerID); err != nil {
+		return Change{}, 0, err
+	}
+	wanted, isWanted, err := wantedIDs(ctx, want)
+	if err != nil {
+		return Change{}, 0, err
+	}
+	var plan Change
+	isListed := make(map[string]bool, len(wanted))
+	for id, err := range list.All(ctx, ownerID) {
+		if err != nil {
+			return Change{}, 0, err
+		}
+		if !isListed[id] && !isWanted[id] { // a list that changes between two pages may give an id twice
+			plan.Removed = append(plan.Removed, id)
+		}
+		isListed[id] = true
+	}
+	for _, id := range wanted {
+		if !isListed[id] {
+			plan.Added = append(plan.Added, id)
+		}
+	}
+	return plan, len(isListed), nil
+}
+
+// wantedIDs returns the different ids of want, in order and as a set.
+func wantedIDs(ctx context.Context, want iter.Seq[string]) ([]string, map[string]bool, error) {
+	if want == nil {
+		return nil, nil, &ArgumentError{"want", "is nil"}
+	}
+	var ids []string
+	set := map[string]bool{}
+	position := 0
+	for id := range want {
+		if ctx != nil && ctx.Err() != nil {
+			break // reading the list will fail with it
+		}
+		if reason := idFault(id); reason != "" {
+			return nil, nil, &ArgumentError{fmt.Sprintf("want[%d]", position), reason}
+		}
+		position++
+		if set[id] {
+			continue
+		}
+		if len(ids) == maxListed {
+			return nil, nil, argumentErrorf("want", "more than %d ids, at most %d are allowed", maxListed, maxListed)
+		}
+		ids, set[id] = append(ids, id), true
+	}
+	return ids, set, nil
+}
+
+// inBatches makes the fewest calls of change that ids need, and keeps in done those of the calls that succeeded.
+func inBatches(
+	ctx context.Context, change func(context.Context, string, []string) error, ownerID string, ids []string, done *[]string,
+) error {
+	for batch := range slices.Chunk(ids, maxIDs) {
+		if err := change(ctx, ownerID, batch); err != nil {
+			return err
+		}
+		*done = append(*done, batch...)
+	}
+	return nil
+}
