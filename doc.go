@@ -12,9 +12,12 @@
 //
 // # Calls
 //
-// Every method is one call of RC's API, but for those named All: they return iterators that call page by page. A
-// call is signed afresh for every attempt, repeated where that may help and is harmless (see [RetryPolicy]), and ends
-// with its context at the latest. [Client.Call] reaches the endpoints that have no method.
+// Every method is one call of RC's API, but for the iterators named All, for Replace, Plan and Contains of the two
+// lists, and for Bulk, which make several. A call is signed afresh for every attempt, repeated where that may help and
+// is harmless (see [RetryPolicy]), and ends with its context at the latest. [Client.Call] reaches the endpoints that
+// have no method.
+//
+// [Client.Bulk] does the same to any number of users, at the rate that RC allows, and can be resumed.
 //
 // # Errors
 //
