@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/f0207b22/rcuser"
+)
+
+func (a *app) blocklistCommand() *cobra.Command {
+	group := &cobra.Command{Use: "blocklist", Short: "Whom a user doesn't want to hear from"}
+	group.RunE = a.runs(func(*cobra.Command, []string) error { return usage("blocklist has one command: sync") })
+	cmd := &cobra.Command{Use: "sync", Short: "Make a user's blocklist equal to a file", Args: cobra.NoArgs}
+	owner := cmd.Flags().String("owner", "", "whose list it is")
+	file := cmd.Flags().String("file", "", "one id a line, at most 3000; - = standard input")
+	dryRun := cmd.Flags().Bool("dry-run", false, "only show what would change")
+	_ = cmd.MarkFlagRequired("owner")
+	_ = cmd.MarkFlagRequired("file")
+	cmd.RunE = a.runs(func(cmd *cobra.Command, _ []string) error {
+		want, err := a.wanted(cmd, *file)
+		if err != nil {
+			return err
+		}
+		client, done, err := a.connect(cmd.Context())
+		if err != nil {
+			return err
+		}
+		defer done()
+		if *dryRun {
+			return plan(cmd, client, *owner, want)
+		}
+		return replace(cmd, client, *owner, want)
+	})
+	group.AddCommand(cmd)
+	return group
+}
+
+// wanted reads all ids before anything is changed: half a file would unblock the other half.
+func (a *app) wanted(cmd *cobra.Command, file string) ([]string, error) {
+	src, err := a.source(cmd, file, nil)
+	if err != nil {
+		return nil, err
+	}
+	want := slices.Collect(src.ids(cmd.Context()))
+	if src.cut {
+		return nil, context.Canceled
+	}
+	return want, src.err
+}
+
+func plan(cmd *cobra.Command, client *rcuser.Client, owner string, want []string) error {
+	change, err := client.Blocklist.Plan(cmd.Context(), owner, slices.Values(want))
+	if err != nil {
+		return refused(err)
+	}
+	err = errors.Join(writeIDs(cmd.OutOrStdout(), "+", change.Added), writeIDs(cmd.OutOrStdout(), "-", change.Removed))
+	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "blocklist of %s: %d to add, %d to remove\n", owner, len(change.Added), len(change.Removed))
+	return err
+}
+
+func replace(cmd *cobra.Command, client *rcuser.Client, owner string, want []string) error {
+	change, err := client.Blocklist.Replace(cmd.Context(), owner, slices.Values(want))
+	if _, ok := errors.AsType[*rcuser.ArgumentError](err); ok {
+		return refused(err)
+	}
+	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "blocklist of %s: %d added, %d removed\n", owner, len(change.Added), len(change.Removed))
+	if err != nil {
+		return fmt.Errorf("not finished, the same command does the rest: %w", err)
+	}
+	return nil
+}
+
+func writeIDs(w io.Writer, sign string, ids []string) error {
+	for _, id := range ids {
+		if _, err := fmt.Fprintln(w, sign+id); err != nil {
+			return err
+		}
+	}
+	return nil
+}

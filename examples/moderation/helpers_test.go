@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser/rctest"
+)
+
+type result struct {
+	status      int
+	out, errOut string
+}
+
+func runWith(ctx context.Context, in io.Reader, args ...string) result {
+	var out, errOut strings.Builder
+	status := run(ctx, args, in, &out, &errOut)
+	return result{status, out.String(), errOut.String()}
+}
+
+func do(t *testing.T, args ...string) result {
+	t.Helper()
+	return runWith(t.Context(), strings.NewReader(""), args...)
+}
+
+// service makes the environment name a fake on a loopback port.
+func service(t *testing.T) *rctest.Server {
+	t.Helper()
+	server := rctest.NewServer()
+	t.Cleanup(server.Close)
+	t.Setenv("RC_APP_KEY", server.AppKey)
+	t.Setenv("RC_APP_SECRET", server.AppSecret)
+	t.Setenv("RC_DATA_CENTER", "")
+	t.Setenv("RC_BASE_URL", server.Listen())
+	t.Setenv("RC_BACKUP_URL", "")
+	return server
+}
+
+func write(t *testing.T, lines ...string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "ids.txt")
+	require.NoError(t, os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
+	return path
+}
+
+func sentIDs(server *rctest.Server) []string {
+	var ids []string
+	for _, request := range server.Requests() {
+		ids = append(ids, request.Form["userId"]...)
+	}
+	return ids
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// source is where ids come from.
+type source struct {
+	lines iter.Seq2[string, error] // ends with the first error
+	count int                      // -1 = unknown
+	sum   string                   // of all ids in order; "" if they can be read only once
+
+	err error // why reading ended early
+	cut bool  // the context ended before the ids did
+}
+
+// source finds out which ids a command is about: arguments, a file, standard input or, for the fake, all of them.
+func (a *app) source(cmd *cobra.Command, file string, args []string) (*source, error) {
+	switch {
+	case file != "" && len(args) > 0:
+		return nil, usage("ids are given both as arguments and by --file")
+	case len(args) > 0:
+		return repeatable(withoutErrors(slices.Values(args)))
+	case file == "-":
+		return &source{lines: interruptible(cmd.Context(), readLines(cmd.InOrStdin())), count: -1}, nil
+	case file != "":
+		return openSource(cmd.Context(), file)
+	case a.fake:
+		return repeatable(withoutErrors(fakeIDs(1, fakeUsers)))
+	}
+	return nil, usage("--file is missing; - is standard input")
+}
+
+func openSource(ctx context.Context, path string) (*source, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	lines := func(yield func(string, error) bool) {
+		file, err := os.Open(path) //nolint:gosec // the user chooses it
+		if err != nil {
+			yield("", err)
+			return
+		}
+		defer func() { _ = file.Close() }()
+		readLines(file)(yield)
+	}
+	if !info.Mode().IsRegular() {
+		return &source{lines: interruptible(ctx, lines), count: -1}, nil
+	}
+	return repeatable(lines)
+}
+
+// repeatable reads all ids once, to count them and to know them again.
+func repeatable(lines iter.Seq2[string, error]) (*source, error) {
+	s := &source{lines: lines}
+	hash := sha256.New()
+	for id, err := range lines {
+		if err != nil {
+			return nil, err
+		}
+		s.count++
+		_, _ = fmt.Fprintf(hash, "%q\n", id)
+	}
+	s.sum = fmt.Sprintf("%x", hash.Sum(nil)[:8])
+	return s, nil
+}
+
+// ids streams them until ctx ends. Afterwards err and cut say whether they are all.
+func (s *source) ids(ctx context.Context) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for id, err := range s.lines {
+			switch {
+			case ctx.Err() != nil:
+				s.cut = true
+				return
+			case err != nil:
+				s.err = fmt.Errorf("reading ids: %w", err)
+				return
+			case !yield(id):
+				return
+			}
+		}
+	}
+}
+
+// readLines yields the lines that aren't blank and don't begin with #.
+func readLines(r io.Reader) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		scanner := bufio.NewScanner(r)
+		for scanner.Scan() {
+			line := strings.TrimSpace(strings.TrimPrefix(scanner.Text(), "\ufeff"))
+			if line == "" || line[0] == '#' {
+				continue
+			}
+			if !yield(line, nil) {
+				return
+			}
+		}
+		if err := scanner.Err(); err != nil {
+			yield("", err)
+		}
+	}
+}
+
+func withoutErrors(ids iter.Seq[string]) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for id := range ids {
+			if !yield(id, nil) {
+				return
+			}
+		}
+	}
+}
+
+// interruptible gives a read up when ctx ends, even one that waits for a terminal: that goroutine ends with the program.
+func interruptible(ctx context.Context, lines iter.Seq2[string, error]) iter.Seq2[string, error] {
+	type line struct {
+		id  string
+		err error
+	}
+	return func(yield func(string, error) bool) {
+		reading, stop := context.WithCancel(ctx)
+		defer stop()
+		read := make(chan line)
+		go func() {
+			defer close(read)
+			for id, err := range lines {
+				select {
+				case read <- line{id, err}:
+				case <-reading.Done():
+					return
+				}
+			}
+		}()
+		for {
+			select {
+			case l, ok := <-read:
+				if !ok || !yield(l.id, l.err) {
+					return
+				}
+			case <-ctx.Done():
+				yield("", ctx.Err())
+				return
+			}
+		}
+	}
+}
