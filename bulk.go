@@ -16,8 +16,10 @@ import (
 // is split until the ids that are wrong stand alone; the others are done. Every call is repeated as any other, see
 // [RetryPolicy].
 //
-// When the context ends, or after [BulkOptions.StopAfter] failures, no further call begins; those in flight end, and
-// the report is of all ids that were taken from the stream. With a [Journal] the same call later does the rest.
+// After [BulkOptions.StopAfter] failures, and when a deadline leaves no time for the rate limit, no further call begins
+// and those in flight end. A context that ends cuts off those in flight too, so that their outcome is unknown; to let
+// them end, end the stream instead. Either way the report is of all ids that were taken from the stream, and with a
+// [Journal] the same call later does the rest.
 type BulkService service
 
 // BulkOptions say how bulk work is done. The zero value is fine.
@@ -25,12 +27,12 @@ type BulkOptions struct {
 	Journal   Journal            // remembers what is done, so that the work can be resumed; nil = nothing is remembered
 	Progress  func(BulkProgress) // called at most 4 times a second, by one goroutine at a time, and once at the end
 	Expected  int                // how many ids there will be, for BulkProgress.Left; 0 = unknown
-	StopAfter int                // the work ends after so many ids that Failed or are Unknown; 0 = it goes on
+	StopAfter int                // the work ends after so many ids whose call failed, for whatever reason; 0 = it goes on
 }
 
 // BulkProgress is how far bulk work has come.
 type BulkProgress struct {
-	Done, Failed int           // ids; Failed includes those whose outcome is unknown
+	Done, Failed int           // ids; Failed are all whose call failed, for whatever reason
 	Rate         float64       // ids done a second since the start, those of an earlier run left out
 	Left         time.Duration // at this rate; 0 if BulkOptions.Expected or the rate is 0
 }

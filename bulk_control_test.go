@@ -76,6 +76,20 @@ func TestBulkStopsAfterFailures(t *testing.T) {
 	})
 }
 
+// TestBulkStopsWhenNobodyIsReached, as going through the whole stream wouldn't help.
+func TestBulkStopsWhenNobodyIsReached(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, _, server := newLimited(t, slidingWindow(), 0)
+		server.Inject(rctest.Fault{Kind: rctest.RefuseConnection, Times: rctest.Always})
+		report, err := client.Bulk.Ban(t.Context(), streamed(40_000), time.Hour, rcuser.BulkOptions{StopAfter: 5})
+		require.ErrorContains(t, err, "StopAfter")
+		requireSum(t, report)
+		require.Len(t, report.NotStarted, report.Total, "nothing was sent")
+		require.Less(t, report.Total, 1000)
+	})
+}
+
 // TestBulkSplitsWithinReason: a refusal that is about the app isn't an id's fault.
 func TestBulkSplitsWithinReason(t *testing.T) {
 	t.Parallel()

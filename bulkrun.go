@@ -62,7 +62,7 @@ func (s *BulkService) run(ctx context.Context, work bulkWork, ids iter.Seq[strin
 	f := newFleet(s.client, stop)
 	for batch := range r.batches(launching, ids) {
 		if !f.launch(launching, func(c *Client) { r.do(ctx, c, batch) }) {
-			r.fail(batch, endOf(ctx, launching), &r.notStarted)
+			r.put(batch, endOf(ctx, launching), &r.notStarted)
 		}
 	}
 	f.wait()
@@ -187,26 +187,26 @@ func (r *bulkRun) succeed(b bulkBatch) {
 	r.meter.count(len(positions), 0)
 }
 
-// fail puts the ids of a batch, each as often as it was given, into a list.
+// fail is for ids whose call failed.
 func (r *bulkRun) fail(b bulkBatch, err error, list *[]bulkFailureAt) {
 	r.note(err)
-	r.mu.Lock()
-	n := 0
-	for _, id := range b.ids {
-		for _, position := range b.at[id] {
-			*list = append(*list, bulkFailureAt{BulkFailure{id, err}, position})
-			n++
-		}
-	}
-	failures := len(r.failed) + len(r.unknown)
-	r.mu.Unlock()
-	if list == &r.notStarted {
-		return
-	}
-	r.meter.count(0, n)
+	failures := r.meter.count(0, r.put(b, err, list))
 	if r.opts.StopAfter > 0 && failures >= r.opts.StopAfter {
 		r.stop(errStopped)
 	}
+}
+
+// put puts the ids of a batch, each as often as it was given, into a list, and returns how many they are.
+func (r *bulkRun) put(b bulkBatch, err error, list *[]bulkFailureAt) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before := len(*list)
+	for _, id := range b.ids {
+		for _, position := range b.at[id] {
+			*list = append(*list, bulkFailureAt{BulkFailure{id, err}, position})
+		}
+	}
+	return len(*list) - before
 }
 
 const maxCauses = 16
@@ -359,7 +359,8 @@ func (m *meter) skip() {
 	m.skipped++
 }
 
-func (m *meter) count(done, failed int) {
+// count returns how many failed so far.
+func (m *meter) count(done, failed int) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.done += done
@@ -368,6 +369,7 @@ func (m *meter) count(done, failed int) {
 		m.shown = now
 		m.show()
 	}
+	return m.failed
 }
 
 func (m *meter) last() {
