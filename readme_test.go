@@ -95,10 +95,9 @@ func banAll(ctx context.Context, client *rcuser.Client, ids iter.Seq[string]) er
 	if err != nil {
 		return err
 	}
-	defer journal.Close()
 	report, err := client.Bulk.Ban(ctx, ids, 24*time.Hour, rcuser.BulkOptions{Journal: journal})
 	fmt.Println(report.Done, "of", report.Total, "are banned") // err is nil only if all are
-	return err
+	return errors.Join(err, journal.Close())
 }
 
 func banAlice(ctx context.Context, client *rcuser.Client) error {
