@@ -121,13 +121,12 @@ func (r *bulkRun) batches(launching context.Context, ids iter.Seq[string]) iter.
 func (r *bulkRun) take(id string, position int) bool {
 	r.mu.Lock()
 	r.total++
-	done := r.opts.Journal != nil && r.opts.Journal.Done(position)
-	if done {
-		r.done++
-		r.meter.skip()
-	}
 	r.mu.Unlock()
-	if done {
+	if r.wasDone(id, position) {
+		r.mu.Lock()
+		r.done++
+		r.mu.Unlock()
+		r.meter.skip()
 		return false
 	}
 	if reason := r.work.check(id); reason != "" {
@@ -135,6 +134,18 @@ func (r *bulkRun) take(id string, position int) bool {
 		return false
 	}
 	return true
+}
+
+// wasDone reports whether the journal has an id. If it has another in its place, the work ends.
+func (r *bulkRun) wasDone(id string, position int) bool {
+	if r.opts.Journal == nil {
+		return false
+	}
+	done, err := r.opts.Journal.Done(position, id)
+	if err != nil {
+		r.stop(fmt.Errorf("journal: %w", err))
+	}
+	return done
 }
 
 // do makes the call of a batch and, if RC refuses it for what may be one of the ids, those of its halves.
@@ -170,21 +181,21 @@ func mayLieInOneID(code ErrorCode) bool {
 
 // succeed tells the journal before it counts: what it couldn't note would be sent again by a later run.
 func (r *bulkRun) succeed(b bulkBatch) {
-	var positions []int
+	n := 0
 	for _, id := range b.ids {
-		positions = append(positions, b.at[id]...)
+		n += len(b.at[id])
 	}
 	if r.opts.Journal != nil {
-		if err := record(r.opts.Journal, positions); err != nil {
+		if err := record(r.opts.Journal, b); err != nil {
 			err = fmt.Errorf("journal: %w", err)
 			r.note(err)
 			r.stop(err)
 		}
 	}
 	r.mu.Lock()
-	r.done += len(positions)
+	r.done += n
 	r.mu.Unlock()
-	r.meter.count(len(positions), 0)
+	r.meter.count(n, 0)
 }
 
 // fail is for ids whose call failed.

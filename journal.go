@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -21,35 +22,45 @@ type Journal interface {
 	// Begin is called first, with a text that says what is done and with which parameters. It returns an error if the
 	// journal is of other work.
 	Begin(work string) error
-	// Done reports whether the id at a position of the stream, counted from 0, was recorded.
-	Done(position int) bool
-	// Record notes that the ids at the positions from first to last are done. An error ends the work.
-	Record(first, last int) error
+	// Done reports whether the id at a position of the stream, counted from 0, was recorded. It is asked for every
+	// position in turn. An error, which ends the work, says that another id was recorded there: the stream is another.
+	Done(position int, id string) (bool, error)
+	// Record notes that the ids at the positions from first on are done. An error ends the work.
+	Record(first int, ids []string) error
 }
 
-// record notes positions as ranges.
-func record(j Journal, positions []int) error {
-	slices.Sort(positions)
-	for len(positions) > 0 {
-		n := 1
-		for n < len(positions) && positions[n] == positions[0]+n {
-			n++
+// record notes the ids of a batch as ranges.
+func record(j Journal, b bulkBatch) error {
+	idAt := map[int]string{}
+	for _, id := range b.ids {
+		for _, position := range b.at[id] {
+			idAt[position] = id
 		}
-		if err := j.Record(positions[0], positions[n-1]); err != nil {
+	}
+	positions := slices.Sorted(maps.Keys(idAt))
+	for len(positions) > 0 {
+		first := positions[0]
+		var ids []string
+		for len(positions) > 0 && positions[0] == first+len(ids) {
+			ids = append(ids, idAt[positions[0]])
+			positions = positions[1:]
+		}
+		if err := j.Record(first, ids); err != nil {
 			return err
 		}
-		positions = positions[n:]
 	}
 	return nil
 }
 
 // FileJournal is a [Journal] in a file that only grows by lines. What is in memory doesn't grow with what is done, but
-// with the number of gaps in it. It is for one process at a time.
+// with the number of gaps in it. It knows the first and the last id of each gapless piece by a checksum, so that a
+// stream which has lost or got ids since is found out before anything further is sent; ids that changed places within a
+// piece aren't. It is for one process at a time.
 type FileJournal struct {
 	mu   sync.Mutex
 	file *os.File
 	work string
-	done ranges
+	done pieces
 }
 
 // OpenJournal opens a journal, or makes one. A last line that was cut off in the middle of writing is dropped: the ids
@@ -86,26 +97,36 @@ func (j *FileJournal) Begin(work string) error {
 }
 
 // Done implements [Journal].
-func (j *FileJournal) Done(position int) bool {
+func (j *FileJournal) Done(position int, id string) (bool, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.done.has(position)
+	at, found := j.done.find(position)
+	if !found {
+		return false, nil
+	}
+	if p := j.done[at]; position == p.first && checksum(id) != p.firstSum || position == p.last && checksum(id) != p.lastSum {
+		return false, fmt.Errorf("the id at position %d is not the one that was recorded: the ids are others, or in another order", position)
+	}
+	return true, nil
 }
 
 // Record implements [Journal].
-func (j *FileJournal) Record(first, last int) error {
+func (j *FileJournal) Record(first int, ids []string) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if err := j.write(fmt.Sprintf("done %d %d", first, last)); err != nil {
+	p := piece{first, first + len(ids) - 1, checksum(ids[0]), checksum(ids[len(ids)-1])}
+	if err := j.write(fmt.Sprintf("done %d %d %08x %08x", p.first, p.last, p.firstSum, p.lastSum)); err != nil {
 		return err
 	}
-	j.done.add(first, last)
+	j.done.add(p)
 	return nil
 }
 
+func checksum(text string) uint32 { return crc32.ChecksumIEEE([]byte(text)) }
+
 // write appends a line in one write, with a checksum that tells whether it is whole.
 func (j *FileJournal) write(line string) error {
-	_, err := fmt.Fprintf(j.file, "%s %08x\n", line, crc32.ChecksumIEEE([]byte(line)))
+	_, err := fmt.Fprintf(j.file, "%s %08x\n", line, checksum(line))
 	return err
 }
 
@@ -142,7 +163,7 @@ func (j *FileJournal) load() error {
 // apply takes a line, and reports whether it is one.
 func (j *FileJournal) apply(line []byte) bool {
 	text, sum, found := cutLast(strings.TrimSuffix(string(line), "\n"))
-	if !found || fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(text))) != sum {
+	if !found || fmt.Sprintf("%08x", checksum(text)) != sum {
 		return false
 	}
 	if quoted, isWork := strings.CutPrefix(text, "work "); isWork {
@@ -150,11 +171,12 @@ func (j *FileJournal) apply(line []byte) bool {
 		j.work = work
 		return err == nil
 	}
-	var first, last int
-	if n, err := fmt.Sscanf(text, "done %d %d", &first, &last); n != 2 || err != nil || first < 0 || last < first {
+	var p piece
+	_, err := fmt.Sscanf(text, "done %d %d %x %x", &p.first, &p.last, &p.firstSum, &p.lastSum)
+	if err != nil || p.first < 0 || p.last < p.first {
 		return false
 	}
-	j.done.add(first, last)
+	j.done.add(p)
 	return true
 }
 
@@ -166,31 +188,39 @@ func cutLast(line string) (before, after string, found bool) {
 	return line[:at], line[at+1:], true
 }
 
-// ranges is a set of numbers as its gapless pieces, in order.
-type ranges []struct{ first, last int }
+// piece is a range of positions without a gap, and the checksums of the ids at its ends.
+type piece struct {
+	first, last       int
+	firstSum, lastSum uint32
+}
 
-func (r ranges) has(n int) bool {
-	_, found := slices.BinarySearchFunc(r, n, func(piece struct{ first, last int }, n int) int {
+// pieces are in order, and don't touch.
+type pieces []piece
+
+// find returns where the piece with a position is.
+func (all pieces) find(position int) (int, bool) {
+	return slices.BinarySearchFunc(all, position, func(p piece, position int) int {
 		switch {
-		case piece.last < n:
+		case p.last < position:
 			return -1
-		case piece.first > n:
+		case p.first > position:
 			return 1
 		}
 		return 0
 	})
-	return found
 }
 
 // add merges the pieces that touch.
-func (r *ranges) add(first, last int) {
-	start, _ := slices.BinarySearchFunc(*r, first, func(piece struct{ first, last int }, n int) int {
-		return cmp.Compare(piece.last+1, n)
-	})
+func (all *pieces) add(added piece) {
+	start, _ := slices.BinarySearchFunc(*all, added.first, func(p piece, first int) int { return cmp.Compare(p.last+1, first) })
 	end := start
-	for end < len(*r) && (*r)[end].first <= last+1 {
-		first, last = min(first, (*r)[end].first), max(last, (*r)[end].last)
-		end++
+	for ; end < len(*all) && (*all)[end].first <= added.last+1; end++ {
+		if p := (*all)[end]; p.first < added.first {
+			added.first, added.firstSum = p.first, p.firstSum
+		}
+		if p := (*all)[end]; p.last > added.last {
+			added.last, added.lastSum = p.last, p.lastSum
+		}
 	}
-	*r = slices.Replace(*r, start, end, struct{ first, last int }{first, last})
+	*all = slices.Replace(*all, start, end, added)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -24,6 +25,48 @@ func openJournal(t require.TestingT, path string) *rcuser.FileJournal {
 	return journal
 }
 
+// idsOf are ids that are called as their positions.
+func idsOf(first, last int) (ids []string) {
+	for i := first; i <= last; i++ {
+		ids = append(ids, fmt.Sprint(i))
+	}
+	return ids
+}
+
+func isDone(t *testing.T, journal *rcuser.FileJournal, position int) bool {
+	t.Helper()
+	done, err := journal.Done(position, fmt.Sprint(position))
+	require.NoError(t, err)
+	return done
+}
+
+// TestBulkFindsThatTheIDsAreOthers before it sends anything.
+func TestBulkFindsThatTheIDsAreOthers(t *testing.T) {
+	t.Parallel()
+	ids := slices.Collect(streamed(100))
+	for name, others := range map[string][]string{
+		"one more": append([]string{"new"}, ids...), "one less": ids[1:],
+		"one less in the middle": append(slices.Clone(ids[:50]), ids[51:]...), "turned around": turned(ids),
+	} {
+		client, server := newBulk(t)
+		journal := openJournal(t, filepath.Join(t.TempDir(), "journal"))
+		_, err := client.Bulk.Unban(t.Context(), slices.Values(ids), rcuser.BulkOptions{Journal: journal})
+		require.NoError(t, err)
+		sent := len(server.Requests())
+		report, err := client.Bulk.Unban(t.Context(), slices.Values(append(others, "more")), rcuser.BulkOptions{Journal: journal})
+		require.ErrorContains(t, err, "the ids are others", name)
+		requireSum(t, report)
+		require.Len(t, server.Requests(), sent, name)
+		require.NoError(t, journal.Close())
+	}
+}
+
+func turned(ids []string) []string {
+	ids = slices.Clone(ids)
+	slices.Reverse(ids)
+	return ids
+}
+
 // TestJournalIsASetThatStays compares it, opened again and again, with a plain set.
 func TestJournalIsASetThatStays(t *testing.T) {
 	t.Parallel()
@@ -38,13 +81,15 @@ func TestJournalIsASetThatStays(t *testing.T) {
 			for range rapid.IntRange(0, 12).Draw(r, "records") {
 				first := rapid.IntRange(0, 60).Draw(r, "first")
 				last := first + rapid.IntRange(0, 9).Draw(r, "more")
-				require.NoError(r, journal.Record(first, last))
+				require.NoError(r, journal.Record(first, idsOf(first, last)))
 				for i := first; i <= last; i++ {
 					done[i] = true
 				}
 			}
 			for i := range 75 {
-				require.Equal(r, done[i], journal.Done(i), i)
+				got, err := journal.Done(i, fmt.Sprint(i))
+				require.NoError(r, err)
+				require.Equal(r, done[i], got, i)
 			}
 			require.NoError(r, journal.Close())
 		}
@@ -57,8 +102,8 @@ func TestJournalCutOff(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
 	journal := openJournal(t, path)
 	require.NoError(t, journal.Begin(`ban "x" 1h`))
-	require.NoError(t, journal.Record(0, 9))
-	require.NoError(t, journal.Record(20, 29))
+	require.NoError(t, journal.Record(0, idsOf(0, 9)))
+	require.NoError(t, journal.Record(20, idsOf(20, 29)))
 	require.NoError(t, journal.Close())
 	whole, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -66,14 +111,14 @@ func TestJournalCutOff(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, whole[:size], 0o600))
 		journal := openJournal(t, path)
 		lines := strings.Count(string(whole[:size]), "\n")
-		require.Equal(t, lines >= 2, journal.Done(9), size)
-		require.Equal(t, lines >= 3, journal.Done(20), size)
+		require.Equal(t, lines >= 2, isDone(t, journal, 9), size)
+		require.Equal(t, lines >= 3, isDone(t, journal, 20), size)
 		require.NoError(t, journal.Begin(`ban "x" 1h`))
-		require.NoError(t, journal.Record(50, 50))
+		require.NoError(t, journal.Record(50, idsOf(50, 50)))
 		require.NoError(t, journal.Close())
 		journal = openJournal(t, path)
-		require.Equal(t, lines >= 2, journal.Done(0), size)
-		require.True(t, journal.Done(50), size)
+		require.Equal(t, lines >= 2, isDone(t, journal, 0), size)
+		require.True(t, isDone(t, journal, 50), size)
 		require.Error(t, journal.Begin("unban"), "it is of other work")
 		require.NoError(t, journal.Close())
 	}
@@ -100,9 +145,9 @@ type brokenJournal struct{ left int }
 
 var errDisk = errors.New("disk full")
 
-func (*brokenJournal) Begin(string) error { return nil }
-func (*brokenJournal) Done(int) bool      { return false }
-func (j *brokenJournal) Record(int, int) error {
+func (*brokenJournal) Begin(string) error             { return nil }
+func (*brokenJournal) Done(int, string) (bool, error) { return false, nil }
+func (j *brokenJournal) Record(int, []string) error {
 	if j.left--; j.left < 0 {
 		return errDisk
 	}
