@@ -139,6 +139,7 @@ func TestBulkSendsDuplicatesOnce(t *testing.T) {
 
 // TestBulkUnderFaults holds the report against the fake's state, one id at a time.
 func TestBulkUnderFaults(t *testing.T) {
+	skipUnderRace(t)
 	t.Parallel()
 	for _, f := range matrixFaults {
 		for seed := range uint64(3) {
@@ -186,6 +187,7 @@ func requireState(t *testing.T, name string, report rcuser.BulkReport, server *r
 
 // TestBulkIsResumed kills the work at a random point, and does the rest with the journal.
 func TestBulkIsResumed(t *testing.T) {
+	skipUnderRace(t)
 	t.Parallel()
 	dir := t.TempDir()
 	run := 0

@@ -143,8 +143,9 @@ func TestUsesOfAConnection(t *testing.T) {
 			require.NoError(t, ban(t.Context(), client))
 		}
 		requireUses(t, uses, 1000)
-		require.Len(t, uses.counts(), 13)
-		require.Equal(t, []int{1000 - 12*mostUses, mostUses}, uses.counts()[:2])
+		require.GreaterOrEqual(t, len(uses.counts()), 13)
+		require.LessOrEqual(t, len(uses.counts()), 15, "net/http gives one up now and then if the machine is busy")
+		require.Equal(t, mostUses, slices.Max(uses.counts()))
 	}
 }
 

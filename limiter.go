@@ -112,14 +112,26 @@ func (e *endpointLimiter) speedUp() {
 func (l *processLimiter) endpoint(a LimitedAttempt) *endpointLimiter {
 	if known, ok := l.endpoints.Load(a.Endpoint); ok {
 		e := known.(*endpointLimiter)
-		if e.tokens.Burst() < a.MaxUnits { // Client.Call doesn't know what its endpoints count
-			e.tokens.SetBurst(a.MaxUnits)
-		}
+		e.allow(a)
 		return e
 	}
 	full := rate.Limit(float64(a.PerSecond) * usedShare)
 	e, _ := l.endpoints.LoadOrStore(a.Endpoint, &endpointLimiter{full: full, tokens: rate.NewLimiter(full, a.MaxUnits)})
 	return e.(*endpointLimiter)
+}
+
+// allow takes what a method knows about its endpoint, if it was Client.Call that came first, which knows nothing.
+func (e *endpointLimiter) allow(a LimitedAttempt) {
+	full := rate.Limit(float64(a.PerSecond) * usedShare)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.tokens.Burst() < a.MaxUnits {
+		e.tokens.SetBurst(a.MaxUnits)
+	}
+	if e.full < full {
+		e.full = full
+		e.tokens.SetLimit(full)
+	}
 }
 
 func (e *endpointLimiter) pauseEnd() time.Time {

@@ -184,6 +184,21 @@ func TestNoTimeForTheRateOfARetry(t *testing.T) {
 	})
 }
 
+// TestMethodAfterCall has Call come first, which knows of no more than 100 a second.
+func TestMethodAfterCall(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := newClient(t, reply(200, anyAnswer), paced)
+		require.NoError(t, client.Call(t.Context(), "/user/getToken.json", nil, nil))
+		start := time.Now()
+		for range 196 {
+			_, err := client.Users.Register(t.Context(), rcuser.Registration{UserID: "u", Name: "n"})
+			require.NoError(t, err)
+		}
+		require.InDelta(t, 1, time.Since(start).Seconds(), 0.02)
+	})
+}
+
 // TestOne429HoldsAll has ten goroutines; the first call to arrive is refused, and all others have to wait.
 func TestOne429HoldsAll(t *testing.T) {
 	t.Parallel()

@@ -181,8 +181,11 @@ func (r *repeater) checkRetry(ctx context.Context, _ *http.Response, _ error) (b
 		r.stop = fmt.Errorf("no time to wait %v for the next attempt: %w", wait, context.DeadlineExceeded)
 		return false, nil
 	}
-	if !r.client.budget.Take() {
-		r.warn(ctx, "rcuser: no retry, the client's budget for them is empty")
+	ok, news := r.client.budget.Take()
+	if news {
+		r.warn(ctx, "rcuser: no retries for now, the client's budget for them is empty")
+	}
+	if !ok {
 		return false, nil
 	}
 	r.prepare()

@@ -19,6 +19,7 @@ import (
 // contexts end. In the end the fake must hold what the client's answers imply: what succeeded is there, what was not
 // applied isn't, and only where the outcome is unknown may it be either way.
 func TestSoak(t *testing.T) {
+	skipUnderRace(t)
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		plans := rapid.SliceOfN(rapid.SliceOfN(steps, 1, 12), 3, 3).Draw(r, "plans")
@@ -30,6 +31,15 @@ func TestSoak(t *testing.T) {
 			r.Fatal(wrong)
 		}
 	})
+}
+
+// skipUnderRace is for tests in which several goroutines of one bubble make timers of no duration, as repeating at once
+// does: the race detector of Go 1.26.8 can crash on them, in timer.maybeRunChan. Others look for races outside bubbles.
+func skipUnderRace(t *testing.T) {
+	t.Helper()
+	if raceDetector {
+		t.Skip("the race detector may crash")
+	}
 }
 
 // step is a call of a worker.

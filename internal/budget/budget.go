@@ -12,19 +12,22 @@ const (
 
 // Budget is a bucket of tokens, full at first: 100 retries' worth. It is safe for concurrent use.
 type Budget struct {
-	mu    sync.Mutex
-	spent int
+	mu      sync.Mutex
+	spent   int
+	refused bool // a retry, since one was paid for last
 }
 
-// Take pays for a retry, and reports false if there isn't enough left.
-func (b *Budget) Take() bool {
+// Take pays for a retry. It reports whether there was enough left and, if not, whether this is news.
+func (b *Budget) Take() (ok, news bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.spent > capacity-retryCost {
-		return false
+		news, b.refused = !b.refused, true
+		return false, news
 	}
 	b.spent += retryCost
-	return true
+	b.refused = false
+	return true, false
 }
 
 // FirstSucceeded gives back a little for a call that succeeded without a retry.

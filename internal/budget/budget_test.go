@@ -13,7 +13,7 @@ import (
 // left counts the retries that are allowed in a row, up to more than there can be.
 func left(b *budget.Budget) int {
 	n := 0
-	for n < 1000 && b.Take() {
+	for n < 1000 && take(b) {
 		n++
 	}
 	return n
@@ -29,7 +29,7 @@ func TestFullAtFirst(t *testing.T) {
 	t.Parallel()
 	var b budget.Budget
 	require.Equal(t, 100, left(&b))
-	require.False(t, b.Take(), "it stays empty")
+	require.False(t, take(&b), "it stays empty")
 }
 
 func TestRewards(t *testing.T) {
@@ -70,10 +70,10 @@ func TestLittleLeft(t *testing.T) {
 	var b budget.Budget
 	require.Equal(t, 100, left(&b))
 	repeat(3, b.FirstSucceeded)
-	require.False(t, b.Take())
+	require.False(t, take(&b))
 	repeat(2, b.FirstSucceeded)
-	require.True(t, b.Take())
-	require.False(t, b.Take())
+	require.True(t, take(&b))
+	require.False(t, take(&b))
 }
 
 func TestManyGoroutines(t *testing.T) {
@@ -84,7 +84,7 @@ func TestManyGoroutines(t *testing.T) {
 	for range 64 {
 		group.Go(func() {
 			for range 50 {
-				if b.Take() {
+				if take(&b) {
 					taken.Add(1)
 				}
 			}
@@ -97,4 +97,27 @@ func TestManyGoroutines(t *testing.T) {
 	}
 	group.Wait()
 	require.Equal(t, 64, left(&b))
+}
+
+func take(b *budget.Budget) bool {
+	ok, _ := b.Take()
+	return ok
+}
+
+// TestNews comes once until a retry is paid for again.
+func TestNews(t *testing.T) {
+	t.Parallel()
+	b := new(budget.Budget)
+	for range 100 {
+		_, news := b.Take()
+		require.False(t, news)
+	}
+	for round := range 2 {
+		_, news := b.Take()
+		require.True(t, news, round)
+		_, news = b.Take()
+		require.False(t, news, round)
+		b.RetrySucceeded()
+		require.True(t, take(b))
+	}
 }

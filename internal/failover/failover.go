@@ -87,7 +87,7 @@ func (h *Hosts) Failed(c Choice) bool {
 	defer h.mu.Unlock()
 	stale := c.era != h.era || c.Index != h.preferred
 	tooSoon := !h.since.IsZero() && time.Since(h.since) < minBetweenSwitches
-	if h.count < 2 || stale || tooSoon || c.probe {
+	if h.count < 2 || stale || tooSoon {
 		return false
 	}
 	h.prefer(1 - h.preferred)

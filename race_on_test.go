@@ -1,0 +1,5 @@
+//go:build race
+
+package rcuser_test
+
+const raceDetector = true
