@@ -143,6 +143,11 @@ func TestBulkResults(t *testing.T) {
 			break
 		}
 		require.Less(t, service.accepted.Load()-before, int64(20))
+		require.Panics(t, func() {
+			for range all {
+				panic("in the range; no goroutine may stay, or the bubble would not end")
+			}
+		})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		results := slices.Collect(client.Bulk.Online(ctx, streamed(1000), rcuser.BulkOptions{}))

@@ -167,6 +167,25 @@ func TestBulkGoesAsFastAsRCAllows(t *testing.T) {
 	}
 }
 
+// TestBulkKeepsTheFakesLimits is against those that rctest enforces.
+func TestBulkKeepsTheFakesLimits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := rctest.NewServer(rctest.EnforceRateLimits())
+		client, err := rcuser.NewClient(server.Config())
+		require.NoError(t, err)
+		_, err = client.Bulk.Ban(t.Context(), streamed(40_000), time.Hour, rcuser.BulkOptions{})
+		require.NoError(t, err)
+		_, err = client.Bulk.Deactivate(t.Context(), streamed(1000), rcuser.BulkOptions{})
+		require.NoError(t, err)
+		requests := server.Requests()
+		require.Len(t, requests, 2010)
+		for _, request := range requests {
+			require.Equal(t, 200, request.Code)
+		}
+	})
+}
+
 // TestBulkCountsIDsWhereRCDoes deactivates 2,000 users: 100 ids a second.
 func TestBulkCountsIDsWhereRCDoes(t *testing.T) {
 	t.Parallel()

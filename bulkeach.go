@@ -18,10 +18,15 @@ func each[I, T any](ctx context.Context, s *BulkService, items iter.Seq[I], id f
 			return
 		}
 		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
 		m := newMeter(opts)
 		defer m.last()
 		results := make(chan Result[T])
+		defer func() { // however the range is left, by a panic too: until all calls have ended
+			cancel()
+			for range results {
+				continue
+			}
+		}()
 		go produce(ctx, s.client, items, opts.StopAfter, results, func(c *Client, item I) Result[T] {
 			value, err := call(ctx, c, item)
 			return Result[T]{id(item), value, err}
@@ -33,10 +38,6 @@ func each[I, T any](ctx context.Context, s *BulkService, items iter.Seq[I], id f
 				m.count(0, 1)
 			}
 			if !yield(result) {
-				cancel()
-				for range results { // until all calls have ended
-					continue
-				}
 				return
 			}
 		}
