@@ -60,6 +60,22 @@ func TestBulkWithAnEndedContext(t *testing.T) {
 	require.Empty(t, server.Requests())
 }
 
+// TestBulkThatIsDoneHasNoError, even if its context ends with its last call.
+func TestBulkThatIsDoneHasNoError(t *testing.T) {
+	t.Parallel()
+	client, server := newBulk(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	report, err := client.Bulk.Unban(ctx, streamed(50), rcuser.BulkOptions{Progress: func(p rcuser.BulkProgress) {
+		if p.Done == 50 {
+			cancel()
+		}
+	}})
+	cancel()
+	require.NoError(t, err)
+	require.Equal(t, rcuser.BulkReport{Total: 50, Done: 50}, report)
+	require.Len(t, server.Requests(), 3)
+}
+
 // TestBulkStopsAfterFailures lets what is in flight end.
 func TestBulkStopsAfterFailures(t *testing.T) {
 	t.Parallel()

@@ -31,6 +31,7 @@ type bulkRun struct {
 	opts  BulkOptions
 	stop  context.CancelCauseFunc // begins no further call; those in flight go on
 	meter *meter
+	cut   bool // the stream may have had more ids
 
 	mu         sync.Mutex
 	total      int
@@ -107,7 +108,7 @@ func (r *bulkRun) batches(launching context.Context, ids iter.Seq[string]) iter.
 				}
 				batch = bulkBatch{at: map[string][]int{}}
 			}
-			if launching.Err() != nil {
+			if r.cut = launching.Err() != nil; r.cut {
 				break
 			}
 		}
@@ -238,7 +239,7 @@ func (r *bulkRun) report(end error) (BulkReport, error) {
 		report.NotStarted = append(report.NotStarted, f.UserID)
 	}
 	causes := r.causes
-	if end != nil {
+	if end != nil && (r.cut || r.done < r.total) {
 		causes = append([]error{end}, causes...)
 	}
 	if len(causes) == 0 {
