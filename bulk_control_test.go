@@ -172,7 +172,27 @@ func TestBulkResults(t *testing.T) {
 		server.Inject(rctest.Fault{Code: 1009, Times: rctest.Always})
 		stopped := slices.Collect(client.Bulk.Online(t.Context(), streamed(1000), rcuser.BulkOptions{StopAfter: 5}))
 		require.Less(t, len(stopped), 20)
+		require.GreaterOrEqual(t, len(stopped), 5)
 	})
+}
+
+// TestBulkResultsAreCounted as they come.
+func TestBulkResultsAreCounted(t *testing.T) {
+	t.Parallel()
+	client, server := newBulk(t)
+	server.Inject(rctest.Fault{Code: 1009, Every: 3, Times: rctest.Always})
+	var last rcuser.BulkProgress
+	failed := 0
+	opts := rcuser.BulkOptions{Progress: func(p rcuser.BulkProgress) { last = p }}
+	for result := range client.Bulk.Online(t.Context(), streamed(60), opts) {
+		if result.Err != nil {
+			require.ErrorIs(t, result.Err, rcuser.ErrNotEnabled)
+			failed++
+		}
+	}
+	require.Equal(t, 20, failed)
+	require.Equal(t, 40, last.Done)
+	require.Equal(t, 20, last.Failed)
 }
 
 // TestBulkRefusesBadArguments before it takes an id.
