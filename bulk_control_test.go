@@ -191,8 +191,13 @@ func TestBulkResultsAreCounted(t *testing.T) {
 		}
 	}
 	require.Equal(t, 20, failed)
-	require.Equal(t, 40, last.Done)
-	require.Equal(t, 20, last.Failed)
+	require.Equal(t, []int{40, 20}, []int{last.Done, last.Failed})
+	server.ClearFaults()
+	server.Inject(rctest.Fault{Code: 1009, Every: 2, Times: rctest.Always})
+	report, err := client.Bulk.Unban(t.Context(), streamed(80), opts)
+	require.ErrorIs(t, err, rcuser.ErrNotEnabled)
+	require.Len(t, report.Failed, 40)
+	require.Equal(t, []int{40, 40}, []int{last.Done, last.Failed})
 }
 
 // TestBulkRefusesBadArguments before it takes an id.
