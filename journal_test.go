@@ -195,7 +195,8 @@ func TestBulkRefusesAJournalOfOtherWork(t *testing.T) {
 func TestBulkRetriesWhatFailed(t *testing.T) {
 	t.Parallel()
 	client, server := newBulk(t)
-	journal := openJournal(t, filepath.Join(t.TempDir(), "journal"))
+	path := filepath.Join(t.TempDir(), "journal")
+	journal := openJournal(t, path)
 	t.Cleanup(func() { _ = journal.Close() })
 	server.Inject(rctest.Fault{Code: 1009, Every: 2})
 	report, err := client.Bulk.Unban(context.Background(), streamed(100), rcuser.BulkOptions{Journal: journal})
@@ -206,4 +207,7 @@ func TestBulkRetriesWhatFailed(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, rcuser.BulkReport{Total: 100, Done: 100}, report)
 	require.Len(t, server.Requests(), 6)
+	written, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, 6, strings.Count(string(written), "\n"), "what work it is, and a line a batch")
 }
