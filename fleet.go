@@ -28,27 +28,19 @@ func newFleet(client *Client, stop context.CancelCauseFunc) *fleet {
 // launch waits for its turn and runs do, which is given a client for its calls, in a goroutine. It reports false, and
 // doesn't run it, if ctx ends first.
 func (f *fleet) launch(ctx context.Context, do func(*Client)) bool {
-	for _, turn := range []func() bool{
-		func() bool {
-			select {
-			case <-f.passed:
-				return true
-			case <-ctx.Done():
-				return false
-			}
-		},
-		func() bool {
-			select {
-			case f.slots <- struct{}{}:
-				return true
-			case <-ctx.Done():
-				return false
-			}
-		},
-	} {
-		if ctx.Err() != nil || !turn() {
-			return false
-		}
+	select {
+	case <-f.passed:
+	case <-ctx.Done():
+		return false
+	}
+	select {
+	case f.slots <- struct{}{}:
+	case <-ctx.Done():
+		return false
+	}
+	if ctx.Err() != nil { // it may have ended together with what was waited for
+		<-f.slots
+		return false
 	}
 	passed := make(chan struct{})
 	f.passed = passed

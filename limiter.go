@@ -29,6 +29,9 @@ type LimitedAttempt struct {
 	MaxUnits  int    // the most that an attempt of the endpoint can count
 }
 
+// fullRate is what is used of RC's rate: the two clocks differ, and RC's limiter is not known to forgive a burst.
+func (a LimitedAttempt) fullRate() rate.Limit { return rate.Limit(float64(a.PerSecond) * 0.98) }
+
 // NoLimit never waits.
 var NoLimit Limiter = noLimit{}
 
@@ -36,9 +39,6 @@ type noLimit struct{}
 
 func (noLimit) Wait(context.Context, LimitedAttempt) error { return nil }
 func (noLimit) Pause(string, time.Duration)                {}
-
-// usedShare of RC's rate is used: the two clocks differ, and RC's limiter is not known to forgive a burst.
-const usedShare = 0.98
 
 // processLimiter is the default: it spaces the attempts of each endpoint evenly, and adapts where calls are refused.
 type processLimiter struct{ endpoints sync.Map } // of string to *endpointLimiter
@@ -115,14 +115,14 @@ func (l *processLimiter) endpoint(a LimitedAttempt) *endpointLimiter {
 		e.allow(a)
 		return e
 	}
-	full := rate.Limit(float64(a.PerSecond) * usedShare)
+	full := a.fullRate()
 	e, _ := l.endpoints.LoadOrStore(a.Endpoint, &endpointLimiter{full: full, tokens: rate.NewLimiter(full, a.MaxUnits)})
 	return e.(*endpointLimiter)
 }
 
 // allow takes what a method knows about its endpoint, if it was Client.Call that came first, which knows nothing.
 func (e *endpointLimiter) allow(a LimitedAttempt) {
-	full := rate.Limit(float64(a.PerSecond) * usedShare)
+	full := a.fullRate()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.tokens.Burst() < a.MaxUnits {

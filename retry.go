@@ -76,7 +76,7 @@ func (p RetryPolicy) longestWait(number int, rateLimited bool) time.Duration {
 		}
 		return d * time.Duration(factor)
 	}
-	longest := times(p.BaseWait, 1)
+	longest := min(p.BaseWait, p.MaxWait)
 	if rateLimited {
 		longest = times(longest, rateLimitedFactor)
 	}
