@@ -55,10 +55,10 @@ type endpointLimiter struct {
 
 // A refused call means that others use the app's rate too: this process then takes less of it, and slowly tries for more.
 const (
-	slowDown    = 0.8             // of the rate that was too much
-	slowDownGap = 2 * time.Second // calls in flight are refused for the same reason
-	recovery    = 0.01            // of the full rate a second
-	leastShare  = 0.02            // of the full rate
+	slowDown    = 0.75        // of the rate that was too much
+	slowDownGap = time.Second // calls in flight are refused for the same reason
+	recovery    = 0.01        // of the full rate a second
+	leastShare  = 0.02        // of the full rate
 )
 
 func (l *processLimiter) Wait(ctx context.Context, a LimitedAttempt) error {
