@@ -1,0 +1,172 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+)
+
+const (
+	maxBody      = 1 << 20
+	answerWithin = 4 * time.Second // RC waits for 5
+	settleWithin = 5 * time.Second // for the guard, after a request was handled
+)
+
+// Handler receives RC's webhooks: it verifies that they are RC's, takes care that none is handled twice, decodes them,
+// and calls the functions of its [Config]. Make one with [NewHandler] and mount it where RC is told to post to. It is
+// safe for concurrent use.
+//
+// It answers within 4 seconds: with 200 what was handled, now or before, and everything else with the status of its
+// [Reason], which is also the body. It reads at most 1 MiB, and that only of requests that verify.
+type Handler struct {
+	config Config
+	queue  queue
+
+	mu      sync.Mutex
+	running int // requests, also those that were answered already, and the queue's workers
+	closed  bool
+	idle    chan struct{} // closed when nothing runs any more; nil before Shutdown
+
+	ending context.Context // ends when Shutdown gives up
+	end    context.CancelFunc
+}
+
+// ServeHTTP answers one request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !h.begin() {
+		h.answer(w, r, &Error{Reason: errShutdown})
+		return
+	}
+	deadline := time.Now().Add(answerWithin)
+	parent, release := h.context(r.Context())
+	defer release()
+	ctx, cancel := context.WithDeadline(parent, deadline)
+	defer cancel()
+	controller := http.NewResponseController(w)
+	limited := controller.SetReadDeadline(deadline) == nil // else a slow body holds its goroutine for as long as the server lets it
+	done := make(chan error, 1)
+	go func() {
+		defer h.finish()
+		h.contain(func() error { return h.process(ctx, r) }, func(err error) { done <- err })
+	}()
+	select {
+	case err := <-done:
+		if limited {
+			_ = controller.SetReadDeadline(time.Time{})
+		}
+		h.answer(w, r, err)
+	case <-ctx.Done():
+		w.Header().Set("Connection", "close") // the rest of the body isn't worth waiting for
+		h.answer(w, r, &Error{Reason: errTimeout})
+	}
+}
+
+// context returns one that has the values of parent, but doesn't end with the request: what has begun shall have its
+// time, even if RC hangs up.
+func (h *Handler) context(parent context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
+	stop := context.AfterFunc(h.ending, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+	}
+}
+
+// process does what an answer of 200 promises.
+func (h *Handler) process(ctx context.Context, r *http.Request) error {
+	request, err := h.verify(ctx, r)
+	if err != nil {
+		return err
+	}
+	switch claim, err := h.config.Replays.Claim(ctx, request.ReplayKey); {
+	case err != nil:
+		return &Error{Reason: errGuard, Err: err}
+	case claim == Handled:
+		return nil
+	case claim == Busy:
+		return &Error{Reason: errBusy}
+	case claim != Claimed:
+		return &Error{Reason: errGuard, Detail: "its answer is none of the three"}
+	}
+	handled := false
+	defer func() { h.settle(ctx, request, handled) }()
+	events, err := read(r)
+	if err != nil {
+		return err
+	}
+	if err := h.take(ctx, events); err != nil {
+		return err
+	}
+	handled = true
+	return nil
+}
+
+// verify does the checks in the order of their cost, so that what can't be RC's costs nothing.
+func (h *Handler) verify(ctx context.Context, r *http.Request) (Verified, error) {
+	switch {
+	case r.Method != http.MethodPost:
+		return Verified{}, &Error{Reason: ErrMethod}
+	case r.ContentLength > maxBody:
+		return Verified{}, &Error{Reason: ErrTooLarge}
+	}
+	signed, err := parse(r)
+	if err != nil {
+		return Verified{}, err
+	}
+	credentials, err := h.config.Credentials(ctx)
+	if err != nil {
+		return Verified{}, &Error{Reason: ErrCredentials, Err: err}
+	}
+	return signed.verify(h.config.Window, credentials)
+}
+
+// settle tells the guard what became of a request. A failure doesn't change the answer: what was handled was handled.
+func (h *Handler) settle(ctx context.Context, request Verified, handled bool) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleWithin)
+	defer cancel()
+	var err error
+	if handled {
+		err = h.config.Replays.Commit(ctx, request.ReplayKey, h.config.Window.remember(request.SignedAt))
+	} else {
+		err = h.config.Replays.Release(ctx, request.ReplayKey)
+	}
+	if err != nil {
+		h.log(ctx, "", &Error{Reason: errGuard, Err: err})
+	}
+}
+
+func read(r *http.Request) ([]Event, error) {
+	if r.Body == nil {
+		return Decode(nil)
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1)) // one more, to tell what is too large from what just fits
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, &Error{Reason: errTimeout, Err: err}
+	case err != nil:
+		return nil, &Error{Reason: errRead, Err: err}
+	case len(body) > maxBody:
+		return nil, &Error{Reason: ErrTooLarge}
+	}
+	return Decode(body)
+}
+
+// answer tells the sender the reason alone: what else is known of it goes to the log.
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, err error) {
+	status, text := http.StatusOK, "OK"
+	if failure, failed := errors.AsType[*Error](err); failed {
+		status, text = reasons[failure.Reason].status, failure.Reason.Error()
+		h.log(r.Context(), r.RemoteAddr, failure)
+	}
+	if status == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", http.MethodPost)
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text+"\n") // a sender that is gone sends again
+}
