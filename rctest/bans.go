@@ -44,7 +44,7 @@ func (s *state) banUsers(p *params) (fields, *refusal) {
 		a := s.account(id, p.now)
 		s.bans.remove(a.ban)
 		a.ban = ban{until, id}
-		a.online = false
+		s.disconnect(a, eventOffline, p.now)
 		s.bans.insert(a.ban)
 	}
 	return nil, nil

@@ -22,13 +22,23 @@
 //	srv.Inject(rctest.Fault{Kind: rctest.Hang, Host: rctest.PrimaryHost, Times: rctest.Always})
 //	srv.Inject(rctest.Fault{HeaderDelay: 10 * time.Second, Probability: 0.1, Seed: 1, Times: rctest.Always})
 //
+// [Server.SetWebhook] posts signed events to the app's handler, as RC does, and [Server.InjectDelivery] makes that go wrong:
+//
+//	srv.SetWebhook(handler) // or SetWebhookURL
+//	srv.InjectDelivery(rctest.DeliveryFault{Kind: rctest.Twice})
+//	client.Users.Deactivate(ctx, []string{"u1"})
+//	srv.Advance(15 * time.Minute) // the handler gets the result now, and gets it twice
+//
 // A call costs the same however many users there are.
 //
 // # What is simplified
 //
 //   - Only the user calls that package rcuser has methods for are served. Other paths get HTTP 404 with code 404, other
 //     methods than POST HTTP 405 with code 405; they are in [Server.Requests] like everything else.
-//   - There are no messages, groups, push settings and callbacks, and a user has one presence, not one per device.
+//   - There are no messages, groups and push settings, and a user has one presence, not one per device.
+//   - Events are those of presence, deactivation and reactivation. Every device is an iOS one at the same address, and
+//     every session has an id of its own. None is late, lost or out of order unless a [DeliveryFault] makes it so, and RC's
+//     pause after many timeouts isn't there.
 //   - Primary and backup host are the same server, which only a [Fault] tells apart. It is one app, with one key.
 //   - The allowlist may be filled while its switch is off, and has an effect once that is on. RC wants the switch on first.
 //   - Tokens never expire by age. Users are never deleted, an app is never locked, no service is switched off: codes
@@ -89,8 +99,24 @@
 //   - Exactly 15 minutes later it has finished and has removed name, portrait, both lists that the user owns, and the
 //     allowlist switch. Bans, the time of creation and the user's places in the lists of others stay; user info
 //     then answers with an empty name. Until then all other calls work on the user as on any.
-//   - Deactivating a deactivated user is accepted, with a new operation id, and starts nothing anew.
+//   - Deactivating a deactivated user is accepted, with a new operation id, and starts nothing anew. Nothing makes a
+//     deactivation fail but [Server.RefuseDeactivation].
 //   - Deactivated users are listed in the order in which that was asked for, oldest first.
 //   - Reactivation is refused as a whole if any of its ids was deactivated less than an hour ago. Ids that aren't
 //     deactivated are no error.
+//
+// Events:
+//
+//   - They have the current set of signature parameters, in the query. The signature is made, by the real clock, when the
+//     event happens, and a post that is tried again has the same URL and body.
+//   - An answer is a status: 200 is success, and all else, no answer within 5 s too, is tried again, 1 s later by the
+//     server's clock. After 3 attempts the event is dropped.
+//   - A user's events are posted one after the other in the order in which they happened, each after the end of the one
+//     before it, and at most 400 users' at the same time. RC promises no order at all.
+//   - Presence comes as an array with one object: "0" when a user goes online, "1" when it goes offline or is banned, "2"
+//     when it is deactivated. Only changes are reported. Times are of the server's clock.
+//   - A call reports an id that it has twice once. The event of a call may come before the call's answer.
+//   - A deactivation is reported when it finishes, with that time. One of a user whose deactivation still runs is
+//     reported with that, with the same code, one of a user whose has finished at once.
+//   - A reactivation is reported at once, as a success, also for users that were active.
 package rctest

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/f0207b22/rcuser"
@@ -70,4 +73,33 @@ func ExampleServer_Inject() {
 	// 200 applied: true
 	// outcome: unknown
 	// banned: false
+}
+
+func ExampleServer_SetWebhook() {
+	srv := rctest.NewServer()
+	defer srv.Close()
+	srv.SetWebhook(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		body, err := io.ReadAll(req.Body)
+		if err != nil {
+			return
+		}
+		form, err := url.ParseQuery(string(body))
+		fmt.Println(form.Get("userId"), "deactivated:", form.Get("type") == "0" && form.Get("code") == "0", err)
+	}))
+	client, err := rcuser.NewClient(srv.Config())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	if _, err := client.Users.Deactivate(context.Background(), []string{"u1"}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	srv.Advance(15 * time.Minute) // so long does it take
+	srv.WaitDeliveries()
+	fmt.Println("posts:", len(srv.Deliveries()))
+	// Output:
+	// u1 deactivated: true <nil>
+	// posts: 1
 }

@@ -75,23 +75,17 @@ func (s *Server) Inject(f Fault) {
 		panic("rctest: Inject: " + reason)
 	}
 	f.Endpoint, f.Header = singleSlashes(f.Endpoint), f.Header.Clone()
-	added := &injected{Fault: f, left: f.Times}
-	if f.Times == 0 {
-		added.left = 1
-	}
-	if f.Probability != 0 {
-		added.dice = rand.New(rand.NewPCG(f.Seed, 0)) //nolint:gosec // it must be reproducible
-	}
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
-	s.state.faults = append(s.state.faults, added)
+	s.state.faults = append(s.state.faults, &injected{f, newOdds(f.Times, f.Every, f.Probability, f.Seed)})
 }
 
-// ClearFaults removes all faults. Calls that were hit before go on as they would have.
+// ClearFaults removes all faults, those of [Server.InjectDelivery] too. Calls and events that were hit before go on as
+// they would have.
 func (s *Server) ClearFaults() {
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
-	s.state.faults = nil
+	s.state.faults, s.state.deliveryFaults = nil, nil
 }
 
 // FaultHits returns how many calls were hit by a fault so far, those included that weren't received and so are missing
@@ -105,20 +99,40 @@ func (s *Server) FaultHits() int {
 // injected is a fault on its way through the calls.
 type injected struct {
 	Fault
-	left int // hits; negative = without an end
-	seen int // calls that it might have hit
-	dice *rand.Rand
+	odds
 }
 
-func (i *injected) hits(host Host, path string) bool {
-	if i.Host != AnyHost && i.Host != host || i.Endpoint != "" && i.Endpoint != path {
+func (i *injected) isFor(host Host, path string) bool {
+	return (i.Host == AnyHost || i.Host == host) && (i.Endpoint == "" || i.Endpoint == path)
+}
+
+// odds choose among the calls, or the events, that a fault is for.
+type odds struct {
+	left        int // hits; negative = without an end
+	seen        int // that it might have hit
+	every       int
+	probability float64
+	dice        *rand.Rand
+}
+
+func newOdds(times, every int, probability float64, seed uint64) odds {
+	o := odds{left: times, every: every, probability: probability}
+	if times == 0 {
+		o.left = 1
+	}
+	if probability != 0 {
+		o.dice = rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // it must be reproducible
+	}
+	return o
+}
+
+// hits is asked once for each.
+func (o *odds) hits() bool {
+	o.seen++
+	if o.every > 1 && o.seen%o.every != 0 {
 		return false
 	}
-	i.seen++
-	if i.Every > 1 && i.seen%i.Every != 0 {
-		return false
-	}
-	return i.dice == nil || i.dice.Float64() < i.Probability
+	return o.dice == nil || o.dice.Float64() < o.probability
 }
 
 // hit chooses the fault of a call that arrives. It takes mu itself.
@@ -132,7 +146,7 @@ func (s *state) hit(host Host, req *http.Request) (f Fault, hit bool) {
 	if req.URL != nil {
 		path = singleSlashes(req.URL.Path)
 	}
-	at := slices.IndexFunc(s.faults, func(i *injected) bool { return i.hits(host, path) })
+	at := slices.IndexFunc(s.faults, func(i *injected) bool { return i.isFor(host, path) && i.hits() })
 	if at < 0 {
 		return Fault{}, false
 	}

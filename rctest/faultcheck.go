@@ -22,12 +22,19 @@ func (f *Fault) wrongSelection() string {
 		return fmt.Sprintf("Endpoint %q doesn't start with a slash", f.Endpoint)
 	case f.Host < AnyHost || f.Host > BackupHost:
 		return fmt.Sprintf("Host %d is unknown", f.Host)
-	case f.Times < Always:
-		return fmt.Sprintf("Times %d is neither Always nor a number of calls", f.Times)
-	case f.Every < 0:
-		return fmt.Sprintf("Every %d is negative", f.Every)
-	case !(f.Probability >= 0 && f.Probability <= 1):
-		return fmt.Sprintf("Probability %v is not within 0 and 1", f.Probability)
+	}
+	return wrongOdds("calls", f.Times, f.Every, f.Probability)
+}
+
+// wrongOdds is for faults of calls and of events alike.
+func wrongOdds(counted string, times, every int, probability float64) string {
+	switch {
+	case times < Always:
+		return fmt.Sprintf("Times %d is neither Always nor a number of %s", times, counted)
+	case every < 0:
+		return fmt.Sprintf("Every %d is negative", every)
+	case !(probability >= 0 && probability <= 1):
+		return fmt.Sprintf("Probability %v is not within 0 and 1", probability)
 	}
 	return ""
 }

@@ -132,12 +132,14 @@ func (s *Server) send(w http.ResponseWriter, req *http.Request, out *reply) {
 }
 
 // Close ends the listening, after the requests under way were answered, and makes clients of [Server.Config] find
-// nobody at either host. It ends at once what a [Fault] keeps waiting. What the server knows can still be looked at.
-// Closing it again does nothing.
+// nobody at either host. It ends at once what a [Fault] keeps waiting. Nothing is posted to the webhook any more; posts
+// under way are cancelled, and handlers that then still run aren't waited for, so that one may call Close. What the
+// server knows can still be looked at. Closing it again does nothing.
 func (s *Server) Close() {
 	s.state.mu.Lock()
 	s.state.closed = true
 	s.state.endWaits()
+	s.state.endOutbox()
 	listeners := slices.Collect(maps.Values(s.state.listeners))
 	for _, l := range listeners {
 		for conn := range l.fresh {

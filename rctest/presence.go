@@ -23,14 +23,14 @@ func (s *state) checkOnline(p *params) (fields, *refusal) {
 func (s *Server) SetOnline(userID string, online bool) {
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
-	now := s.state.now()
+	now := s.state.settled()
 	if !online {
 		if a := s.state.find(userID, now); a != nil {
-			a.online = false
+			s.state.disconnect(a, eventOffline, now)
 		}
 		return
 	}
 	if a := s.state.account(userID, now); a.mayConnect(now) {
-		a.online = true
+		s.state.connect(a, now)
 	}
 }

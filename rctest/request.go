@@ -157,7 +157,7 @@ func (s *Server) answer(in *received) (fields, *refusal) {
 	if refused != nil {
 		return nil, refused
 	}
-	return e.serve(s.state, &params{values: in.form, now: s.state.now()})
+	return e.serve(s.state, &params{values: in.form, now: s.state.settled()})
 }
 
 func (s *Server) route(in *received) (*endpoint, *refusal) {

@@ -35,7 +35,7 @@ type endpoint struct {
 }
 
 // NewServer returns a service that has no users yet and is ready to be called, in memory. It opens no socket, starts no
-// goroutine, and may be left to the garbage collector unless [Server.Listen] was called.
+// goroutine, and may be left to the garbage collector unless [Server.Listen] was called or a webhook was set.
 func NewServer(opts ...Option) *Server {
 	var chosen settings
 	for _, opt := range opts {
@@ -50,6 +50,7 @@ func NewServer(opts ...Option) *Server {
 		endpoints: make(map[string]*endpoint),
 		state:     newState(chosen),
 	}
+	s.state.credentials = func() (key, secret string) { return s.AppKey, s.AppSecret }
 	all := slices.Concat(userEndpoints(), tokenEndpoints(), banEndpoints(), blocklistEndpoints(), allowlistEndpoints(), presenceEndpoints())
 	for i := range all {
 		s.endpoints[all[i].path] = &all[i]
@@ -84,8 +85,9 @@ func (s *Server) Now() time.Time {
 }
 
 // Advance puts the server's clock forward: bans end, deactivations finish, the hour before a reactivation passes. It
-// changes neither the Date of answers nor what counts as a fresh Timestamp or as a second of the rate limits, as all
-// three belong to the real time. It panics if d is negative.
+// changes neither the Date of answers nor what counts as a fresh Timestamp or as a second of the rate limits nor the
+// timestamp that an event is signed with, as all four belong to the real time. What is then due for the webhook begins
+// to be posted before Advance returns. It panics if d is negative.
 func (s *Server) Advance(d time.Duration) {
 	if d < 0 {
 		panic("rctest: Advance by a negative duration")
@@ -93,6 +95,8 @@ func (s *Server) Advance(d time.Duration) {
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
 	s.state.advanced += min(d, math.MaxInt64-s.state.advanced)
+	s.state.settled()
+	s.state.arm() // what isn't due yet is so sooner
 }
 
 // String describes the server without its secret.

@@ -23,17 +23,32 @@ type state struct {
 	listeners   map[Host]*listener
 	waiting     map[chan struct{}]struct{} // closed with the server
 	closed      bool
+
+	agenda    agenda
+	scheduled uint64 // how much ever was
+	timer     *time.Timer
+
+	credentials    func() (key, secret string) // that events are signed with
+	outbox         *outbox                     // nil = no webhook
+	idle           sync.Cond                   // nothing is being posted any more
+	deliveries     []delivered
+	deliveryFaults []*injectedDelivery
+	sessions       uint64            // that there ever were
+	refusals       map[string]string // codes of deactivations to come, by user
 }
 
 func newState(chosen settings) *state {
-	return &state{
+	s := &state{
 		settings:    chosen,
 		accounts:    make(map[string]*account),
 		bans:        ordered[ban]{compare: compareBans},
 		deactivated: ordered[deactivation]{compare: compareDeactivations},
 		listeners:   make(map[Host]*listener),
 		waiting:     make(map[chan struct{}]struct{}),
+		refusals:    make(map[string]string),
 	}
+	s.idle.L = &s.mu
+	return s
 }
 
 func (s *state) now() time.Time { return time.Now().Add(s.advanced) }
@@ -49,6 +64,7 @@ type account struct {
 	blocklist, allowlist  list
 	allowlistOn           bool
 	online                bool
+	session               uint64 // the last one that there was
 	deactivated           bool
 	deactivation          deactivation
 }
@@ -57,7 +73,7 @@ type account struct {
 // when somebody looks: so nothing ever walks over all users.
 func (s *state) find(id string, now time.Time) *account {
 	a := s.accounts[id]
-	if a != nil && a.deactivated && !a.deactivation.removed && !now.Before(a.deactivation.at.Add(deactivationTakes)) {
+	if a != nil && a.deactivated && !a.deactivation.removed && !now.Before(a.deactivation.finishes()) {
 		a.removeData()
 		a.deactivation.removed = true
 	}
@@ -97,7 +113,7 @@ type User struct {
 func (s *Server) User(id string) User {
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
-	now := s.state.now()
+	now := s.state.settled()
 	a := s.state.find(id, now)
 	if a == nil {
 		return User{ID: id, AllowlistEnabled: s.settings.allowlistForAll}
@@ -126,7 +142,7 @@ func (s *Server) User(id string) User {
 func (s *Server) CanMessage(from, to string) bool {
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
-	now := s.state.now()
+	now := s.state.settled()
 	if sender := s.state.find(from, now); sender != nil && !sender.mayConnect(now) {
 		return false
 	}

@@ -56,7 +56,7 @@ func (s *state) expireTokens(p *params) (fields, *refusal) {
 func (s *Server) ValidToken(userID, token string) bool {
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
-	now := s.state.now()
+	now := s.state.settled()
 	a := s.state.find(userID, now)
 	if a == nil || !a.mayConnect(now) {
 		return false
