@@ -82,6 +82,10 @@ func (h *Handler) process(ctx context.Context, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	body, err := read(r) // before the claim, so that whoever has seen the URL can't hold that by sending slowly
+	if err != nil {
+		return err
+	}
 	switch claim, err := h.config.Replays.Claim(ctx, request.ReplayKey); {
 	case err != nil:
 		return &Error{Reason: errGuard, Err: err}
@@ -94,7 +98,7 @@ func (h *Handler) process(ctx context.Context, r *http.Request) error {
 	}
 	handled := false
 	defer func() { h.settle(ctx, request, handled) }()
-	events, err := read(r)
+	events, err := Decode(body)
 	if err != nil {
 		return err
 	}
@@ -139,9 +143,9 @@ func (h *Handler) settle(ctx context.Context, request Verified, handled bool) {
 	}
 }
 
-func read(r *http.Request) ([]Event, error) {
+func read(r *http.Request) ([]byte, error) {
 	if r.Body == nil {
-		return Decode(nil)
+		return nil, nil
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1)) // one more, to tell what is too large from what just fits
 	switch {
@@ -152,7 +156,7 @@ func read(r *http.Request) ([]Event, error) {
 	case len(body) > maxBody:
 		return nil, &Error{Reason: ErrTooLarge}
 	}
-	return Decode(body)
+	return body, nil
 }
 
 // answer tells the sender the reason alone: what else is known of it goes to the log.

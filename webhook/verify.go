@@ -120,15 +120,13 @@ func parse(r *http.Request) (signed, error) {
 	case len(s.signature) != signatureDigits || strings.ContainsFunc(s.signature, notHex):
 		return signed{}, &Error{Reason: ErrSyntax, Name: "signature", Detail: "isn't 40 lowercase hexadecimal digits"}
 	}
-	s.at, err = parseTimestamp(s.timestamp)
+	s.at, err = parseTimestamp(s.timestamp, time.Now())
 	return s, err
 }
 
 const (
 	maxNonce        = 64 // RC documents 18 characters; one of its SDKs sends a long decimal
 	signatureDigits = 40
-	secondsDigits   = 10
-	millisDigits    = 13
 )
 
 // The names of each parameter in the generations of RC's documentation.
@@ -179,21 +177,19 @@ func notInNonce(r rune) bool {
 	return !isDigit(r) && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '.' && r != '_' && r != '-'
 }
 
-// parseTimestamp takes seconds or milliseconds, told apart by their digits. A zero in front would let a digit wander
-// from the nonce into the timestamp under the same signature.
-func parseTimestamp(text string) (time.Time, error) {
-	malformed := &Error{Reason: ErrSyntax, Name: "timestamp", Detail: "isn't 10 or 13 digits"}
-	if len(text) != secondsDigits && len(text) != millisDigits || text[0] == '0' {
-		return time.Time{}, malformed
-	}
+// parseTimestamp takes seconds or milliseconds, told apart by their digits, which are as many as those of now. With
+// fewer or more, or a zero in front, digits could wander between the nonce and the timestamp under the same signature.
+func parseTimestamp(text string, now time.Time) (time.Time, error) {
+	seconds, millis := len(strconv.FormatInt(now.Unix(), 10)), len(strconv.FormatInt(now.UnixMilli(), 10))
 	value, err := strconv.ParseUint(text, 10, 63)
 	switch {
-	case err != nil:
-		return time.Time{}, malformed
-	case len(text) == secondsDigits:
+	case err != nil || text[0] == '0':
+	case len(text) == seconds:
 		return time.Unix(int64(value), 0), nil
+	case len(text) == millis:
+		return time.UnixMilli(int64(value)), nil
 	}
-	return time.UnixMilli(int64(value)), nil
+	return time.Time{}, &Error{Reason: ErrSyntax, Name: "timestamp", Detail: fmt.Sprintf("isn't %d or %d digits", seconds, millis)}
 }
 
 // verify compares with every secret, and always with all of them, so that the time it takes tells nothing.
