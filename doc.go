@@ -32,6 +32,10 @@
 //	case errors.As(err, &rcErr) && rcErr.Outcome == rcuser.NotApplied: // safe to say that nothing happened
 //	}
 //
+// # Webhooks
+//
+// Package webhook receives what RC posts to the app's server, and waits for deactivations to finish.
+//
 // # Testing
 //
 // Package rctest is a fake of RC in memory, for the tests of programs that use this package.

@@ -7,15 +7,18 @@ import (
 	"iter"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/f0207b22/rcuser"
 	"github.com/f0207b22/rcuser/rctest"
+	"github.com/f0207b22/rcuser/webhook"
 )
 
 // TestREADME holds the README's Go blocks to code that is compiled: its program is examples/first, the others stand in
@@ -25,7 +28,7 @@ func TestREADME(t *testing.T) {
 	readme := readFile(t, "README.md")
 	compiled := dedent(readFile(t, "examples/first/main.go")) + dedent(readFile(t, "readme_test.go"))
 	blocks := strings.Split(readme, "```go\n")[1:]
-	require.Len(t, blocks, 5)
+	require.Len(t, blocks, 6)
 	for _, block := range blocks {
 		code, _, closed := strings.Cut(block, "```\n")
 		require.True(t, closed)
@@ -85,19 +88,63 @@ func TestREADMECalls(t *testing.T) {
 	client, err := rcuser.NewClient(rc.Config())
 	require.NoError(t, err)
 	require.NoError(t, banAlice(t.Context(), client))
-	t.Chdir(t.TempDir())
-	require.NoError(t, banAll(t.Context(), client, streamed(50)))
+	journal, err := rcuser.OpenJournal(filepath.Join(t.TempDir(), "ban.journal"))
+	require.NoError(t, err)
+	require.NoError(t, banAll(t.Context(), client, streamed(50), journal))
+	require.NoError(t, journal.Close())
 	require.Len(t, slices.Collect(maps.Keys(maps.Collect(client.Bans.All(t.Context())))), 51)
 }
 
-func banAll(ctx context.Context, client *rcuser.Client, ids iter.Seq[string]) error {
-	journal, err := rcuser.OpenJournal("ban.journal")
-	if err != nil {
-		return err
-	}
+func banAll(ctx context.Context, client *rcuser.Client, ids iter.Seq[string], journal rcuser.Journal) error {
 	report, err := client.Bulk.Ban(ctx, ids, 24*time.Hour, rcuser.BulkOptions{Journal: journal})
 	fmt.Println(report.Done, "of", report.Total, "are banned") // err is nil only if all are
-	return errors.Join(err, journal.Close())
+	return err
+}
+
+// TestREADMEWebhook deactivates on a fake that posts to the README's handler.
+func TestREADMEWebhook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rc := rctest.NewServer()
+		defer rc.Close()
+		client, err := rcuser.NewClient(rc.Config())
+		require.NoError(t, err)
+		rc.SetOnline("u1", true)
+		status, results, err := deactivate(t.Context(), rc, client, []string{"u1", "u2"})
+		require.NoError(t, err)
+		require.Len(t, results, 2)
+		require.True(t, results["u1"].Done())
+		require.Equal(t, map[string]webhook.Status{"u1": webhook.LoggedOut}, status)
+	})
+}
+
+func deactivate(ctx context.Context, rc *rctest.Server, client *rcuser.Client, ids []string) (map[string]webhook.Status, map[string]webhook.Result, error) {
+	credentials := func(context.Context) ([]rcuser.Credentials, error) {
+		return []rcuser.Credentials{{AppKey: rc.AppKey, AppSecret: rc.AppSecret}}, nil
+	}
+	saved := map[string]webhook.Status{}
+	save := func(_ context.Context, id string, status webhook.Status) error {
+		saved[id] = status
+		return nil
+	}
+	ops, err := webhook.NewOperations(client, webhook.OperationsOptions{})
+	if err != nil {
+		return nil, nil, err
+	}
+	h, err := webhook.NewHandler(webhook.Config{
+		Credentials:    credentials, // a function: it returns the old secret too while one is rotated
+		OnPresence:     func(ctx context.Context, e webhook.PresenceEvent) error { return save(ctx, e.UserID, e.Status) },
+		OnDeactivation: ops.Handle, // ops, err := webhook.NewOperations(client, webhook.OperationsOptions{})
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	rc.SetWebhook(h)
+	op, err := client.Users.Deactivate(ctx, ids)
+	if err != nil {
+		return nil, nil, err
+	}
+	results, err := ops.Wait(ctx, op, ids)
+	return saved, results, err
 }
 
 func banAlice(ctx context.Context, client *rcuser.Client) error {

@@ -215,9 +215,9 @@ var deactivateUsers = endpoint{path: "/user/deactivate.json", rate: 100, maxUnit
 
 // Deactivate closes 1 to 100 accounts. Success means accepted: the users are disconnected and get no more tokens at
 // once. Within 15 minutes RC deletes their name and portrait, history, conversations, push data, blocklist and
-// allowlist, and reports each user to the app's webhook. Group memberships stay. Deactivating a user again gives another
-// operation and changes nothing else; that is assumed. Ids with commas are refused, RC would split them. RC accepts 100
-// ids a second, not calls.
+// allowlist, and reports each user to the app's webhook; Operations.Wait of package webhook returns when it has. Group
+// memberships stay. Deactivating a user again gives another operation and changes nothing else; that is assumed. Ids
+// with commas are refused, RC would split them. RC accepts 100 ids a second, not calls.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/deactivation/deactivate-user.
 //
@@ -232,8 +232,9 @@ func (s *UsersService) Deactivate(ctx context.Context, userIDs []string) (Operat
 var reactivateUsers = endpoint{path: "/user/reactivate.json", rate: 100, maxUnits: maxJoinedIDs}
 
 // Reactivate opens 1 to 100 deactivated accounts again; what was deleted doesn't come back. RC refuses it within an
-// hour of the deactivation; the documentation names no code for that. Reactivating a user that is active is no error.
-// Ids with commas are refused, RC would split them. RC accepts 100 ids a second, not calls.
+// hour of the deactivation; the documentation names no code for that, but Operations.Reactivate of package webhook may
+// say from when on it is possible. Reactivating a user that is active is no error. Ids with commas are refused, RC
+// would split them. RC accepts 100 ids a second, not calls.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/deactivation/reactivate-user.
 //
