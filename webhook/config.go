@@ -57,7 +57,7 @@ func (c Config) check() error {
 	case c.Workers > 0 && c.Queue == 0:
 		return &rcuser.ArgumentError{Name: "Config.Workers", Reason: "is set without Queue"}
 	}
-	return c.Window.check()
+	return c.Window.check("Config.Window")
 }
 
 // NewHandler checks cfg and returns a handler that uses it. It asks for no credentials yet. An error is an
@@ -85,5 +85,5 @@ func (w Window) remember(signedAt time.Time) time.Time {
 	if w.Past == Unlimited {
 		return time.Now().Add(unlimitedReplays)
 	}
-	return signedAt.Add(w.Past + time.Minute)
+	return signedAt.Add(w.Past).Add(time.Minute) // the sum of both may be no duration
 }

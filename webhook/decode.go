@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -60,6 +61,9 @@ func decodeList(body []byte) ([]Event, error) {
 		if err := unmarshal(raw, &o); err != nil {
 			return nil, err
 		}
+		if o == nil { // null
+			return nil, &Error{Reason: ErrBody, Detail: "holds something other than an event"}
+		}
 		e, err := o.decode(raw)
 		if err != nil {
 			return nil, err
@@ -104,8 +108,10 @@ func unmarshal(raw []byte, into any) error {
 	return nil
 }
 
+const maxName = 64 // the sender's fields may have any name
+
 func fieldError(name, detail string) error {
-	return &Error{Reason: ErrBody, Name: name, Detail: detail}
+	return &Error{Reason: ErrBody, Name: strings.ToValidUTF8(name[:min(len(name), maxName)], ""), Detail: detail}
 }
 
 // object is an event's fields. encoding/json would take userid for userId; RC means different events by them.
@@ -223,7 +229,7 @@ func (r *reader) nested(name string) json.RawMessage {
 		r.fail(name, "is not an object")
 		return nil
 	}
-	return bytes.Clone(raw)
+	return raw
 }
 
 func (r *reader) presence(userID string) Event {

@@ -24,7 +24,9 @@
 //   - Whoever sees a URL, in the log of a proxy or on the way, can post another body to it, until the signature is too
 //     old. The replay guard lets only the first request with a signature through, whoever sends it.
 //   - Without the checks of the parameters that Verify does, one URL would be enough to make any number of signatures:
-//     SHA-1 can be extended, and nonce and timestamp have no boundary.
+//     SHA-1 can be extended, and nonce and timestamp have no boundary. What no check can tell: if RC signs in seconds, as
+//     it did with the oldest parameters, a nonce whose last digits happen to fit can become the first digits of
+//     milliseconds, for a time weeks later.
 //   - The same secret signs the app's calls to RC.
 //
 // What to do about it:

@@ -57,10 +57,13 @@ func (m *expiring[K, V]) drop() {
 
 // schedule looks again after a while, not at the exact end of every entry.
 func (m *expiring[K, V]) schedule() {
-	m.timer = time.AfterFunc(max(time.Until(m.order[0].until), minSweep)+1, m.sweep)
+	m.timer = time.AfterFunc(min(max(time.Until(m.order[0].until), minSweep), maxSweep)+1, m.sweep)
 }
 
-const minSweep = time.Second
+const (
+	minSweep = time.Second
+	maxSweep = 24 * time.Hour
+)
 
 func (m *expiring[K, V]) sweep() {
 	m.mu.Lock()

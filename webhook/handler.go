@@ -12,8 +12,9 @@ import (
 
 const (
 	maxBody      = 1 << 20
-	answerWithin = 4 * time.Second // RC waits for 5
-	settleWithin = 5 * time.Second // for the guard, after a request was handled
+	answerWithin = 4 * time.Second                     // RC waits for 5
+	readWithin   = answerWithin - 100*time.Millisecond // so that a body has ended, in whichever way, before its request is answered
+	settleWithin = 5 * time.Second                     // for the guard, after a request was handled
 )
 
 // Handler receives RC's webhooks: it verifies that they are RC's, takes care that none is handled twice, decodes them,
@@ -21,7 +22,8 @@ const (
 // safe for concurrent use.
 //
 // It answers within 4 seconds: with 200 what was handled, now or before, and everything else with the status of its
-// [Reason], which is also the body. It reads at most 1 MiB, and that only of requests that verify.
+// [Reason], which is also the body. It reads at most 1 MiB, and that only of requests that verify. What comes before the
+// handler is the server's to limit: set its ReadHeaderTimeout.
 type Handler struct {
 	config Config
 	queue  queue
@@ -37,6 +39,10 @@ type Handler struct {
 
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// The server reads what is left of a body before it answers and before it lets go of the connection. So this stays in
+	// force; the server itself ends it where the body ends. Without it, a slow body holds its goroutine for as long as the
+	// server lets it.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readWithin))
 	if !h.begin() {
 		h.answer(w, r, &Error{Reason: errShutdown})
 		return
@@ -46,8 +52,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer release()
 	ctx, cancel := context.WithDeadline(parent, deadline)
 	defer cancel()
-	controller := http.NewResponseController(w)
-	limited := controller.SetReadDeadline(deadline) == nil // else a slow body holds its goroutine for as long as the server lets it
 	done := make(chan error, 1)
 	go func() {
 		defer h.finish()
@@ -55,9 +59,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	select {
 	case err := <-done:
-		if limited {
-			_ = controller.SetReadDeadline(time.Time{})
-		}
 		h.answer(w, r, err)
 	case <-ctx.Done():
 		w.Header().Set("Connection", "close") // the rest of the body isn't worth waiting for
@@ -128,7 +129,8 @@ func (h *Handler) verify(ctx context.Context, r *http.Request) (Verified, error)
 	return signed.verify(h.config.Window, credentials)
 }
 
-// settle tells the guard what became of a request. A failure doesn't change the answer: what was handled was handled.
+// settle tells the guard what became of a request. Its failure doesn't change the answer, as what was handled was
+// handled; if it takes too long, RC is answered 503 all the same.
 func (h *Handler) settle(ctx context.Context, request Verified, handled bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleWithin)
 	defer cancel()

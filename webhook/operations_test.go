@@ -278,6 +278,7 @@ func TestFailingStore(t *testing.T) {
 		results, err := r.ops.Wait(within(t, time.Minute), op, []string{"u1"})
 		require.NoError(t, err)
 		require.True(t, results["u1"].Done())
+		synctest.Wait() // for the answer to be read
 		statuses := []int{}
 		for _, d := range r.Deliveries() {
 			statuses = append(statuses, d.Status)
@@ -301,7 +302,7 @@ func TestWrongArgumentsOfOperations(t *testing.T) {
 		"rcuser: client: is nil": noClient,
 		"rcuser: OperationsOptions.Poll: 999ms, it must be at least 1s": tooOften,
 		"rcuser: OperationsOptions.Poll: -1s, it must be at least 1s":   negative,
-		"rcuser: ctx: is nil":                           wait(nil, op, "u1"), //nolint:staticcheck // on purpose
+		"rcuser: ctx: is nil":                           wait(nil, op, "u1"),
 		"rcuser: op.ID: is empty":                       wait(t.Context(), rcuser.Operation{}, "u1"),
 		"rcuser: userIDs: no ids, at least 1 is needed": wait(t.Context(), op),
 		"rcuser: userIDs[1]: is empty":                  wait(t.Context(), op, "u1", ""),

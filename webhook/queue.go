@@ -13,6 +13,7 @@ type queue struct {
 
 	mu      sync.Mutex
 	waiting []job
+	closed  bool // takes nothing any more
 	working int
 }
 
@@ -26,7 +27,7 @@ type job struct {
 func (q *queue) put(values context.Context, events []Event) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.waiting) >= q.most {
+	if q.closed || len(q.waiting) >= q.most {
 		return false
 	}
 	for _, e := range events {
@@ -69,11 +70,11 @@ func (q *queue) next() (j job, ok bool) {
 	return j, true
 }
 
-// clear forgets what waits, and returns how much that was.
-func (q *queue) clear() int {
+// close forgets what waits, and returns how much that was.
+func (q *queue) close() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	count := len(q.waiting)
-	q.waiting = nil
+	q.waiting, q.closed = nil, true
 	return count
 }

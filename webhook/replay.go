@@ -9,8 +9,9 @@ import (
 // handled twice within the time in which its signature is good. [NewReplayGuard] makes one for a single process; where
 // several processes share the work, implement one on what they share. It is used from many goroutines at once.
 //
-// On Redis, Claim is SET key busy NX PX 60000 and, if that did nothing, GET; Commit is SET key done PXAT until; Release
-// is DEL. The minute lets another process have a request whose process died.
+// On Redis, Claim is SET key owner NX PX 60000 and, if that did nothing, GET; Commit is SET key done PXAT until; Release
+// deletes the key if it still has the owner that Claim gave it. The minute lets another process have a request whose
+// process died, and is more than a function may take without a queue.
 //
 // An error of Claim makes the handler answer 503, so that RC sends the request again. Errors of the other two are logged.
 type ReplayGuard interface {

@@ -10,13 +10,18 @@ import (
 // functions, drops what is in the queue, and returns an error that wraps the cause and says how many events were
 // dropped. Call it before the server's own Shutdown, or after: each waits for its own.
 func (h *Handler) Shutdown(ctx context.Context) error {
+	idle := h.close()
 	select {
-	case <-h.close():
-		return nil
+	case <-idle:
 	case <-ctx.Done():
 	}
+	select {
+	case <-idle: // even if there is no time left
+		return nil
+	default:
+	}
 	h.end()
-	return fmt.Errorf("webhook: shutting down: %d events dropped from the queue: %w", h.queue.clear(), context.Cause(ctx))
+	return fmt.Errorf("webhook: shutting down: %d events dropped from the queue: %w", h.queue.close(), context.Cause(ctx))
 }
 
 // close returns a channel that is closed when nothing runs any more.

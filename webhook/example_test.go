@@ -1,0 +1,105 @@
+package webhook_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"time"
+
+	"github.com/f0207b22/rcuser"
+	"github.com/f0207b22/rcuser/webhook"
+)
+
+// A handler for the path that RC's console was told. RC is answered when OnPresence has returned.
+func ExampleNewHandler() {
+	credentials := rcuser.Credentials{AppKey: "app-key", AppSecret: "app-secret"}
+	handler, err := webhook.NewHandler(webhook.Config{
+		Credentials: func(context.Context) ([]rcuser.Credentials, error) { return []rcuser.Credentials{credentials}, nil },
+		OnPresence: func(_ context.Context, e webhook.PresenceEvent) error {
+			fmt.Println(e.UserID, "is", e.Status, "on", e.OS, "at", e.Time.Format(time.TimeOnly))
+			return nil
+		},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/rc/3f9c81d2b7", handler)
+
+	// What RC does:
+	body := `{"userid":"u1","status":"0","os":"iOS","time":1571130409553,"clientIp":"180.108.223.44:52229"}`
+	request := httptest.NewRequest(http.MethodPost, "/rc/3f9c81d2b7", strings.NewReader(body))
+	webhook.Sign(request, credentials, time.Now())
+	recorder := httptest.NewRecorder()
+	mux.ServeHTTP(recorder, request)
+	fmt.Println(recorder.Code)
+	// Output:
+	// u1 is online on iOS at 09:06:49
+	// 200
+}
+
+// Those who route and decode themselves verify first, and limit what they read.
+func ExampleVerify() {
+	credentials := rcuser.Credentials{AppKey: "app-key", AppSecret: "app-secret"}
+	receive := func(w http.ResponseWriter, r *http.Request) {
+		if _, err := webhook.Verify(r, webhook.Window{}, credentials); err != nil {
+			fmt.Println(err)
+			http.Error(w, "no", http.StatusUnauthorized)
+			return
+		}
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+		if err != nil {
+			http.Error(w, "too large", http.StatusRequestEntityTooLarge)
+			return
+		}
+		events, err := webhook.Decode(body)
+		if err != nil {
+			http.Error(w, "what?", http.StatusBadRequest)
+			return
+		}
+		for _, e := range events {
+			if e, ok := e.(webhook.DeactivationEvent); ok {
+				fmt.Println(e.Type, "of", e.UserID, "done:", e.Done())
+			}
+		}
+	}
+
+	form := "userId=uid1&operateId=C70B-B1D6-82E8-5SBO&type=0&code=0&time=1730192400000"
+	request := httptest.NewRequest(http.MethodPost, "/rc/3f9c81d2b7", strings.NewReader(form))
+	receive(httptest.NewRecorder(), request)
+	webhook.Sign(request, credentials, time.Now())
+	receive(httptest.NewRecorder(), request)
+	// Output:
+	// webhook: a signature parameter is missing or ambiguous: nonce: is given 0 times, it must be once
+	// deactivation of uid1 done: true
+}
+
+// A test of one's own function: what happens to an event that comes twice?
+func ExampleSign() {
+	credentials := rcuser.Credentials{AppKey: "app-key", AppSecret: "app-secret"}
+	handler, err := webhook.NewHandler(webhook.Config{
+		Credentials:  func(context.Context) ([]rcuser.Credentials, error) { return []rcuser.Credentials{credentials}, nil },
+		OnFriendship: func(context.Context, webhook.FriendshipEvent) error { fmt.Println("called"); return nil },
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	body := `{"userId":"a","eventType":2,"toUserId":"b","time":1774363668900}`
+	first := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+	webhook.Sign(first, credentials, time.Now())
+	second := httptest.NewRequest(http.MethodPost, first.URL.String(), strings.NewReader(body))
+	for _, request := range []*http.Request{first, second} {
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, request)
+		fmt.Println(recorder.Code)
+	}
+	// Output:
+	// called
+	// 200
+	// 200
+}

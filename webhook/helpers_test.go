@@ -1,0 +1,269 @@
+package webhook_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha1"
+	"encoding/hex"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser"
+	"github.com/f0207b22/rcuser/webhook"
+)
+
+const (
+	goodKey     = "app-key-7"
+	goodSecret  = "Y1W2MeFwwwRxa0" // of the documentation's example, as is the nonce
+	goodNonce   = "14314"
+	onePresence = `{"userid":"u1","status":"0","os":"iOS","time":1571130409553}`
+)
+
+var good = rcuser.Credentials{AppKey: goodKey, AppSecret: goodSecret}
+
+// start is when the tests' time begins: bubbles begin in 2000, when timestamps had fewer digits than now.
+var start = time.UnixMilli(1_781_790_000_000)
+
+// inBubble runs a test in a bubble whose clock stands at start.
+func inBubble(t *testing.T, run func(*testing.T)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(start))
+		defer func() {
+			if t.Failed() { // what still sleeps would hide the failure behind a panic
+				time.Sleep(1000 * time.Hour)
+			}
+		}()
+		run(t)
+	})
+}
+
+// digest is RC's signature, made without the package that is tested.
+func digest(secret, nonce, timestamp string) string {
+	sum := sha1.Sum([]byte(secret + nonce + timestamp))
+	return hex.EncodeToString(sum[:])
+}
+
+func millis(at time.Time) string { return strconv.FormatInt(at.UnixMilli(), 10) }
+
+func seconds(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
+
+// signedQuery is what RC would sign at a time, with a nonce.
+func signedQuery(nonce string, at time.Time) string {
+	return url.Values{
+		"appKey": {goodKey}, "nonce": {nonce}, "timestamp": {millis(at)}, "signature": {digest(goodSecret, nonce, millis(at))},
+	}.Encode()
+}
+
+// post is a request with a query as it stands, sound or not.
+func post(query, body string) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, "/rc/3f9c81d2b7", strings.NewReader(body))
+	r.URL.RawQuery = query
+	return r
+}
+
+// fresh is a sound request, other than those with another nonce.
+func fresh(nonce string) *http.Request { return post(signedQuery(nonce, time.Now()), onePresence) }
+
+// answer is what the sender of a request gets.
+type answer struct {
+	Status int
+	Text   string
+}
+
+// answers are all that there are.
+var answers = struct {
+	ok, method, large, parameters, syntax, credentials, signature, appKey, stale, future, body,
+	read, busy, guard, full, shutdown, timeout, function, panicked answer
+}{
+	ok:          answer{200, "OK"},
+	method:      answer{405, "the method is not POST"},
+	large:       answer{413, "the body is larger than 1 MiB"},
+	parameters:  answer{401, "a signature parameter is missing or ambiguous"},
+	syntax:      answer{401, "a signature parameter is malformed"},
+	credentials: answer{500, "no credentials to verify with"},
+	signature:   answer{401, "the signature doesn't verify"},
+	appKey:      answer{401, "the app key is another app's"},
+	stale:       answer{401, "the timestamp is too old"},
+	future:      answer{401, "the timestamp is in the future"},
+	body:        answer{400, "the body can't be understood"},
+	read:        answer{400, "the body didn't arrive"},
+	busy:        answer{503, "the same request is being handled"},
+	guard:       answer{503, "the replay guard failed"},
+	full:        answer{503, "the queue is full"},
+	shutdown:    answer{503, "shutting down"},
+	timeout:     answer{503, "not handled in time"},
+	function:    answer{500, "the event was not handled"},
+	panicked:    answer{500, "a function panicked"},
+}
+
+// receiver is a handler whose functions record their events, and what it logs.
+type receiver struct {
+	*webhook.Handler
+	log locked
+
+	// do is what the functions do after they have recorded an event; nil = nothing. It is set before the first request.
+	do func(context.Context, webhook.Event) error
+
+	mu     sync.Mutex
+	events []webhook.Event
+}
+
+// locked is a buffer that a handler's goroutines may write to.
+type locked struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (l *locked) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buffer.Write(p)
+}
+
+func (l *locked) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buffer.String()
+}
+
+func newReceiver(t *testing.T, changes ...func(*webhook.Config)) *receiver {
+	t.Helper()
+	r := &receiver{}
+	config := webhook.Config{
+		Credentials:    knows(good),
+		OnPresence:     recorded[webhook.PresenceEvent](r),
+		OnDeactivation: recorded[webhook.DeactivationEvent](r),
+		OnProfile:      recorded[webhook.ProfileEvent](r),
+		OnFriendship:   recorded[webhook.FriendshipEvent](r),
+		OnUnknown:      recorded[webhook.UnknownEvent](r),
+		Logger:         slog.New(slog.NewJSONHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelDebug, AddSource: true})),
+	}
+	for _, change := range changes {
+		change(&config)
+	}
+	var err error
+	r.Handler, err = webhook.NewHandler(config)
+	require.NoError(t, err)
+	return r
+}
+
+func recorded[E webhook.Event](r *receiver) func(context.Context, E) error {
+	return func(ctx context.Context, e E) error {
+		r.mu.Lock()
+		r.events = append(r.events, e)
+		r.mu.Unlock()
+		if r.do == nil {
+			return nil
+		}
+		return r.do(ctx, e)
+	}
+}
+
+// received returns the events that were dispatched up to now.
+func (r *receiver) received() []webhook.Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.events)
+}
+
+// users returns the user of each presence event that was dispatched.
+func (r *receiver) users() []string {
+	var ids []string
+	for _, e := range r.received() {
+		ids = append(ids, e.(webhook.PresenceEvent).UserID)
+	}
+	return ids
+}
+
+// serve returns what a request is answered.
+func (r *receiver) serve(request *http.Request) answer {
+	recorder := httptest.NewRecorder()
+	r.ServeHTTP(recorder, request)
+	return answer{recorder.Code, strings.TrimSuffix(recorder.Body.String(), "\n")}
+}
+
+// knows is a Credentials function.
+func knows(list ...rcuser.Credentials) func(context.Context) ([]rcuser.Credentials, error) {
+	return func(context.Context) ([]rcuser.Credentials, error) { return list, nil }
+}
+
+// window, replays and queued are changes of a Config.
+func window(w webhook.Window) func(*webhook.Config) {
+	return func(config *webhook.Config) { config.Window = w }
+}
+
+func replays(guard webhook.ReplayGuard) func(*webhook.Config) {
+	return func(config *webhook.Config) { config.Replays = guard }
+}
+
+func queued(most, workers int) func(*webhook.Config) {
+	return func(config *webhook.Config) { config.Queue, config.Workers = most, workers }
+}
+
+// guard is a ReplayGuard that does what its functions do; a nil one takes everything and remembers nothing.
+type guard struct {
+	claim   func(context.Context, string) (webhook.Claim, error)
+	commit  func(context.Context, string, time.Time) error
+	release func(context.Context, string) error
+}
+
+func (g guard) Claim(ctx context.Context, key string) (webhook.Claim, error) {
+	if g.claim == nil {
+		return webhook.Claimed, nil
+	}
+	return g.claim(ctx, key)
+}
+
+func (g guard) Commit(ctx context.Context, key string, until time.Time) error {
+	if g.commit == nil {
+		return nil
+	}
+	return g.commit(ctx, key, until)
+}
+
+func (g guard) Release(ctx context.Context, key string) error {
+	if g.release == nil {
+		return nil
+	}
+	return g.release(ctx, key)
+}
+
+// requireReason returns err as the *Error that it has to be.
+func requireReason(t *testing.T, want webhook.Reason, err error) webhook.Error {
+	t.Helper()
+	var failure *webhook.Error
+	require.ErrorAs(t, err, &failure)
+	require.Equal(t, want, failure.Reason, "%v", err)
+	require.ErrorIs(t, err, want)
+	return *failure
+}
+
+// requireSilent checks that nothing in texts gives away what a sender could use. What is short is found everywhere.
+func requireSilent(t *testing.T, request *http.Request, texts ...string) {
+	t.Helper()
+	query := request.URL.Query()
+	nonce := query.Get("nonce") + query.Get("rc-nonce")
+	timestamp := query.Get("timestamp") + query.Get("signTimestamp") + query.Get("rc-timestamp")
+	secrets := []string{goodSecret, digest(goodSecret, nonce, timestamp), request.URL.RawQuery, request.URL.Path}
+	secrets = append(append(secrets, query["signature"]...), query["rc-signature"]...)
+	for _, secret := range secrets {
+		if len(secret) < 10 {
+			continue
+		}
+		for _, text := range texts {
+			require.NotContains(t, text, secret)
+		}
+	}
+}

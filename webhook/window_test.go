@@ -1,0 +1,125 @@
+package webhook_test
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser"
+	"github.com/f0207b22/rcuser/webhook"
+)
+
+// units write a time in each of RC's two ways. Both are exact here, as start is a whole second.
+var units = map[string]func(time.Time) string{"milliseconds": millis, "seconds": seconds}
+
+// TestWindow: exactly at an edge is inside, and a millisecond beyond is outside, for Verify as for a Handler.
+func TestWindow(t *testing.T) {
+	t.Parallel()
+	const ms = time.Millisecond
+	for _, tc := range []struct {
+		name         string
+		window       webhook.Window
+		past, future time.Duration // -1 = no edge
+	}{
+		{"default", webhook.Window{}, 10 * time.Minute, 5 * time.Minute},
+		{"own", webhook.Window{Past: 90 * time.Second, Future: 2 * time.Second}, 90 * time.Second, 2 * time.Second},
+		{"own past", webhook.Window{Past: time.Hour}, time.Hour, 5 * time.Minute},
+		{"own future", webhook.Window{Future: time.Hour}, 10 * time.Minute, time.Hour},
+		{"a millisecond", webhook.Window{Past: ms, Future: ms}, ms, ms},
+		{"any past", webhook.Window{Past: webhook.Unlimited}, -1, 5 * time.Minute},
+		{"any future", webhook.Window{Future: webhook.Unlimited}, 10 * time.Minute, -1},
+		{"any time", anyTime, -1, -1},
+	} {
+		for unit, write := range units {
+			t.Run(tc.name+" "+unit, func(t *testing.T) {
+				t.Parallel()
+				if tc.past >= 0 {
+					inBubble(t, func(t *testing.T) {
+						requireEdge(t, tc.window, write(start), start.Add(tc.past), 0, webhook.ErrStale)
+					})
+				}
+				if tc.future >= 0 {
+					inBubble(t, func(t *testing.T) {
+						signedAt := start.Add(2 * time.Hour)
+						requireEdge(t, tc.window, write(signedAt), signedAt.Add(-tc.future-ms), webhook.ErrFuture, 0)
+					})
+				}
+				inBubble(t, func(t *testing.T) { requireUnlimited(t, tc.window, write) })
+			})
+		}
+	}
+}
+
+// requireEdge checks what becomes of a request at an instant, and a millisecond later.
+func requireEdge(t *testing.T, w webhook.Window, timestamp string, at time.Time, first, second webhook.Reason) {
+	t.Helper()
+	time.Sleep(time.Until(at))
+	for i, want := range []webhook.Reason{first, second} {
+		receiver := newReceiver(t, window(w))
+		request := fresh(goodNonce)
+		signed(goodNonce, timestamp)(request)
+		_, err := webhook.Verify(request, w, good)
+		if want == 0 {
+			require.NoError(t, err)
+			require.Equal(t, answers.ok, receiver.serve(request))
+			require.Len(t, receiver.received(), 1)
+		} else {
+			requireReason(t, want, err)
+			require.Equal(t, answer{401, want.Error()}, receiver.serve(request))
+			require.Empty(t, receiver.received())
+		}
+		if i == 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+// requireUnlimited checks the earliest and the last time of so many digits: only what is unlimited lets them pass.
+func requireUnlimited(t *testing.T, w webhook.Window, write func(time.Time) string) {
+	t.Helper()
+	for _, side := range []struct {
+		limit  time.Duration
+		at     time.Time
+		reason webhook.Reason
+	}{
+		{w.Past, time.Unix(1_000_000_000, 0), webhook.ErrStale},
+		{w.Future, time.Unix(9_999_999_999, 0), webhook.ErrFuture},
+	} {
+		request := fresh(goodNonce)
+		signed(goodNonce, write(side.at))(request)
+		verified, err := webhook.Verify(request, w, good)
+		if side.limit == webhook.Unlimited {
+			require.NoError(t, err)
+			require.True(t, side.at.Equal(verified.SignedAt))
+		} else {
+			requireReason(t, side.reason, err)
+		}
+	}
+}
+
+// TestWrongWindows: what is negative by mistake must not turn the check off.
+func TestWrongWindows(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		window webhook.Window
+		name   string
+	}{
+		{webhook.Window{Past: -2}, "Past"},
+		{webhook.Window{Past: -time.Minute, Future: time.Minute}, "Past"},
+		{webhook.Window{Past: math.MinInt64}, "Past"},
+		{webhook.Window{Future: -2}, "Future"},
+		{webhook.Window{Past: webhook.Unlimited, Future: -time.Second}, "Future"},
+	} {
+		var argument *rcuser.ArgumentError
+		_, err := webhook.Verify(fresh(goodNonce), tc.window, good)
+		require.ErrorAs(t, err, &argument)
+		require.Equal(t, "window."+tc.name, argument.Name)
+		argument = nil
+		h, err := webhook.NewHandler(webhook.Config{Credentials: knows(good), OnPresence: recorded[webhook.PresenceEvent](nil), Window: tc.window})
+		require.ErrorAs(t, err, &argument)
+		require.Equal(t, "Config.Window."+tc.name, argument.Name)
+		require.Nil(t, h)
+	}
+}
