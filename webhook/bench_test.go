@@ -18,7 +18,8 @@ import (
 
 const presenceBody = `[{"userid":"1103863","status":"1","os":"iOS","time":1571130409553,"clientIp":"180.108.223.44:52229"}]`
 
-// BenchmarkHandler compares a Handler with the least that a program could do, which is neither safe nor in time.
+// BenchmarkHandler compares a Handler with the least that a program could do, which is neither safe nor in time. Both
+// have the same cost of making a signed request.
 func BenchmarkHandler(b *testing.B) {
 	credentials := rcuser.Credentials{AppKey: "key", AppSecret: "Y1W2MeFwwwRxa0"}
 	handled := 0
@@ -40,12 +41,9 @@ func BenchmarkHandler(b *testing.B) {
 			b.ReportAllocs()
 			handled = 0
 			for b.Loop() {
-				b.StopTimer()
 				r := httptest.NewRequest(http.MethodPost, "/rc", strings.NewReader(presenceBody))
 				webhook.Sign(r, credentials, time.Now())
-				w := httptest.NewRecorder()
-				b.StartTimer()
-				handler.ServeHTTP(w, r)
+				handler.ServeHTTP(httptest.NewRecorder(), r)
 			}
 			if handled != b.N {
 				b.Fatalf("%d of %d handled", handled, b.N)
