@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// browser is a tab of a headless Chromium.
+type browser struct {
+	t       *testing.T
+	ctx     context.Context
+	console iter.Seq2[chromedp.ConsoleMessage, error]
+}
+
+func findChromium(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Skip("THE PAGE IS NOT TESTED: there is no chromium, chromium-browser or google-chrome in PATH")
+	return ""
+}
+
+func openBrowser(t *testing.T) *browser {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(findChromium(t)),
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.WindowSize(900, 560))
+	bounded, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	allocator, end := chromedp.NewExecAllocator(bounded, options...)
+	t.Cleanup(end)
+	ctx, end := chromedp.NewContext(allocator)
+	t.Cleanup(end)
+	t.Cleanup(func() { require.NoError(t, chromedp.Cancel(ctx)) }) // waits until Chromium has ended
+	return &browser{t, ctx, chromedp.Console(ctx)}
+}
+
+func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	require.NoError(b.t, chromedp.Do(b.ctx, steps...))
+}
+
+func (b *browser) open(url, selector string) {
+	b.t.Helper()
+	b.do(chromedp.Navigate(url), chromedp.WaitVisible(chromedp.CSS(selector)))
+}
+
+func (b *browser) click(selector string) {
+	b.t.Helper()
+	b.do(chromedp.Click(chromedp.CSS(selector)))
+}
+
+// see waits for elements.
+func (b *browser) see(selectors ...string) {
+	b.t.Helper()
+	for _, selector := range selectors {
+		b.do(chromedp.WaitVisible(chromedp.CSS(selector)))
+	}
+}
+
+func (b *browser) text(selector string) string {
+	b.t.Helper()
+	text, err := chromedp.Run(b.ctx, chromedp.TextContent(chromedp.CSS(selector)))
+	require.NoError(b.t, err)
+	return text
+}
+
+// complaints returns what the browser told developers: errors of scripts and of the network, violations of the page's
+// policy, what scripts print.
+func (b *browser) complaints() (all []string) {
+	b.t.Helper()
+	const end = "this is the end"
+	b.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf("console.log(%q)", end)))
+	for message, err := range b.console {
+		require.NoError(b.t, err)
+		if message.Text == end {
+			break
+		}
+		all = append(all, message.String())
+	}
+	return all
+}
+
+// screenshot is for people to look at: go test -run ThePage -artifacts -outputdir /tmp.
+func (b *browser) screenshot(scheme string) {
+	b.t.Helper()
+	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+	})
+	require.NoError(b.t, err)
+	image, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	require.NoError(b.t, err)
+	require.NoError(b.t, os.WriteFile(filepath.Join(b.t.ArtifactDir(), scheme+".png"), image, 0o600))
+}
+
+func row(id, state string) string { return `tr[data-user="` + id + `"]` + state }
+
+// TestThePageIsLive sees in a browser what a phone does.
+func TestThePageIsLive(t *testing.T) {
+	b := openBrowser(t)
+	fake := newFake(t)
+	p := start(t, onFake(t, fake))
+	b.open(p.url, "#stream.live")
+	b.do(chromedp.Evaluate[chromedp.Void]("window.notReloaded = true"))
+	require.Equal(t, "Nobody has logged in yet.", b.text("#nobody"))
+	b.click("#login button")
+	b.see(row("alice", ":not(.online)"))
+	token := p.login("alice")
+
+	fake.SetOnline("alice", true)
+	b.see(row("alice", ".online"))
+	require.Equal(t, "online (iOS)", b.text(row("alice", " .presence")))
+	fake.SetOnline("alice", false)
+	b.see(row("alice", ":not(.online)"))
+	require.Equal(t, "offline", b.text(row("alice", " .presence")))
+
+	page, err := chromedp.Run(b.ctx, chromedp.OuterHTML(chromedp.CSS("html")))
+	require.NoError(t, err)
+	require.Contains(t, page, "alice")
+	require.NotContains(t, page, token)
+	notReloaded, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("window.notReloaded === true"))
+	require.NoError(t, err)
+	require.True(t, notReloaded)
+	require.Empty(t, b.complaints())
+}
+
+func TestThePagesButtons(t *testing.T) {
+	b := openBrowser(t)
+	fake := newFake(t)
+	fake.RefuseDeactivation("bob", "4711")
+	p := start(t, onFake(t, fake))
+	b.open(p.url, "#stream.live")
+	for _, id := range []string{"alice", "bob", "carol"} {
+		b.click("#login button") // proposes who isn't there yet
+		b.see(row(id, ""))
+	}
+	b.click(row("alice", " button:first-of-type"))
+	b.see(row("alice", ".online"))
+	b.click(row("bob", " button:last-of-type"))
+	b.see(row("bob", ".deleting"))
+	until(t, "RC accepts", func() bool { return fake.User("bob").Deactivated })
+	b.click("#advance")
+	b.see(row("bob", ".failed"))
+	require.Equal(t, "RC refused to delete: 4711", b.text(row("bob", " .account")))
+	require.Regexp(t, `^15 min \d+ s$`, b.text(row("alice", " .age")))
+	b.click(row("carol", " button:last-of-type"))
+	b.see(row("carol", ".deleting"))
+	b.screenshot("light")
+	b.screenshot("dark")
+	until(t, "RC accepts", func() bool { return fake.User("carol").Deactivated })
+	b.click("#advance")
+	b.do(chromedp.WaitNotPresent(chromedp.CSS(row("carol", ""))))
+	require.Empty(t, b.complaints())
+
+	p.stop()
+	b.see("#stream:not(.live)")
+}
+
+// TestThePageConnectsAgain after a restart, by itself.
+func TestThePageConnectsAgain(t *testing.T) {
+	b := openBrowser(t)
+	s := onFake(t, newFake(t))
+	p := start(t, s)
+	b.open(p.url, "#stream.live")
+	s.listen = p.url[len("http://"):]
+	p.stop()
+	b.see("#stream:not(.live)")
+	p = start(t, s)
+	p.login("alice")
+	b.see("#stream.live", row("alice", ""))
+}

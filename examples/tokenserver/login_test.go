@@ -1,0 +1,179 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser"
+	"github.com/f0207b22/rcuser/rctest"
+)
+
+func TestLoginAsksRCOnce(t *testing.T) {
+	fake := newFake(t)
+	p := start(t, onFake(t, fake))
+	a := p.do("POST", "/login", `{"userId": "alice", "name": "Alice", "portraitUri": "https://example.com/a.png"}`)
+	require.Equal(t, http.StatusOK, a.status, a.body)
+	require.Equal(t, "no-store", a.header.Get("Cache-Control"))
+	token := a.field(t, "token").(string)
+	require.True(t, fake.ValidToken("alice", token))
+	require.Equal(t, "https://example.com/a.png", fake.User("alice").PortraitURI)
+	require.Equal(t, a.header.Get("X-Request-ID"), fake.Requests()[0].Header.Get("X-Request-ID"))
+
+	require.Equal(t, token, p.login("alice"))
+	require.Equal(t, 1, registrations(fake))
+	require.NotContains(t, p.user("alice").body, token)
+}
+
+func TestConcurrentLoginsAreOneRegistration(t *testing.T) {
+	fake := newFake(t)
+	fake.Inject(rctest.Fault{HeaderDelay: 200 * time.Millisecond})
+	p := start(t, onFake(t, fake))
+	var tokens sync.Map
+	var logins sync.WaitGroup
+	for range 30 {
+		logins.Go(func() { tokens.Store(p.login("alice"), true) })
+	}
+	logins.Wait()
+	n := 0
+	tokens.Range(func(any, any) bool { n++; return true })
+	require.Equal(t, 1, n)
+	require.Equal(t, 1, registrations(fake))
+}
+
+func TestTokensAreRenewed(t *testing.T) {
+	fake := newFake(t)
+	s := onFake(t, fake)
+	s.tokenTTL = time.Hour
+	p := start(t, s)
+	first := p.login("alice")
+	fake.Advance(59 * time.Minute)
+	require.Equal(t, first, p.login("alice"))
+	fake.Advance(time.Minute)
+	second := p.login("alice")
+	require.NotEqual(t, first, second, "the first has expired")
+	require.Equal(t, second, p.login("alice"))
+
+	a := p.do("POST", "/login", `{"userId": "alice", "name": "Alice B.", "refresh": true}`)
+	require.Equal(t, http.StatusOK, a.status, a.body)
+	third := a.field(t, "token").(string)
+	require.NotEqual(t, second, third, "a new one was asked for")
+	require.Equal(t, third, p.login("alice"))
+	require.True(t, fake.ValidToken("alice", third))
+	require.Equal(t, 3, registrations(fake))
+	require.Equal(t, "Alice B.", p.user("alice").field(t, "name"))
+}
+
+// TestLostAnswer is also what happens if the program dies between RC's answer and its own row.
+func TestLostAnswer(t *testing.T) {
+	fake := newFake(t)
+	fake.Inject(rctest.Fault{Kind: rctest.LostAnswer})
+	s := onFake(t, fake)
+	s.rc.Retry = rcuser.RetryPolicy{MaxAttempts: 1}
+	p := start(t, s)
+	require.Equal(t, http.StatusServiceUnavailable, p.do("POST", "/login", `{"userId": "alice", "name": "Alice"}`).status)
+	require.True(t, fake.User("alice").Registered)
+	require.Equal(t, http.StatusNotFound, p.user("alice").status)
+	require.True(t, fake.ValidToken("alice", p.login("alice")))
+}
+
+func TestBadInput(t *testing.T) {
+	fake := newFake(t)
+	p := start(t, onFake(t, fake))
+	for name, c := range map[string]struct {
+		body   string
+		status int
+		text   string
+	}{
+		"no JSON":        {`userId=alice`, 400, "the body isn't the JSON object that is expected"},
+		"nothing in it":  {` `, 400, "the body isn't"},
+		"cut off":        {`{"userId": "alice"`, 400, "the body isn't"},
+		"a list":         {`[]`, 400, "the body isn't"},
+		"two values":     {`{"userId": "a", "name": "A"} {}`, 400, "more than one JSON value"},
+		"unknown field":  {`{"userId": "a", "name": "A", "admin": true}`, 400, "admin"},
+		"wrong type":     {`{"userId": 1, "name": "A"}`, 400, "the body isn't"},
+		"too large":      {`{"userId": "` + strings.Repeat("a", 9000) + `"}`, 413, "8192"},
+		"no id":          {`{"name": "A"}`, 400, "userId"},
+		"id with comma":  {`{"userId": "a,b", "name": "A"}`, 400, "userId"},
+		"id with slash":  {`{"userId": "../a", "name": "A"}`, 400, "userId"},
+		"long id":        {`{"userId": "` + strings.Repeat("a", 65) + `", "name": "A"}`, 400, "userId"},
+		"no name":        {`{"userId": "a"}`, 400, "Name"},
+		"long name":      {`{"userId": "a", "name": "` + strings.Repeat("a", 65) + `"}`, 400, "64"},
+		"long portrait":  {`{"userId": "a", "name": "A", "portraitUri": "` + strings.Repeat("a", 1025) + `"}`, 400, "1024"},
+		"refresh a word": {`{"userId": "a", "name": "A", "refresh": "yes"}`, 400, "the body isn't"},
+	} {
+		a := p.do("POST", "/login", c.body)
+		require.Equal(t, c.status, a.status, "%s: %s", name, a.body)
+		require.Contains(t, a.field(t, "error"), c.text, name)
+	}
+	form := p.request("POST", "/login", `{"userId": "a", "name": "A"}`)
+	form.Header.Set("Content-Type", "text/plain")
+	require.Equal(t, http.StatusUnsupportedMediaType, p.send(form).status)
+	require.Equal(t, http.StatusNotFound, p.do("DELETE", "/users/nobody", "").status)
+	require.Equal(t, http.StatusMethodNotAllowed, p.do("GET", "/login", "").status)
+	require.Empty(t, fake.Requests())
+}
+
+func TestFailuresOfRC(t *testing.T) {
+	fake := newFake(t)
+	s := onFake(t, fake)
+	s.rc.Retry = rcuser.RetryPolicy{MaxAttempts: 1}
+	p := start(t, s)
+	for _, c := range []struct {
+		fault  rctest.Fault
+		status int
+	}{
+		{rctest.Fault{Code: 1008}, http.StatusServiceUnavailable},
+		{rctest.Fault{Status: 502, Body: "<html>"}, http.StatusServiceUnavailable},
+		{rctest.Fault{Kind: rctest.ResetBefore}, http.StatusServiceUnavailable},
+		{rctest.Fault{Code: 2007}, http.StatusBadGateway},
+		{rctest.Fault{Code: 1004, Times: 2}, http.StatusBadGateway},
+	} {
+		fake.Inject(c.fault)
+		a := p.do("POST", "/login", `{"userId": "alice", "name": "Alice"}`)
+		require.Equal(t, c.status, a.status, "%+v: %s", c.fault, a.body)
+		require.Contains(t, a.field(t, "error"), "RC ")
+		require.Equal(t, c.status == http.StatusServiceUnavailable, a.header.Get("Retry-After") != "")
+		fake.ClearFaults()
+	}
+	require.Contains(t, p.logs.String(), "2007")
+	require.True(t, fake.ValidToken("alice", p.login("alice")), "none of them lasts")
+}
+
+func TestOnlyCallersWithTheTokenMayCall(t *testing.T) {
+	fake := newFake(t)
+	s := onFake(t, fake)
+	s.fake, s.apiToken = nil, testToken // as with the real service
+	p := start(t, s)
+	p.login("alice")
+	for _, authorization := range []string{"", "Bearer", "Bearer ", "Bearer wrong", testToken, "Basic " + testToken, "Bearer " + testToken + "x"} {
+		for _, r := range []*http.Request{
+			p.request("POST", "/login", `{"userId": "alice", "name": "Alice"}`),
+			p.request("GET", "/users/alice", ""),
+			p.request("GET", "/users/nobody", ""),
+			p.request("DELETE", "/users/alice", ""),
+		} {
+			r.Header.Set("Authorization", authorization)
+			a := p.send(r)
+			require.Equal(t, http.StatusUnauthorized, a.status, "%s %s: %s", r.Method, r.URL.Path, a.body)
+			require.Equal(t, "Bearer", a.header.Get("WWW-Authenticate"))
+		}
+	}
+	for _, path := range []string{"/", "/page.js", "/page.css", "/events", "/demo/online", "/demo/advance"} {
+		require.Equal(t, http.StatusNotFound, p.do("GET", path, "").status, path)
+		require.Equal(t, http.StatusNotFound, p.do("POST", path, "{}").status, path)
+	}
+	require.Equal(t, "active", p.user("alice").field(t, "state"))
+	require.Equal(t, 1, registrations(fake))
+}
+
+func TestOtherSitesCannotUseTheBrowser(t *testing.T) {
+	p := start(t, onFake(t, newFake(t)))
+	r := p.request("POST", "/demo/advance", "")
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	require.Equal(t, http.StatusForbidden, p.send(r).status)
+}

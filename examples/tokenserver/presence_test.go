@@ -1,0 +1,115 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser"
+	"github.com/f0207b22/rcuser/rctest"
+	"github.com/f0207b22/rcuser/webhook"
+)
+
+func TestPresenceComesByWebhook(t *testing.T) {
+	fake := newFake(t)
+	p := start(t, onFake(t, fake))
+	p.login("alice")
+	require.Equal(t, false, p.user("alice").field(t, "online"))
+	fake.SetOnline("alice", true)
+	p.untilUser("alice", "online", true)
+	fake.SetOnline("alice", false)
+	p.untilUser("alice", "online", false)
+}
+
+// post sends events as RC does, signed with a secret.
+func (p *program) post(events string, credentials rcuser.Credentials, at time.Time) int {
+	p.t.Helper()
+	r, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.url+testWebhook, strings.NewReader(events))
+	require.NoError(p.t, err)
+	r.Header.Set("Content-Type", "application/json")
+	webhook.Sign(r, credentials, at)
+	return p.send(r).status
+}
+
+func presence(status webhook.Status, os, session string, at int) string {
+	return fmt.Sprintf(`[{"userid":"alice","status":%q,"os":%q,"time":%d,"clientIp":"203.0.113.7:52229","sessionId":%q}]`,
+		string(status), os, at, session)
+}
+
+func TestAUserIsOnlineWhileAnyDeviceIs(t *testing.T) {
+	fake := newFake(t)
+	p := start(t, onFake(t, fake))
+	p.login("alice")
+	credentials := rcuser.Credentials{AppKey: fake.AppKey, AppSecret: fake.AppSecret}
+	for i, step := range []struct {
+		event   string
+		devices string // that are online after it
+	}{
+		{presence(webhook.Online, "iOS", "s1", 100), "iOS"},
+		{presence(webhook.Online, "iOS", "s1", 100), "iOS"},              // again
+		{presence(webhook.Online, "PC", "s2", 200), "PC, iOS"},           // a second device
+		{presence(webhook.Offline, "iOS", "s1", 300), "PC"},              // one of two is gone
+		{presence(webhook.Online, "iOS", "s1", 250), "PC"},               // late: it has ended since
+		{presence(webhook.Offline, "iOS", "s3", 410), "PC"},              // the end comes
+		{presence(webhook.Online, "iOS", "s3", 400), "PC"},               // before the beginning
+		{presence("7", "PC", "s2", 500), "PC"},                           // RC's news
+		{presence(webhook.LoggedOut, "PC", "s2", 600), ""},               // nobody is left
+		{presence(webhook.Online, "Android", "", 700), "Android"},        // an old installation of RC: no session
+		{presence(webhook.Offline, "Android", "", 650), "Android"},       // late
+		{presence(webhook.Offline, "Websocket", "", 800), "Android"},     // another device
+		{presence(webhook.Online, "s", "os Android", 900), "Android, s"}, // a session that looks like a device
+	} {
+		require.Equal(t, http.StatusOK, p.post(step.event, credentials, time.Now()), "step %d", i)
+		alice := p.user("alice")
+		require.Equal(t, step.devices, alice.field(t, "devices"), "step %d", i)
+		require.Equal(t, step.devices != "", alice.field(t, "online"), "step %d", i)
+	}
+	bob := strings.ReplaceAll(presence(webhook.Online, "iOS", "s1", 100), "alice", "bob")
+	require.Equal(t, http.StatusOK, p.post(bob, credentials, time.Now()), "who isn't known is none of RC's business")
+	require.Equal(t, http.StatusNotFound, p.user("bob").status)
+}
+
+func TestForgedWebhooksAreRefused(t *testing.T) {
+	fake := newFake(t)
+	p := start(t, onFake(t, fake))
+	p.login("alice")
+	online := presence(webhook.Online, "iOS", "s1", 100)
+	right := rcuser.Credentials{AppKey: fake.AppKey, AppSecret: fake.AppSecret}
+	wrong := rcuser.Credentials{AppKey: fake.AppKey, AppSecret: "not-the-secret"}
+	require.Equal(t, http.StatusUnauthorized, p.post(online, wrong, time.Now()))
+	require.Equal(t, http.StatusUnauthorized, p.post(online, right, time.Now().Add(-time.Hour)))
+	require.Equal(t, http.StatusUnauthorized, p.do("POST", testWebhook, online).status)
+	require.Equal(t, http.StatusNotFound, p.do("POST", "/webhook", online).status)
+	require.Equal(t, http.StatusBadRequest, p.post(`[{"userid":`, right, time.Now()))
+	require.Equal(t, false, p.user("alice").field(t, "online"))
+
+	fake.InjectDelivery(rctest.DeliveryFault{Kind: rctest.Forged})
+	fake.SetOnline("alice", true)
+	fake.WaitDeliveries()
+	p.untilUser("alice", "online", true)
+	statuses := []int{}
+	for _, d := range fake.Deliveries() {
+		statuses = append(statuses, d.Status)
+	}
+	require.Equal(t, []int{http.StatusUnauthorized, http.StatusOK}, statuses)
+}
+
+// TestTheDatabaseCannotTakeAnEvent shows that RC is told so, and that the event counts when it is sent again.
+func TestTheDatabaseCannotTakeAnEvent(t *testing.T) {
+	fake := newFake(t)
+	s := onFake(t, fake)
+	p := start(t, s)
+	p.login("alice")
+	online, at := presence(webhook.Online, "iOS", "s1", 100), time.Now()
+	credentials := rcuser.Credentials{AppKey: fake.AppKey, AppSecret: fake.AppSecret}
+	ask(t, s, "ALTER TABLE users RENAME TO gone")
+	require.Equal(t, http.StatusInternalServerError, p.post(online, credentials, at))
+	require.Equal(t, http.StatusInternalServerError, p.user("alice").status)
+	ask(t, s, "ALTER TABLE gone RENAME TO users")
+	require.Equal(t, http.StatusOK, p.post(online, credentials, at))
+	require.Equal(t, true, p.user("alice").field(t, "online"))
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser/rctest"
+)
+
+// service is a fake that the environment names as if it were the real RC, and a database.
+func service(t *testing.T) (*rctest.Server, string) {
+	t.Helper()
+	fake := newFake(t)
+	database := filepath.Join(t.TempDir(), "users & tokens?.db")
+	for name, value := range map[string]string{
+		"RC_APP_KEY": fake.AppKey, "RC_APP_SECRET": fake.AppSecret, "RC_DATA_CENTER": "", "RC_BASE_URL": fake.Listen(), "RC_BACKUP_URL": "",
+		"LISTEN_ADDR": "127.0.0.1:0", "DATABASE": database, "WEBHOOK_PATH": testWebhook, "TOKEN_TTL": "24h", "API_TOKEN": testToken,
+	} {
+		t.Setenv(name, value)
+	}
+	return fake, database
+}
+
+// startRun runs all of the program but its main.
+func startRun(t *testing.T, fake *rctest.Server) *program {
+	t.Helper()
+	l := newLogs()
+	p := launch(t, l, func(ctx context.Context) error { return run(ctx, l) })
+	fake.SetWebhookURL(p.url + testWebhook)
+	return p
+}
+
+// TestTheWholeLife has a restart in the middle of everything.
+func TestTheWholeLife(t *testing.T) {
+	fake, database := service(t)
+	p := startRun(t, fake)
+	require.Equal(t, http.StatusNoContent, p.do("GET", "/healthz", "").status)
+	require.Equal(t, http.StatusNoContent, p.do("GET", "/readyz", "").status)
+	alice, bob := p.login("alice"), p.login("bob")
+	require.True(t, fake.ValidToken("alice", alice))
+	fake.SetOnline("alice", true)
+	fake.SetOnline("bob", true)
+	p.untilUser("alice", "online", true)
+	p.untilUser("bob", "online", true)
+	require.Equal(t, http.StatusAccepted, p.do("DELETE", "/users/bob", "").status)
+	p.untilUser("bob", "online", false)
+	p.stop()
+
+	second := startRun(t, fake)
+	require.Equal(t, alice, second.login("alice"))
+	require.Equal(t, 2, registrations(fake), "the restart didn't ask RC again")
+	require.Equal(t, true, second.user("alice").field(t, "online"))
+	require.Equal(t, "deleting", second.user("bob").field(t, "state"))
+	require.Equal(t, http.StatusConflict, second.do("POST", "/login", `{"userId": "bob", "name": "Bob"}`).status)
+	fake.SetOnline("alice", false)
+	second.untilUser("alice", "online", false)
+	fake.Advance(15 * time.Minute)
+	second.untilGone("bob")
+	require.Equal(t, alice, second.login("alice"))
+	require.Equal(t, http.StatusUnauthorized, second.do("POST", testWebhook+"?nonce=1&timestamp=2&signature=3", "{}").status)
+	require.Equal(t, http.StatusNotFound, second.do("POST", testWebhook+"x?signature=3", "{}").status)
+	require.Equal(t, http.StatusMethodNotAllowed, second.do("GET", testWebhook, "").status)
+	second.do("POST", "/"+testWebhook+"?signature=3", "{}")
+	second.stop()
+
+	logs := p.logs.String() + second.logs.String()
+	for _, secret := range []string{fake.AppSecret, alice, bob, testToken, testWebhook, "signature=", "nonce="} {
+		require.NotContains(t, logs, secret)
+	}
+	for line := range strings.SplitSeq(strings.TrimSpace(logs), "\n") {
+		require.True(t, strings.HasPrefix(line, `{"time":"`), "a line of JSON: %s", line)
+	}
+	require.Contains(t, logs, `"method":"POST","route":"webhook","status":200`)
+	require.Contains(t, logs, `"method":"DELETE","route":"DELETE /users/{id}","status":202`)
+	files, err := filepath.Glob(filepath.Dir(database) + "/*")
+	require.NoError(t, err)
+	require.Equal(t, []string{database}, files)
+	info, err := os.Stat(database)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode())
+}
+
+func TestAsAProcess(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "tokenserver")
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput()
+	require.NoError(t, err, string(out))
+	t.Run("ended by SIGTERM", func(t *testing.T) {
+		fake, _ := service(t)
+		p, cmd := startProcess(t, binary)
+		token := p.login("alice")
+		require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+		require.NoError(t, cmd.Wait(), "the exit status is 0")
+		require.Contains(t, p.logs.String(), `"msg":"stopping"`)
+
+		p, _ = startProcess(t, binary)
+		require.Equal(t, token, p.login("alice"))
+		require.Equal(t, 1, registrations(fake))
+	})
+	t.Run("killed in the middle of a deletion", func(t *testing.T) {
+		fake, _ := service(t)
+		p, cmd := startProcess(t, binary)
+		fake.SetWebhookURL(p.url + testWebhook)
+		p.login("alice")
+		require.Equal(t, http.StatusAccepted, p.do("DELETE", "/users/alice", "").status)
+		until(t, "RC accepts", func() bool { return fake.User("alice").Deactivated })
+		require.NoError(t, cmd.Process.Kill())
+		require.Error(t, cmd.Wait())
+
+		p, _ = startProcess(t, binary)
+		fake.SetWebhookURL(p.url + testWebhook)
+		p.untilUser("alice", "state", "deleting")
+		fake.Advance(15 * time.Minute)
+		p.untilGone("alice")
+	})
+	t.Run("on a port that is taken", func(t *testing.T) {
+		service(t)
+		p, _ := startProcess(t, binary)
+		t.Setenv("LISTEN_ADDR", strings.TrimPrefix(p.url, "http://"))
+		t.Setenv("DATABASE", filepath.Join(t.TempDir(), "other.db"))
+		out, err := exec.CommandContext(t.Context(), binary).CombinedOutput()
+		require.Error(t, err)
+		require.Regexp(t, `"level":"ERROR","msg":"failed","error":"LISTEN_ADDR: .*address already in use`, string(out))
+	})
+}
+
+func startProcess(t *testing.T, binary string) (*program, *exec.Cmd) {
+	t.Helper()
+	l := newLogs()
+	cmd := exec.CommandContext(t.Context(), binary)
+	cmd.Stderr = l
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // unless the test has
+		_ = cmd.Wait()
+	})
+	return &program{t: t, logs: l, token: testToken, url: l.url(t)}, cmd
+}

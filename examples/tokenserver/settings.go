@@ -1,0 +1,97 @@
+package main
+
+import (
+	"cmp"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"os"
+	"regexp"
+	"time"
+
+	"github.com/f0207b22/rcuser"
+	"github.com/f0207b22/rcuser/rctest"
+)
+
+const (
+	defaultListen   = "127.0.0.1:8080"
+	defaultDatabase = "tokenserver.db"
+	minSecret       = 16 // characters of what nobody may guess
+)
+
+// settings are what the environment says.
+type settings struct {
+	listen      string
+	database    string // a path; "" = a temporary file
+	webhookPath string
+	tokenTTL    time.Duration // 0 = tokens live for ever
+	apiToken    string        // unused with the fake
+	rc          rcuser.Config
+	fake        *rctest.Server // nil with the real service
+}
+
+// settingsFromEnv returns an error that names the variable which is wrong. Without RC's key and secret it starts a fake.
+func settingsFromEnv() (settings, error) {
+	s := settings{
+		listen:      cmp.Or(os.Getenv("LISTEN_ADDR"), defaultListen),
+		database:    os.Getenv("DATABASE"),
+		webhookPath: os.Getenv("WEBHOOK_PATH"),
+		apiToken:    os.Getenv("API_TOKEN"),
+	}
+	ttl, err := time.ParseDuration(cmp.Or(os.Getenv("TOKEN_TTL"), "0"))
+	if err != nil || ttl < 0 {
+		return settings{}, fmt.Errorf("TOKEN_TTL must be a duration such as 720h, or 0 for tokens that live for ever")
+	}
+	s.tokenTTL = ttl
+	if os.Getenv("RC_APP_KEY") == "" && os.Getenv("RC_APP_SECRET") == "" {
+		return s.withFake()
+	}
+	return s.withService()
+}
+
+// withFake is for this machine only, as it asks nobody who they are.
+func (s settings) withFake() (settings, error) {
+	s.webhookPath = cmp.Or(s.webhookPath, "/"+rand.Text())
+	if err := s.check(); err != nil {
+		return settings{}, err
+	}
+	if host, _, _ := net.SplitHostPort(s.listen); host != "localhost" && !net.ParseIP(host).IsLoopback() {
+		return settings{}, fmt.Errorf("LISTEN_ADDR must be a loopback address while RC_APP_KEY and RC_APP_SECRET aren't set")
+	}
+	s.fake = rctest.NewServer()
+	s.rc = s.fake.Config()
+	return s, nil
+}
+
+func (s settings) withService() (settings, error) {
+	s.database = cmp.Or(s.database, defaultDatabase)
+	if err := s.check(); err != nil {
+		return settings{}, err
+	}
+	if len(s.apiToken) < minSecret {
+		return settings{}, fmt.Errorf("API_TOKEN must have at least %d characters: callers prove with it who they are", minSecret)
+	}
+	var err error
+	s.rc, err = rcuser.ConfigFromEnv()
+	return s, err
+}
+
+var unguessable = regexp.MustCompile(fmt.Sprintf(`^/[A-Za-z0-9_-]{%d,}$`, minSecret))
+
+func (s settings) check() error {
+	if _, _, err := net.SplitHostPort(s.listen); err != nil {
+		return fmt.Errorf("LISTEN_ADDR must be an address such as %s: %w", defaultListen, err)
+	}
+	if !unguessable.MatchString(s.webhookPath) {
+		return fmt.Errorf("WEBHOOK_PATH must be a slash and at least %d letters, digits, - or _ that nobody can guess", minSecret)
+	}
+	return nil
+}
+
+// now is RC's time: that of the fake may have been advanced.
+func (s settings) now() time.Time {
+	if s.fake != nil {
+		return s.fake.Now()
+	}
+	return time.Now()
+}

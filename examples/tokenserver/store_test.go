@@ -1,0 +1,54 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser/webhook"
+)
+
+func TestTheDatabaseIsPrivate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	require.NoError(t, os.WriteFile(path, nil, 0o644))
+	db, err := openStore(t.Context(), path, func() {})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.close()) }()
+	require.NoError(t, db.saveToken(t.Context(), "alice", "Alice", "token", time.Now()))
+	files, err := filepath.Glob(path + "*")
+	require.NoError(t, err)
+	require.Len(t, files, 3, "with SQLite's own two")
+	for _, file := range files {
+		info, err := os.Stat(file)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode(), file)
+	}
+}
+
+func TestResultsAreKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	db, err := openStore(t.Context(), path, func() {})
+	require.NoError(t, err)
+	first := webhook.Result{Type: webhook.Deactivation, Code: webhook.CodeDone, Time: time.UnixMilli(1000)}
+	second := webhook.Result{Type: webhook.Deactivation, Code: "4711", Time: time.UnixMilli(2000)}
+	require.NoError(t, db.PutResult(t.Context(), "op", "alice", first))
+	require.NoError(t, db.PutResult(t.Context(), "op", "alice", second), "the first counts")
+	require.NoError(t, db.PutResult(t.Context(), "op", "bob, the builder", second))
+	require.NoError(t, db.PutResult(t.Context(), "other", "carol", second))
+	require.NoError(t, db.PutDeactivated(t.Context(), []string{"alice", "bob"}, time.UnixMilli(1000)))
+	require.NoError(t, db.PutDeactivated(t.Context(), []string{"bob", "carol"}, time.UnixMilli(2000)))
+	require.NoError(t, db.close())
+
+	db, err = openStore(t.Context(), path, func() {})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.close()) }()
+	results, err := db.Results(t.Context(), "op", []string{"alice", "bob, the builder", "carol"})
+	require.NoError(t, err)
+	require.Equal(t, map[string]webhook.Result{"alice": first, "bob, the builder": second}, results)
+	times, err := db.Deactivated(t.Context(), []string{"alice", "bob", "dave"})
+	require.NoError(t, err)
+	require.Equal(t, map[string]time.Time{"alice": time.UnixMilli(1000), "bob": time.UnixMilli(2000)}, times)
+}
