@@ -38,8 +38,9 @@ type OperationsOptions struct {
 	// Store is looked at once a second while somebody waits; nil = in memory, for an hour and at most 100,000 users.
 	Store Store
 	// Poll, unless 0, is how often the list of deactivated users is read while somebody waits for longer than the 15
-	// minutes that RC takes at most: at least a second. It finds what no webhook told, see [Result.Polled], and it
-	// reads the whole list, 50 ids a call.
+	// minutes that RC takes at most; it must be at least a second. It finds what no webhook told, see [Result.Polled],
+	// and reads the whole list, 50 ids a call. The minutes count from the deactivation if the store knows of one within
+	// the hour, else from the call of Wait. It is for deactivations: a reactivation that no webhook told is never found.
 	Poll time.Duration
 }
 
@@ -65,8 +66,8 @@ type Result struct {
 	Code string    // CodeDone, or why RC refused; "" if Polled
 	Time time.Time // of RC's event or, if Polled, of the look at the list
 
-	// Polled says that no event came, but that RC lists the user as deactivated, more than 15 minutes after Wait
-	// began. That tells less: the list has users whose deactivation still runs too, so that the data is deleted by
+	// Polled says that no event came, but that RC lists the user as deactivated, more than 15 minutes after that was
+	// asked for. That tells less: the list has users whose deactivation still runs too, so that the data is deleted by
 	// RC's promise of 15 minutes, not by its word. A refusal never shows in the list.
 	Polled bool
 }
@@ -138,7 +139,7 @@ func (o *Operations) Wait(ctx context.Context, op rcuser.Operation, userIDs []st
 	if err := checkWait(ctx, op, userIDs); err != nil {
 		return nil, err
 	}
-	w := &waiter{wake: make(chan struct{}, 1), since: time.Now(), missing: slices.Clone(userIDs), results: make(map[string]Result, len(userIDs))}
+	w := &waiter{wake: make(chan struct{}, 1), since: o.since(ctx, userIDs), missing: slices.Clone(userIDs), results: make(map[string]Result, len(userIDs))}
 	o.join(op.ID, w)
 	defer o.leave(op.ID, w)
 	var again <-chan time.Time

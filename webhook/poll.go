@@ -8,6 +8,30 @@ import (
 // deactivationTakes is the longest that RC takes. Before it has passed, a user in the list tells nothing.
 const deactivationTakes = 15 * time.Minute
 
+// since returns from when on RC's 15 minutes count for all of the users: from what the store knows, so that a restart
+// doesn't begin them anew, or from now. What is an hour old may be another deactivation, that was taken back.
+func (o *Operations) since(ctx context.Context, userIDs []string) time.Time {
+	now := time.Now()
+	if o.poll == 0 {
+		return now
+	}
+	known, err := o.store.Deactivated(ctx, userIDs)
+	if err != nil {
+		return now
+	}
+	var last time.Time
+	for _, id := range userIDs {
+		at, ok := known[id]
+		if !ok || now.Sub(at) >= reactivationAfter {
+			return now
+		}
+		if at.After(last) {
+			last = at
+		}
+	}
+	return last
+}
+
 // pollUntil reads the list for all who wait, until nobody does.
 func (o *Operations) pollUntil(stop context.Context) {
 	ticker := time.NewTicker(o.poll)

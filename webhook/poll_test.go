@@ -54,6 +54,29 @@ func TestPolling(t *testing.T) {
 	})
 }
 
+// TestPollingAfterARestart doesn't begin RC's 15 minutes anew if the store knows the deactivation; but what is an hour old
+// may be another one.
+func TestPollingAfterARestart(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ pause, takes time.Duration }{{20 * time.Minute, time.Minute}, {time.Hour, 16 * time.Minute}} {
+		synctest.Test(t, func(t *testing.T) {
+			opts := webhook.OperationsOptions{Poll: time.Minute, Store: newShared()}
+			r := newSilentRC(t, opts)
+			op, err := r.ops.Deactivate(t.Context(), []string{"u1"})
+			require.NoError(t, err)
+			time.Sleep(tc.pause)
+			restarted, err := webhook.NewOperations(r.client, opts)
+			require.NoError(t, err)
+			start := time.Now()
+			results, err := restarted.Wait(within(t, time.Hour), op, []string{"u1"})
+			require.NoError(t, err)
+			require.True(t, results["u1"].Polled)
+			require.LessOrEqual(t, time.Since(start)-tc.takes, time.Second)
+			require.Greater(t, time.Since(start), tc.takes-time.Second)
+		})
+	}
+}
+
 // TestPollingTellsNoRefusal shows what polling can't: who isn't in the list may have been refused, or not be there yet.
 func TestPollingTellsNoRefusal(t *testing.T) {
 	t.Parallel()
