@@ -2,6 +2,7 @@ package rctest_test
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -202,17 +203,17 @@ func TestWhichEventsAreHit(t *testing.T) {
 					fault.Kind = rctest.Lost
 					f.InjectDelivery(fault)
 				}
-				came := ""
+				var came strings.Builder
 				for i := range 20 {
 					before := a.count()
 					f.SetOnline(string("ab"[i%2]), i%4 < 2)
 					if a.count() > before {
-						came += string("ab"[i%2])
+						came.WriteString(string("ab"[i%2]))
 					} else {
-						came += "-"
+						came.WriteString("-")
 					}
 				}
-				require.Equal(t, c.came, came)
+				require.Equal(t, c.came, came.String())
 			})
 		})
 	}
