@@ -24,7 +24,7 @@ func BenchmarkHandler(b *testing.B) {
 	credentials := rcuser.Credentials{AppKey: "key", AppSecret: "Y1W2MeFwwwRxa0"}
 	handled := 0
 	h, err := webhook.NewHandler(webhook.Config{
-		Credentials: func(context.Context) ([]rcuser.Credentials, error) { return []rcuser.Credentials{credentials}, nil },
+		Credentials: webhook.StaticCredentials(credentials),
 		OnPresence:  func(context.Context, webhook.PresenceEvent) error { handled++; return nil },
 	})
 	if err != nil {

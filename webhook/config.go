@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/f0207b22/rcuser"
@@ -22,11 +23,11 @@ import (
 // request is answered 503 again. A panic counts as an error.
 type Config struct {
 	// Credentials returns the app's key and secret, both old and new ones while a secret is rotated. It is asked for
-	// every request whose parameters could be RC's: cache what is slow to fetch.
+	// every request whose parameters could be RC's: cache what is slow to fetch. [StaticCredentials] makes one.
 	Credentials func(context.Context) ([]rcuser.Credentials, error)
 
 	OnPresence     func(context.Context, PresenceEvent) error
-	OnDeactivation func(context.Context, DeactivationEvent) error // [Operations.Handle], or what calls it
+	OnDeactivation func(context.Context, DeactivationEvent) error // of reactivations too, see their Type; Operations.Handle, or what calls it
 	OnProfile      func(context.Context, ProfileEvent) error
 	OnFriendship   func(context.Context, FriendshipEvent) error
 	OnUnknown      func(context.Context, UnknownEvent) error
@@ -34,14 +35,23 @@ type Config struct {
 	Window  Window      // how old a request may be, and how far ahead; zero = 10 and 5 minutes
 	Replays ReplayGuard // nil = in memory, DefaultReplays of them
 
-	// Queue, unless 0, is how many events may wait for the functions; those of one request are taken together. RC is
+	// Queue, unless 0, is how many events may wait for the functions; those of one request are taken together, even if
+	// that makes them more. RC is
 	// answered 200 as soon as a request is in the queue, or 503 if that is full. The functions may then take as long as
 	// they need, but what they return is only logged: RC won't send the request again, and a process that dies loses
 	// what is in the queue.
 	Queue   int
 	Workers int // that take from the queue; 0 = 1, which keeps the order of arrival
 
-	Logger *slog.Logger // gets a line for every request that isn't answered 200, and every failure in the queue; nil = silent
+	// Logger gets a line for every request that isn't answered 200, and for every failure in the queue; nil = silent.
+	// Where RC's requests are refused and nobody knows why, as for a wrong secret, it says so.
+	Logger *slog.Logger
+}
+
+// StaticCredentials returns a [Config]'s Credentials for secrets that don't change while the program runs.
+func StaticCredentials(credentials ...rcuser.Credentials) func(context.Context) ([]rcuser.Credentials, error) {
+	credentials = slices.Clone(credentials)
+	return func(context.Context) ([]rcuser.Credentials, error) { return credentials, nil }
 }
 
 func (c Config) check() error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -17,7 +18,7 @@ import (
 // [UnknownEvent]; fields that it doesn't know are ignored.
 //
 // Errors: an [*Error] with [ErrBody], with the name of the field that is missing or wrong if it is one of those that
-// the event can't do without. No event is returned then, also of a list.
+// the event can't do without. No event is returned then, also of a list. A list has at most 10,000 events.
 func Decode(body []byte) ([]Event, error) {
 	if !utf8.Valid(body) {
 		return nil, &Error{Reason: ErrBody, Detail: "is not valid UTF-8"}
@@ -55,6 +56,9 @@ func decodeList(body []byte) ([]Event, error) {
 	if err := unmarshal(body, &list); err != nil {
 		return nil, err
 	}
+	if err := checkCount(len(list)); err != nil {
+		return nil, err
+	}
 	events := make([]Event, 0, len(list))
 	for _, raw := range list {
 		var o object
@@ -79,18 +83,22 @@ func decodeForm(body []byte) ([]Event, error) {
 		return nil, &Error{Reason: ErrBody, Detail: "is neither JSON nor a form"}
 	}
 	o := make(object, len(form))
+	var wrong error // of a field, which an event that isn't known may have as it likes
 	for name, values := range form {
-		if len(values) > 1 {
-			return nil, fieldError(name, "is given more than once")
-		}
-		if !utf8.ValidString(values[0]) {
-			return nil, fieldError(name, "is not valid UTF-8")
+		switch {
+		case len(values) > 1:
+			wrong = fieldError(name, "is given more than once")
+		case !utf8.ValidString(values[0]):
+			wrong = fieldError(name, "is not valid UTF-8")
 		}
 		if o[name], err = json.Marshal(values[0]); err != nil {
 			return nil, &Error{Reason: ErrBody, Name: name, Err: err}
 		}
 	}
 	e, err := o.decode(body)
+	if _, isUnknown := e.(UnknownEvent); !isUnknown && wrong != nil {
+		err = wrong
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -104,6 +112,15 @@ func unmarshal(raw []byte, into any) error {
 	}
 	if err != nil {
 		return &Error{Reason: ErrBody, Err: err}
+	}
+	return nil
+}
+
+const maxEvents = 10_000 // far more than RC sends: small ones would take a hundred times the memory of their body
+
+func checkCount(n int) error {
+	if n > maxEvents {
+		return &Error{Reason: ErrBody, Detail: fmt.Sprintf("has %d events, at most %d are allowed", n, maxEvents)}
 	}
 	return nil
 }

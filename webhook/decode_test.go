@@ -123,6 +123,8 @@ var decoded = []struct {
 		[]webhook.Event{webhook.UnknownEvent{Raw: []byte(`{"type":"user:born","time":1,"data":[{"userid":"u1","status":"0","time":1}]}`)}},
 	},
 	{"another event's form", "fromUserId=a&toUserId=b&content=%7B%7D", []webhook.Event{webhook.UnknownEvent{Raw: []byte("fromUserId=a&toUserId=b&content=%7B%7D")}}},
+	{"another event's form with a repeated field", "groupId=g1&groupId=g2", []webhook.Event{webhook.UnknownEvent{Raw: []byte("groupId=g1&groupId=g2")}}},
+	{"another event's form with bytes", "content=%ff%fe", []webhook.Event{webhook.UnknownEvent{Raw: []byte("content=%ff%fe")}}},
 	{"names in other letters", `{"USERID":"u1","STATUS":"0","TIME":1}`, []webhook.Event{webhook.UnknownEvent{Raw: []byte(`{"USERID":"u1","STATUS":"0","TIME":1}`)}}},
 	{"userId isn't userid", `{"userId":"u1","status":"0","time":1}`, []webhook.Event{webhook.UnknownEvent{Raw: []byte(`{"userId":"u1","status":"0","time":1}`)}}},
 	{"the last time there is", `{"userid":"u1","status":"0","time":281474976710656}`, []webhook.Event{webhook.PresenceEvent{UserID: "u1", Status: "0", Time: at(1 << 48)}}},
@@ -229,7 +231,7 @@ func TestDecodeNullInAList(t *testing.T) {
 func TestDecodeErrorsStaySmall(t *testing.T) {
 	t.Parallel()
 	name := strings.Repeat("n", 500_000)
-	_, err := webhook.Decode([]byte(name + "=1&" + name + "=2"))
+	_, err := webhook.Decode([]byte("operateId=1&" + name + "=1&" + name + "=2"))
 	requireReason(t, webhook.ErrBody, err)
 	require.Less(t, len(err.Error()), 1000)
 }

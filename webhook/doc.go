@@ -1,12 +1,10 @@
-// Package webhook receives what RC posts to the app's server about users: who went online or offline, deactivations that
-// finished, changes of profiles and friendships.
+// Package webhook receives what RC posts to the app's server about users: who went online or offline, deactivations and
+// reactivations that finished, changes of profiles and friendships.
 //
 //	h, err := webhook.NewHandler(webhook.Config{
-//		Credentials: func(context.Context) ([]rcuser.Credentials, error) {
-//			return []rcuser.Credentials{{AppKey: key, AppSecret: secret}}, nil
-//		},
+//		Credentials: webhook.StaticCredentials(rcuser.Credentials{AppKey: key, AppSecret: secret}),
 //		OnPresence: func(ctx context.Context, e webhook.PresenceEvent) error {
-//			return presence.Set(ctx, e.UserID, e.Status == webhook.Online, e.Time)
+//			return sessions.Set(ctx, e.UserID, e.SessionID, e.Status == webhook.Online, e.Time)
 //		},
 //	})
 //	...

@@ -17,6 +17,9 @@ func decodeEnvelope(o object, body []byte) ([]Event, error) {
 	if err := unmarshal(o["data"], &data); err != nil {
 		return nil, err
 	}
+	if err := checkCount(len(data)); err != nil {
+		return nil, err
+	}
 	events := make([]Event, 0, len(data))
 	for _, fields := range data {
 		r := reader{fields: fields}

@@ -13,7 +13,7 @@ const (
 	ErrMethod      Reason = iota + 1 // the method isn't POST (405)
 	ErrTooLarge                      // the body is larger than 1 MiB (413)
 	ErrParameters                    // the URL's query is malformed, or doesn't have each parameter of the signature exactly once (401)
-	ErrSyntax                        // a parameter isn't what RC could have sent (401)
+	ErrSyntax                        // a parameter isn't what RC could have sent, or is ambiguous, see [Verify] (401)
 	ErrCredentials                   // there are none to verify with, or they have no key or no secret (500)
 	ErrSignature                     // the signature was made with none of the secrets (401)
 	ErrAppKey                        // the app key isn't the one that the secret belongs to (401)
@@ -73,7 +73,16 @@ type Error struct {
 
 // Error returns a text such as "webhook: a signature parameter is missing or ambiguous: nonce: is given 2 times".
 func (e *Error) Error() string {
-	parts := []string{"webhook: " + e.Reason.Error()}
+	text := "webhook: " + e.Reason.Error()
+	if detail := e.detail(); detail != "" {
+		text += ": " + detail
+	}
+	return text
+}
+
+// detail is what the reason alone doesn't say.
+func (e *Error) detail() string {
+	var parts []string
 	for _, part := range []string{e.Name, e.Detail} {
 		if part != "" {
 			parts = append(parts, part)

@@ -32,7 +32,8 @@ func (s Status) String() string {
 }
 
 // PresenceEvent is a device of a user that connected or disconnected. A user with several devices is online while any
-// of them is. That a connection broke may be reported 5 minutes late.
+// of them is: keep a state for each SessionID or, if that is empty, for each OS, and ignore an event that is older than
+// the one before. That a connection broke may be reported 5 minutes late.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/onlinestatus.
 type PresenceEvent struct {
@@ -83,7 +84,7 @@ type DeactivationEvent struct {
 
 func (DeactivationEvent) event() {}
 
-// Done reports whether the operation succeeded.
+// Done reports whether the operation, be it a deactivation or a reactivation, succeeded.
 func (e DeactivationEvent) Done() bool { return e.Code == CodeDone }
 
 // ProfileChange is what happened to a profile. Values that have no constant here are kept as they came.

@@ -22,9 +22,7 @@ func connect(srv *rctest.Server) (*rcuser.Client, *webhook.Operations, error) {
 		return nil, nil, err
 	}
 	h, err := webhook.NewHandler(webhook.Config{
-		Credentials: func(context.Context) ([]rcuser.Credentials, error) {
-			return []rcuser.Credentials{{AppKey: srv.AppKey, AppSecret: srv.AppSecret}}, nil
-		},
+		Credentials:    webhook.StaticCredentials(rcuser.Credentials{AppKey: srv.AppKey, AppSecret: srv.AppSecret}),
 		OnDeactivation: ops.Handle,
 	})
 	srv.SetWebhook(h)

@@ -17,7 +17,7 @@ import (
 func ExampleNewHandler() {
 	credentials := rcuser.Credentials{AppKey: "app-key", AppSecret: "app-secret"}
 	handler, err := webhook.NewHandler(webhook.Config{
-		Credentials: func(context.Context) ([]rcuser.Credentials, error) { return []rcuser.Credentials{credentials}, nil },
+		Credentials: webhook.StaticCredentials(credentials),
 		OnPresence: func(_ context.Context, e webhook.PresenceEvent) error {
 			fmt.Println(e.UserID, "is", e.Status, "on", e.OS, "at", e.Time.Format(time.TimeOnly))
 			return nil

@@ -75,7 +75,9 @@ func (m *expiring[K, V]) sweep() {
 	m.timer = nil
 	if len(m.order) > 0 {
 		m.schedule()
+		return
 	}
+	m.entries, m.order = make(map[K]*entry[K, V]), nil // neither shrinks by itself
 }
 
 // order is a heap with the entry that ends first in front.

@@ -14,17 +14,20 @@ func (h *Handler) take(ctx context.Context, events []Event) error {
 	if h.config.Queue == 0 {
 		return h.call(ctx, events)
 	}
-	if !h.queue.put(ctx, events) {
-		return &Error{Reason: errQueueFull}
+	switch {
+	case h.queue.put(ctx, events):
+		return nil
+	case h.ending.Err() != nil:
+		return h.outOfTime(nil)
 	}
-	return nil
+	return &Error{Reason: errQueueFull}
 }
 
 // call stops at the first failure, as RC will send all of the events again.
 func (h *Handler) call(ctx context.Context, events []Event) error {
 	for _, e := range events {
 		if ctx.Err() != nil {
-			return &Error{Reason: errTimeout, Err: context.Cause(ctx)}
+			return h.outOfTime(ctx.Err())
 		}
 		if err := h.callOne(ctx, e); err != nil {
 			return err
@@ -36,20 +39,20 @@ func (h *Handler) call(ctx context.Context, events []Event) error {
 func (h *Handler) callOne(ctx context.Context, e Event) error {
 	switch e := e.(type) {
 	case PresenceEvent:
-		return callFunction(ctx, h.config.OnPresence, e)
+		return callFunction(ctx, h, h.config.OnPresence, e)
 	case DeactivationEvent:
-		return callFunction(ctx, h.config.OnDeactivation, e)
+		return callFunction(ctx, h, h.config.OnDeactivation, e)
 	case ProfileEvent:
-		return callFunction(ctx, h.config.OnProfile, e)
+		return callFunction(ctx, h, h.config.OnProfile, e)
 	case FriendshipEvent:
-		return callFunction(ctx, h.config.OnFriendship, e)
+		return callFunction(ctx, h, h.config.OnFriendship, e)
 	case UnknownEvent:
-		return callFunction(ctx, h.config.OnUnknown, e)
+		return callFunction(ctx, h, h.config.OnUnknown, e)
 	}
 	return nil
 }
 
-func callFunction[E Event](ctx context.Context, function func(context.Context, E) error, e E) error {
+func callFunction[E Event](ctx context.Context, h *Handler, function func(context.Context, E) error, e E) error {
 	if function == nil {
 		return nil
 	}
@@ -58,7 +61,7 @@ func callFunction[E Event](ctx context.Context, function func(context.Context, E
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return &Error{Reason: errTimeout, Err: err}
+		return h.outOfTime(err)
 	}
 	return &Error{Reason: errFunction, Err: err}
 }
@@ -77,7 +80,7 @@ func (h *Handler) work(values context.Context, e Event) {
 // contain runs what calls functions of the app's, and reports how it ended even if one of them panics or ends the
 // goroutine, as a test that fails does.
 func (h *Handler) contain(run func() error, report func(error)) {
-	var err error = &Error{Reason: errPanic, Detail: "the goroutine was ended"}
+	var err error = &Error{Reason: errPanic, Detail: "it ended its goroutine, as t.Fatal does"}
 	defer func() {
 		if value := recover(); value != nil {
 			err = &Error{Reason: errPanic, Detail: fmt.Sprint(value)}
@@ -90,11 +93,15 @@ func (h *Handler) contain(run func() error, report func(error)) {
 
 // log never has the URL: its query is the signature, and its path may be a secret too.
 func (h *Handler) log(ctx context.Context, remote string, failure *Error) {
+	status := reasons[failure.Reason].status
 	level := slog.LevelWarn
-	if reasons[failure.Reason].status == http.StatusInternalServerError {
+	if status == http.StatusInternalServerError {
 		level = slog.LevelError
 	}
-	attrs := []slog.Attr{slog.String("reason", failure.Error())}
+	attrs := []slog.Attr{slog.Int("status", status), slog.String("reason", failure.Reason.Error())}
+	if detail := failure.detail(); detail != "" {
+		attrs = append(attrs, slog.String("detail", detail))
+	}
 	if remote != "" {
 		attrs = append(attrs, slog.String("remote", remote))
 	}

@@ -22,14 +22,17 @@ const (
 // safe for concurrent use.
 //
 // It answers within 4 seconds: with 200 what was handled, now or before, and everything else with the status of its
-// [Reason], which is also the body. It reads at most 1 MiB, and that only of requests that verify. What comes before the
-// handler is the server's to limit: set its ReadHeaderTimeout.
+// [Reason], which is also the body. It reads at most 1 MiB, and that only of requests that verify.
+//
+// What comes before the handler is the server's to limit: set its ReadHeaderTimeout. A middleware must leave the body
+// unread. If it wraps the ResponseWriter, that needs a method Unwrap, as [http.ResponseController] has it; without one,
+// nothing but the server's ReadTimeout ends a body that comes slowly.
 type Handler struct {
 	config Config
 	queue  queue
 
 	mu      sync.Mutex
-	running int // requests, also those that were answered already, and the queue's workers
+	running int // goroutines, also those whose requests were answered already
 	closed  bool
 	idle    chan struct{} // closed when nothing runs any more; nil before Shutdown
 
@@ -39,31 +42,70 @@ type Handler struct {
 
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// The server reads what is left of a body before it answers and before it lets go of the connection. So this stays in
-	// force; the server itself ends it where the body ends. Without it, a slow body holds its goroutine for as long as the
-	// server lets it.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readWithin))
-	if !h.begin() {
-		h.answer(w, r, &Error{Reason: errShutdown})
+	if h == nil || h.config.Credentials == nil {
+		http.Error(w, "the handler was not made by NewHandler", http.StatusInternalServerError)
 		return
 	}
-	deadline := time.Now().Add(answerWithin)
+	// The server reads what is left of a body before it answers and before it lets go of the connection. So this stays in
+	// force; the server itself ends it where the body ends.
+	limited := http.NewResponseController(w).SetReadDeadline(time.Now().Add(readWithin)) == nil
+	err := h.handle(r)
+	if err != nil && !limited {
+		w.Header().Set("Connection", "close") // so that the server doesn't wait for the rest of the body
+	}
+	h.answer(w, r, err)
+}
+
+// handle calls what the app gave on goroutines of their own, as it may take longer than RC waits. The body is read on
+// that of the server, as net/http wants it.
+func (h *Handler) handle(r *http.Request) error {
 	parent, release := h.context(r.Context())
 	defer release()
-	ctx, cancel := context.WithDeadline(parent, deadline)
+	ctx, cancel := context.WithTimeout(parent, answerWithin)
 	defer cancel()
+	signed, err := check(r)
+	if err != nil {
+		return err
+	}
+	var request Verified
+	err = h.inTime(ctx, func() (err error) {
+		request, err = h.verify(ctx, signed)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	body, err := read(r) // before the guard is asked, so that whoever has seen the URL can't hold the claim by sending slowly
+	if err != nil {
+		return err
+	}
+	return h.inTime(ctx, func() error { return h.process(ctx, request, body) })
+}
+
+// inTime returns what run does, or an error as soon as ctx ends.
+func (h *Handler) inTime(ctx context.Context, run func() error) error {
+	if !h.begin() {
+		return &Error{Reason: errShutdown}
+	}
 	done := make(chan error, 1)
 	go func() {
 		defer h.finish()
-		h.contain(func() error { return h.process(ctx, r) }, func(err error) { done <- err })
+		h.contain(run, func(err error) { done <- err })
 	}()
 	select {
 	case err := <-done:
-		h.answer(w, r, err)
+		return err
 	case <-ctx.Done():
-		w.Header().Set("Connection", "close") // the rest of the body isn't worth waiting for
-		h.answer(w, r, &Error{Reason: errTimeout})
+		return h.outOfTime(nil)
 	}
+}
+
+// outOfTime is the error of what its context has ended.
+func (h *Handler) outOfTime(err error) error {
+	if h.ending.Err() != nil {
+		return &Error{Reason: errShutdown, Err: err}
+	}
+	return &Error{Reason: errTimeout, Err: err}
 }
 
 // context returns one that has the values of parent, but doesn't end with the request: what has begun shall have its
@@ -77,16 +119,27 @@ func (h *Handler) context(parent context.Context) (context.Context, context.Canc
 	}
 }
 
+// check does what costs nothing, and finds most of what isn't RC's.
+func check(r *http.Request) (signed, error) {
+	switch {
+	case r.Method != http.MethodPost:
+		return signed{}, &Error{Reason: ErrMethod}
+	case r.ContentLength > maxBody:
+		return signed{}, &Error{Reason: ErrTooLarge}
+	}
+	return parse(r)
+}
+
+func (h *Handler) verify(ctx context.Context, s signed) (Verified, error) {
+	credentials, err := h.config.Credentials(ctx)
+	if err != nil {
+		return Verified{}, &Error{Reason: ErrCredentials, Err: err}
+	}
+	return s.verify(h.config.Window, credentials)
+}
+
 // process does what an answer of 200 promises.
-func (h *Handler) process(ctx context.Context, r *http.Request) error {
-	request, err := h.verify(ctx, r)
-	if err != nil {
-		return err
-	}
-	body, err := read(r) // before the claim, so that whoever has seen the URL can't hold that by sending slowly
-	if err != nil {
-		return err
-	}
+func (h *Handler) process(ctx context.Context, request Verified, body []byte) error {
 	switch claim, err := h.config.Replays.Claim(ctx, request.ReplayKey); {
 	case err != nil:
 		return &Error{Reason: errGuard, Err: err}
@@ -110,25 +163,6 @@ func (h *Handler) process(ctx context.Context, r *http.Request) error {
 	return nil
 }
 
-// verify does the checks in the order of their cost, so that what can't be RC's costs nothing.
-func (h *Handler) verify(ctx context.Context, r *http.Request) (Verified, error) {
-	switch {
-	case r.Method != http.MethodPost:
-		return Verified{}, &Error{Reason: ErrMethod}
-	case r.ContentLength > maxBody:
-		return Verified{}, &Error{Reason: ErrTooLarge}
-	}
-	signed, err := parse(r)
-	if err != nil {
-		return Verified{}, err
-	}
-	credentials, err := h.config.Credentials(ctx)
-	if err != nil {
-		return Verified{}, &Error{Reason: ErrCredentials, Err: err}
-	}
-	return signed.verify(h.config.Window, credentials)
-}
-
 // settle tells the guard what became of a request. Its failure doesn't change the answer, as what was handled was
 // handled; if it takes too long, RC is answered 503 all the same.
 func (h *Handler) settle(ctx context.Context, request Verified, handled bool) {
@@ -150,13 +184,16 @@ func read(r *http.Request) ([]byte, error) {
 		return nil, nil
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1)) // one more, to tell what is too large from what just fits
+	_, limited := errors.AsType[*http.MaxBytesError](err)
 	switch {
+	case limited || len(body) > maxBody:
+		return nil, &Error{Reason: ErrTooLarge}
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, &Error{Reason: errTimeout, Err: err}
 	case err != nil:
 		return nil, &Error{Reason: errRead, Err: err}
-	case len(body) > maxBody:
-		return nil, &Error{Reason: ErrTooLarge}
+	case len(body) == 0 && r.ContentLength > 0:
+		return nil, &Error{Reason: errRead, Detail: "something before the handler has read it"}
 	}
 	return body, nil
 }

@@ -48,7 +48,9 @@ func TestReasons(t *testing.T) {
 		{want: answers.appKey, forge: set("appKey", "other")},
 		{want: answers.stale, forge: signed(goodNonce, "1081790000000")},
 		{want: answers.future, forge: signed(goodNonce, "1981790000000")},
-		{want: answers.body, forge: func(r *http.Request) { r.Body = http.NoBody }},
+		{want: answers.body, forge: func(r *http.Request) { r.Body, r.ContentLength = http.NoBody, 0 }},
+		{want: answers.read, forge: func(r *http.Request) { r.Body = http.NoBody }}, // as r.ParseForm leaves it
+		{want: answers.large, forge: func(r *http.Request) { r.Body = http.MaxBytesReader(nil, r.Body, 10) }},
 		{want: answers.body, forge: func(r *http.Request) { r.Body = nil }},
 		{want: answers.read, forge: func(r *http.Request) { r.Body = io.NopCloser(iotest.ErrReader(errApp)) }},
 		{want: answers.busy, config: replays(guard{claim: says(webhook.Busy, nil)})},
@@ -335,7 +337,7 @@ func TestSettling(t *testing.T) {
 				require.False(t, until.Before(start.Add(10*time.Minute)))
 			}
 			require.Equal(t, 5*time.Second, left)
-			require.Contains(t, receiver.log.String(), "the replay guard failed: the database is away")
+			require.Contains(t, receiver.log.String(), `"reason":"the replay guard failed","detail":"the database is away"`)
 			requireSilent(t, request, receiver.log.String())
 		})
 	}

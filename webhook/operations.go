@@ -27,6 +27,7 @@ type Operations struct {
 	store  Store
 	shared bool          // others may put into store
 	poll   time.Duration // 0 = never
+	begun  *expiring[string, begun]
 
 	mu          sync.Mutex
 	waiters     map[string]map[*waiter]struct{} // by operation
@@ -39,8 +40,9 @@ type OperationsOptions struct {
 	Store Store
 	// Poll, unless 0, is how often the list of deactivated users is read while somebody waits for longer than the 15
 	// minutes that RC takes at most; it must be at least a second. It finds what no webhook told, see [Result.Polled],
-	// and reads the whole list, 50 ids a call. The minutes count from the deactivation if the store knows of one within
-	// the hour, else from the call of Wait. It is for deactivations: a reactivation that no webhook told is never found.
+	// and reads the whole list, 50 ids a call. The minutes count from the deactivation where that is known: from
+	// [Operations.Deactivate], from the first call of Wait, or by the store. It is for deactivations: don't wait so for a
+	// reactivation that wasn't asked for by [Operations.Reactivate] of this process.
 	Poll time.Duration
 }
 
@@ -53,7 +55,7 @@ func NewOperations(client *rcuser.Client, opts OperationsOptions) (*Operations, 
 	case opts.Poll != 0 && opts.Poll < time.Second:
 		return nil, &rcuser.ArgumentError{Name: "OperationsOptions.Poll", Reason: fmt.Sprintf("%v, it must be at least 1s", opts.Poll)}
 	}
-	o := &Operations{client: client, store: opts.Store, shared: true, poll: opts.Poll, waiters: make(map[string]map[*waiter]struct{})}
+	o := &Operations{client: client, store: opts.Store, shared: true, poll: opts.Poll, waiters: make(map[string]map[*waiter]struct{}), begun: newExpiring[string, begun](storedResults)}
 	if o.store == nil {
 		o.store, o.shared = newMemoryStore(), false
 	}
@@ -77,7 +79,7 @@ func (r Result) Done() bool { return r.Code == CodeDone || r.Polled }
 
 // Handle keeps the result of an event and wakes who waits for it. It is to be a Config's OnDeactivation, or to be called
 // by that. An event that comes again changes nothing. Its error is the [Store]'s: return it, so that RC sends the event
-// again.
+// again. With a Config's Queue RC doesn't: there a store that fails must be tried again by the function that calls Handle.
 func (o *Operations) Handle(ctx context.Context, e DeactivationEvent) error {
 	if err := o.store.PutResult(ctx, e.OperationID, e.UserID, Result{Type: e.Type, Code: e.Code, Time: e.Time}); err != nil {
 		return err
@@ -91,17 +93,21 @@ func (o *Operations) Handle(ctx context.Context, e DeactivationEvent) error {
 
 // learnDeactivated takes the time of an event for that of the deactivation if nothing better is known: it was asked for
 // before that. As nobody can be deactivated twice within an hour, a time less than an hour before is the same
-// deactivation's.
+// deactivation's. A time that is yet to come is none.
 func (o *Operations) learnDeactivated(ctx context.Context, e DeactivationEvent) error {
 	user := []string{e.UserID}
 	known, err := o.store.Deactivated(ctx, user)
 	if err != nil {
 		return err
 	}
-	if at, ok := known[e.UserID]; ok && e.Time.Sub(at) < reactivationAfter {
+	at := e.Time
+	if now := time.Now(); at.After(now) {
+		at = now
+	}
+	if before, ok := known[e.UserID]; ok && at.Sub(before) < reactivationAfter {
 		return nil
 	}
-	return o.store.PutDeactivated(ctx, user, e.Time)
+	return o.store.PutDeactivated(ctx, user, at)
 }
 
 // WaitError says of which users nothing was heard when [Operations.Wait] ended.
@@ -118,8 +124,12 @@ func (e *WaitError) Error() string {
 	if len(shown) < len(e.Missing) {
 		more = ", ..."
 	}
-	return fmt.Sprintf("webhook: operation %s: no result for %d users (%s%s): %v",
-		e.OperationID, len(e.Missing), strings.Join(shown, ", "), more, e.Err)
+	plural := "s"
+	if len(e.Missing) == 1 {
+		plural = ""
+	}
+	return fmt.Sprintf("webhook: operation %s: no result for %d user%s (%s%s): %v",
+		e.OperationID, len(e.Missing), plural, strings.Join(shown, ", "), more, e.Err)
 }
 
 const shownUsers = 3
@@ -132,14 +142,19 @@ func (e *WaitError) Unwrap() error { return e.Err }
 // wait for one operation, and Wait may be called again.
 //
 // Give ctx a deadline. RC takes up to 15 minutes for a deactivation, may be 5 minutes late, and drops an event after 3
-// attempts, which nothing but [OperationsOptions.Poll] makes up for. When ctx ends, Wait returns the results that it
-// has, and a [*WaitError] that names the other users and matches the context's cause. Other errors are
-// [*rcuser.ArgumentError].
+// attempts, which nothing but [OperationsOptions.Poll] makes up for, by then: 25 minutes are a good deadline. When ctx
+// ends, Wait returns the results that it has, and a [*WaitError] that names the other users and matches the context's
+// cause. Other errors are [*rcuser.ArgumentError].
+//
+// A test on rctest lets the minutes pass by its Server.Advance or by being in a [testing/synctest] bubble.
 func (o *Operations) Wait(ctx context.Context, op rcuser.Operation, userIDs []string) (map[string]Result, error) {
 	if err := checkWait(ctx, op, userIDs); err != nil {
 		return nil, err
 	}
-	w := &waiter{wake: make(chan struct{}, 1), since: o.since(ctx, userIDs), missing: slices.Clone(userIDs), results: make(map[string]Result, len(userIDs))}
+	w := newWaiter(userIDs)
+	if o.poll != 0 {
+		w.due = o.due(ctx, op, userIDs)
+	}
 	o.join(op.ID, w)
 	defer o.leave(op.ID, w)
 	var again <-chan time.Time
@@ -148,22 +163,35 @@ func (o *Operations) Wait(ctx context.Context, op rcuser.Operation, userIDs []st
 		defer ticker.Stop()
 		again = ticker.C
 	}
-	for {
-		storeErr := o.look(ctx, op.ID, w)
-		if len(w.missing) == 0 {
-			return w.results, nil
-		}
+	for o.look(ctx, op.ID, w) {
 		select {
 		case <-ctx.Done():
-			err := errors.Join(context.Cause(ctx), ctx.Err(), storeErr, w.pollError())
-			return w.results, &WaitError{op.ID, w.missing, err}
+			return o.giveUp(ctx, op, w)
 		case <-w.wake:
 		case <-again:
 		}
 	}
+	return w.results, nil
 }
 
-const sharedPoll = time.Second
+// giveUp looks once more, as another process may have put something into the store since the last time.
+func (o *Operations) giveUp(ctx context.Context, op rcuser.Operation, w *waiter) (map[string]Result, error) {
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastLook)
+	defer cancel()
+	if !o.look(last, op.ID, w) {
+		return w.results, nil
+	}
+	cause := context.Cause(ctx)
+	if !errors.Is(cause, ctx.Err()) {
+		cause = errors.Join(cause, ctx.Err())
+	}
+	return w.results, &WaitError{op.ID, w.missing, errors.Join(cause, w.storeErr, w.pollError())}
+}
+
+const (
+	sharedPoll = time.Second
+	lastLook   = time.Second // when there is no time left
+)
 
 func checkWait(ctx context.Context, op rcuser.Operation, userIDs []string) error {
 	switch {

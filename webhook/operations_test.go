@@ -28,9 +28,7 @@ func newRC(t *testing.T, opts webhook.OperationsOptions) *rc {
 	t.Helper()
 	r := newSilentRC(t, opts)
 	h, err := webhook.NewHandler(webhook.Config{
-		Credentials: func(context.Context) ([]rcuser.Credentials, error) {
-			return []rcuser.Credentials{{AppKey: r.AppKey, AppSecret: r.AppSecret}}, nil
-		},
+		Credentials:    webhook.StaticCredentials(rcuser.Credentials{AppKey: r.AppKey, AppSecret: r.AppSecret}),
 		OnDeactivation: r.ops.Handle,
 	})
 	require.NoError(t, err)
@@ -160,7 +158,9 @@ func TestOtherEventsDontEndAWait(t *testing.T) {
 		require.Equal(t, "C70B", missing.OperationID)
 		require.ErrorIs(t, err, reason)
 		require.ErrorIs(t, err, context.Canceled)
-		require.Contains(t, err.Error(), "webhook: operation C70B: no result for 2 users (u1, u4): the user closed the window")
+		require.EqualError(t, err, "webhook: operation C70B: no result for 2 users (u1, u4): the user closed the window\ncontext canceled")
+		_, err = r.ops.Wait(within(t, 0), op, []string{"u1"})
+		require.EqualError(t, err, "webhook: operation C70B: no result for 1 user (u1): context deadline exceeded")
 	})
 }
 
@@ -257,6 +257,23 @@ func TestSeveralProcesses(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, results["u1"].Done())
 		require.LessOrEqual(t, time.Since(start), 15*time.Minute+time.Second)
+	})
+}
+
+// TestLastLook finds what another process put into the store since the last one.
+func TestLastLook(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newShared()
+		r := newSilentRC(t, webhook.OperationsOptions{Store: store})
+		op := rcuser.Operation{ID: "C70B"}
+		go func() {
+			time.Sleep(9900 * time.Millisecond)
+			_ = store.PutResult(t.Context(), op.ID, "u1", webhook.Result{Code: webhook.CodeDone})
+		}()
+		results, err := r.ops.Wait(within(t, 9950*time.Millisecond), op, []string{"u1"})
+		require.NoError(t, err)
+		require.True(t, results["u1"].Done())
 	})
 }
 

@@ -90,13 +90,16 @@ func TestManyEvents(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		var body strings.Builder
 		var want []string
-		for i := range 15_000 {
+		for i := range 10_000 {
 			fmt.Fprintf(&body, `,{"userid":"%d","status":"0","time":1}`, i)
 			want = append(want, fmt.Sprint(i))
 		}
 		receiver := newReceiver(t)
 		require.Equal(t, answers.ok, receiver.serve(post(signedQuery(goodNonce, start), "["+body.String()[1:]+"]")))
 		require.Equal(t, want, receiver.users())
+		tooMany := "[" + strings.Repeat("{},", 10_000) + "{}]"
+		require.Equal(t, answers.body, receiver.serve(post(signedQuery("14315", start), tooMany)))
+		require.Contains(t, receiver.log.String(), "has 10001 events, at most 10000 are allowed")
 	})
 }
 
@@ -175,7 +178,7 @@ func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
 // serveOverPipes starts a real server without any timeouts of its own, and returns how to connect to it, and how many
 // connections it holds.
-func serveOverPipes(t *testing.T, handler http.Handler) (dial func() net.Conn, open *atomic.Int32) {
+func serveOverPipes(t *testing.T, handler http.Handler, changes ...func(*http.Server)) (dial func() net.Conn, open *atomic.Int32) {
 	t.Helper()
 	listener := &pipes{dialed: make(chan net.Conn), closed: make(chan struct{})}
 	open = &atomic.Int32{}
@@ -188,6 +191,9 @@ func serveOverPipes(t *testing.T, handler http.Handler) (dial func() net.Conn, o
 		default:
 		}
 	}}
+	for _, change := range changes {
+		change(server)
+	}
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
 	return func() net.Conn {

@@ -3,18 +3,46 @@ package webhook
 import (
 	"context"
 	"time"
+
+	"github.com/f0207b22/rcuser"
 )
 
 // deactivationTakes is the longest that RC takes. Before it has passed, a user in the list tells nothing.
 const deactivationTakes = 15 * time.Minute
 
-// since returns from when on RC's 15 minutes count for all of the users: from what the store knows, so that a restart
-// doesn't begin them anew, or from now. What is an hour old may be another deactivation, that was taken back.
-func (o *Operations) since(ctx context.Context, userIDs []string) time.Time {
-	now := time.Now()
-	if o.poll == 0 {
-		return now
+// begun is what is known of an operation.
+type begun struct {
+	at           time.Time // or a little later
+	reactivation bool
+}
+
+// begin remembers an operation for an hour.
+func (o *Operations) begin(operationID string, b begun) {
+	o.begun.mu.Lock()
+	defer o.begun.mu.Unlock()
+	o.begun.put(operationID, b, time.Now().Add(storedFor))
+}
+
+// due returns from when on the list tells something of an operation: RC's 15 minutes after its begin as far as that is
+// known, so that neither a restart nor another call of Wait begins them anew.
+func (o *Operations) due(ctx context.Context, op rcuser.Operation, userIDs []string) time.Time {
+	o.begun.mu.Lock()
+	b, known := o.begun.get(op.ID)
+	o.begun.mu.Unlock()
+	if !known {
+		b.at = o.deactivated(ctx, userIDs)
+		o.begin(op.ID, b)
 	}
+	if b.reactivation {
+		return time.Time{}
+	}
+	return b.at.Add(deactivationTakes)
+}
+
+// deactivated returns when the last of the users was, by the store, or the time that it is now. What is an hour old may
+// be another deactivation, that was taken back.
+func (o *Operations) deactivated(ctx context.Context, userIDs []string) time.Time {
+	now := time.Now()
 	known, err := o.store.Deactivated(ctx, userIDs)
 	if err != nil {
 		return now
@@ -42,30 +70,31 @@ func (o *Operations) pollUntil(stop context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if due := o.due(); len(due) > 0 {
-			o.pollOnce(stop, due)
+		if patient := o.patient(); len(patient) > 0 {
+			o.pollOnce(stop, patient)
 		}
 	}
 }
 
-// due returns who has waited for long enough.
-func (o *Operations) due() []*waiter {
+// patient returns who has waited for long enough.
+func (o *Operations) patient() []*waiter {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var due []*waiter
+	now := time.Now()
+	var patient []*waiter
 	for _, waiters := range o.waiters {
 		for w := range waiters {
-			if time.Since(w.since) > deactivationTakes {
-				due = append(due, w)
+			if !w.due.IsZero() && now.After(w.due) {
+				patient = append(patient, w)
 			}
 		}
 	}
-	return due
+	return patient
 }
 
-func (o *Operations) pollOnce(ctx context.Context, due []*waiter) {
+func (o *Operations) pollOnce(ctx context.Context, patient []*waiter) {
 	wanted := make(map[string][]*waiter)
-	for _, w := range due {
+	for _, w := range patient {
 		w.mu.Lock()
 		w.pollErr = nil
 		for _, id := range w.missing {
@@ -75,7 +104,7 @@ func (o *Operations) pollOnce(ctx context.Context, due []*waiter) {
 	}
 	for id, err := range o.client.Users.AllDeactivated(ctx) {
 		if err != nil {
-			for _, w := range due {
+			for _, w := range patient {
 				w.failPoll(err)
 			}
 			return

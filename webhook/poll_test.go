@@ -110,6 +110,43 @@ func TestEventBeatsPolling(t *testing.T) {
 	})
 }
 
+// TestPollingCountsFromTheFirstWait, as RC's 15 minutes do: whoever waits in short turns gets there too.
+func TestPollingCountsFromTheFirstWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newSilentRC(t, webhook.OperationsOptions{Poll: time.Minute})
+		op, err := r.client.Users.Deactivate(t.Context(), []string{"u1"})
+		require.NoError(t, err)
+		start := time.Now()
+		for time.Since(start) < 14*time.Minute {
+			_, err = r.ops.Wait(within(t, 2*time.Minute), op, []string{"u1"})
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+		}
+		results, err := r.ops.Wait(within(t, 3*time.Minute), op, []string{"u1"})
+		require.NoError(t, err)
+		require.True(t, results["u1"].Polled)
+		require.Greater(t, time.Since(start), 15*time.Minute)
+	})
+}
+
+// TestPollingIsNotForReactivations: that a user is in the list is no success for one.
+func TestPollingIsNotForReactivations(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newSilentRC(t, webhook.OperationsOptions{Poll: time.Minute})
+		_, err := r.ops.Deactivate(t.Context(), []string{"u1"})
+		require.NoError(t, err)
+		time.Sleep(2 * time.Hour)
+		op, err := r.ops.Reactivate(t.Context(), []string{"u1"})
+		require.NoError(t, err)
+		_, err = r.ops.Deactivate(t.Context(), []string{"u1"})
+		require.NoError(t, err)
+		results, err := r.ops.Wait(within(t, time.Hour), op, []string{"u1"})
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Empty(t, results)
+	})
+}
+
 // TestPollingFails and tries again; if it never succeeds, Wait's error says why.
 func TestPollingFails(t *testing.T) {
 	t.Parallel()

@@ -13,8 +13,8 @@ import (
 // reactivationAfter is how long RC refuses to reactivate a user.
 const reactivationAfter = time.Hour
 
-// TooEarlyError is RC's refusal of a reactivation, where a deactivation of less than an hour ago is known that
-// explains it: RC has no code for that.
+// TooEarlyError is RC's refusal of a reactivation, where a deactivation of less than an hour ago is known that may
+// explain it: RC has no code for that, and may have had another reason.
 type TooEarlyError struct {
 	NotBefore time.Time            // from when on all of the users can be reactivated; it may be possible a little earlier
 	Users     map[string]time.Time // the same for each user who can't be yet, as far as is known
@@ -38,6 +38,7 @@ func (e *TooEarlyError) Unwrap() error { return e.Err }
 func (o *Operations) Deactivate(ctx context.Context, userIDs []string) (rcuser.Operation, error) {
 	op, err := o.client.Users.Deactivate(ctx, userIDs)
 	if err == nil {
+		o.begin(op.ID, begun{at: time.Now()})
 		_ = o.store.PutDeactivated(ctx, userIDs, time.Now()) // it only serves to explain: no reason to lose the operation
 	}
 	return op, err
@@ -48,6 +49,9 @@ func (o *Operations) Deactivate(ctx context.Context, userIDs []string) (rcuser.O
 // when on it will be possible.
 func (o *Operations) Reactivate(ctx context.Context, userIDs []string) (rcuser.Operation, error) {
 	op, err := o.client.Users.Reactivate(ctx, userIDs)
+	if err == nil {
+		o.begin(op.ID, begun{time.Now(), true})
+	}
 	if failure, failed := errors.AsType[*rcuser.Error](err); failed && mayBeTooEarly(failure) {
 		if early := o.tooEarly(ctx, userIDs); early != nil {
 			early.Err = err

@@ -59,6 +59,21 @@ func TestReactivatingByTheEventsTime(t *testing.T) {
 	})
 }
 
+// TestEventFromTheFuture is one that nobody signed: it mustn't put a reactivation off for ever.
+func TestEventFromTheFuture(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newSilentRC(t, webhook.OperationsOptions{})
+		op, err := r.client.Users.Deactivate(t.Context(), []string{"u1"})
+		require.NoError(t, err)
+		require.NoError(t, r.ops.Handle(t.Context(), ended(op, "u1", "0", time.Now().AddDate(1000, 0, 0))))
+		_, err = r.ops.Reactivate(t.Context(), []string{"u1"})
+		early, ok := errors.AsType[*webhook.TooEarlyError](err)
+		require.True(t, ok)
+		require.True(t, early.NotBefore.Equal(time.Now().Add(time.Hour)))
+	})
+}
+
 // TestSecondDeactivation counts anew after a reactivation.
 func TestSecondDeactivation(t *testing.T) {
 	t.Parallel()

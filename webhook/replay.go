@@ -33,7 +33,8 @@ const (
 	Handled                  // it was handled
 )
 
-// DefaultReplays is how many requests a [Handler] without a [ReplayGuard] of its own remembers.
+// DefaultReplays is how many requests a [Handler] without a [ReplayGuard] of its own remembers: all of them up to some
+// 150 requests a second.
 const DefaultReplays = 100_000
 
 // unlimitedReplays is how long a signature is remembered that is good for ever.

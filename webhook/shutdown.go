@@ -7,8 +7,8 @@ import (
 
 // Shutdown lets the handler end what it has begun: it answers new requests 503, so that RC sends them again, and
 // returns nil when the functions have returned and the queue is empty. If ctx ends before, it cancels the context of the
-// functions, drops what is in the queue, and returns an error that wraps the cause and says how many events were
-// dropped. Call it before the server's own Shutdown, or after: each waits for its own.
+// functions, drops what is in the queue, and returns an error that wraps the cause and says how much that was. Call it
+// before the server's own Shutdown, or after: each waits for its own.
 func (h *Handler) Shutdown(ctx context.Context) error {
 	idle := h.close()
 	select {
@@ -21,7 +21,11 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 	default:
 	}
 	h.end()
-	return fmt.Errorf("webhook: shutting down: %d events dropped from the queue: %w", h.queue.close(), context.Cause(ctx))
+	dropped := h.queue.close()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return fmt.Errorf("webhook: shutting down: %d events dropped from the queue, %d functions still running: %w",
+		dropped, h.running, context.Cause(ctx))
 }
 
 // close returns a channel that is closed when nothing runs any more.

@@ -60,9 +60,7 @@ func newSoak(t *testing.T, poll time.Duration, queue int) *soak {
 	s.ops, err = NewOperations(client, OperationsOptions{Poll: poll})
 	require.NoError(t, err)
 	s.handler, err = NewHandler(Config{
-		Credentials: func(context.Context) ([]rcuser.Credentials, error) {
-			return []rcuser.Credentials{{AppKey: s.server.AppKey, AppSecret: s.server.AppSecret}}, nil
-		},
+		Credentials:    StaticCredentials(rcuser.Credentials{AppKey: s.server.AppKey, AppSecret: s.server.AppSecret}),
 		OnDeactivation: s.handle,
 		Queue:          queue,
 		Workers:        min(queue, 4),
@@ -190,6 +188,7 @@ func (s *soak) requireNothingLeft() {
 	require.Nil(s.t, s.ops.stopPolling)
 	requireExpired(s.t, store.results)
 	requireExpired(s.t, store.deactivated)
+	requireExpired(s.t, s.ops.begun)
 	requireExpired(s.t, guard.handled)
 	require.Empty(s.t, guard.busy)
 	require.Zero(s.t, s.handler.running)

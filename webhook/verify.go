@@ -22,8 +22,8 @@ type Window struct {
 	Future time.Duration
 }
 
-// Unlimited turns one side of a [Window] off. A request that was seen once can then be sent again at any time, for as
-// long as no [ReplayGuard] remembers it.
+// Unlimited turns one side of a [Window] off. Whoever has seen a request can then send it again at any time: a [Handler]
+// lets its [ReplayGuard] remember it for 24 hours.
 const Unlimited time.Duration = -1
 
 const (
@@ -75,7 +75,10 @@ type Verified struct {
 // request verifies again. A [Handler] does the rest too; Verify is for those who route and decode themselves.
 //
 // The parameters may be of any generation: nonce, timestamp, signature and mostly appKey; nonce, signTimestamp,
-// signature; or rc-nonce, rc-timestamp, rc-signature. Other parameters of the URL are ignored.
+// signature; or rc-nonce, rc-timestamp, rc-signature. Other parameters of the URL are ignored. A timestamp may be
+// milliseconds or seconds; RC sends seconds with the oldest names alone. Seconds are refused if the digits before them, at
+// the end of the nonce, would make them milliseconds of the past, as somebody may then have moved the boundary: that is
+// so for one in twelve nonces that end in digits.
 //
 // Errors: an [*Error] with one of the reasons from [ErrMethod] to [ErrFuture], but for ErrTooLarge; an
 // [*rcuser.ArgumentError] for a window that can't be meant.

@@ -9,19 +9,28 @@ import (
 
 // waiter is a call of Wait.
 type waiter struct {
-	wake    chan struct{}
-	since   time.Time
-	missing []string
-	results map[string]Result
+	wake     chan struct{}
+	due      time.Time // from when on polling tells something; zero = never
+	results  map[string]Result
+	storeErr error // of the last time
 
-	mu      sync.Mutex
+	mu      sync.Mutex // of what polling uses too
+	missing []string
 	listed  map[string]Result // found by polling
 	pollErr error             // of the last time
 }
 
-// look takes what there is. What was polled counts only if no event is known.
-func (o *Operations) look(ctx context.Context, operationID string, w *waiter) error {
-	found, err := o.store.Results(ctx, operationID, w.missing)
+func newWaiter(userIDs []string) *waiter {
+	return &waiter{
+		wake: make(chan struct{}, 1), missing: slices.Clone(userIDs), results: make(map[string]Result, len(userIDs)),
+	}
+}
+
+// look takes what there is, and reports whether anything is missing still. What was polled counts only if no event is
+// known.
+func (o *Operations) look(ctx context.Context, operationID string, w *waiter) bool {
+	var found map[string]Result
+	found, w.storeErr = o.store.Results(ctx, operationID, w.missing)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.missing = slices.DeleteFunc(w.missing, func(id string) bool {
@@ -34,7 +43,7 @@ func (o *Operations) look(ctx context.Context, operationID string, w *waiter) er
 		}
 		return known
 	})
-	return err
+	return len(w.missing) > 0
 }
 
 func (o *Operations) join(operationID string, w *waiter) {
