@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -118,12 +119,13 @@ func TestREADMEWebhook(t *testing.T) {
 }
 
 func deactivate(ctx context.Context, rc *rctest.Server, client *rcuser.Client, ids []string) (map[string]webhook.Status, map[string]webhook.Result, error) {
-	credentials := func(context.Context) ([]rcuser.Credentials, error) {
-		return []rcuser.Credentials{{AppKey: rc.AppKey, AppSecret: rc.AppSecret}}, nil
-	}
+	key, secret := rc.AppKey, rc.AppSecret
 	saved := map[string]webhook.Status{}
-	save := func(_ context.Context, id string, status webhook.Status) error {
-		saved[id] = status
+	save := func(_ context.Context, e webhook.PresenceEvent) error {
+		if e.Status == "" {
+			return errors.New("no status")
+		}
+		saved[e.UserID] = e.Status
 		return nil
 	}
 	ops, err := webhook.NewOperations(client, webhook.OperationsOptions{})
@@ -131,9 +133,10 @@ func deactivate(ctx context.Context, rc *rctest.Server, client *rcuser.Client, i
 		return nil, nil, err
 	}
 	h, err := webhook.NewHandler(webhook.Config{
-		Credentials:    credentials, // a function: it returns the old secret too while one is rotated
-		OnPresence:     func(ctx context.Context, e webhook.PresenceEvent) error { return save(ctx, e.UserID, e.Status) },
+		Credentials:    webhook.StaticCredentials(rcuser.Credentials{AppKey: key, AppSecret: secret}),
+		OnPresence:     save,       // func(ctx context.Context, e webhook.PresenceEvent) error
 		OnDeactivation: ops.Handle, // ops, err := webhook.NewOperations(client, webhook.OperationsOptions{})
+		Logger:         slog.Default(),
 	})
 	if err != nil {
 		return nil, nil, err

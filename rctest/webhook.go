@@ -25,6 +25,10 @@ const (
 // that look as if they came over a network, over HTTPS, on a goroutine of their own. Their context ends after 5 s, as
 // RC waits no longer; an answer that comes later doesn't count, and a panic of h is a broken connection.
 //
+// The requests are for the path "/": let h be the handler of webhooks itself, not the mux that it is mounted in. What it
+// answers is in [Server.Deliveries], also that it refused, for a wrong secret say. For a path of your own let the mux
+// listen, and use [Server.SetWebhookURL].
+//
 // h may call the server, apart from [Server.WaitDeliveries]. It replaces an earlier webhook, which what waits to be
 // posted then goes to instead. Nil ends posting: what waits is forgotten, and posts under way are cancelled. What
 // happens without a webhook is never sent. After [Server.Close] it does nothing.

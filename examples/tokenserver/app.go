@@ -91,9 +91,7 @@ func (a *app) connect() (err error) {
 	}
 	a.deletions = newDeletions(a.store, ops, a.log)
 	a.webhook, err = webhook.NewHandler(webhook.Config{
-		Credentials: func(context.Context) ([]rcuser.Credentials, error) {
-			return []rcuser.Credentials{{AppKey: a.rc.AppKey, AppSecret: a.rc.AppSecret}}, nil
-		},
+		Credentials:    webhook.StaticCredentials(rcuser.Credentials{AppKey: a.rc.AppKey, AppSecret: a.rc.AppSecret}),
 		OnPresence:     a.onPresence,
 		OnDeactivation: ops.Handle,
 		Logger:         a.log,
