@@ -309,6 +309,8 @@ func TestForgeryOfTheUnit(t *testing.T) {
 		shifted("14314", "1781790000000", "14314178", "1790000000")(request)
 		got := receiver.serve(request)
 		require.Equal(t, 401, got.Status, "%v", got)
+		signed("178", "1790000000")(request) // which could have been no nonce and milliseconds
+		require.Equal(t, answers.syntax, receiver.serve(request))
 		require.Len(t, receiver.received(), 1)
 	})
 }

@@ -3,6 +3,7 @@ package webhook_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -71,19 +72,29 @@ func TestReasons(t *testing.T) {
 			if tc.prepare != nil {
 				tc.prepare(receiver)
 			}
-			request := fresh(goodNonce)
-			if tc.forge != nil {
-				tc.forge(request)
-			}
-			require.Equal(t, tc.want, receiver.serve(request))
-			require.Contains(t, receiver.log.String(), tc.want.Text)
-			requireSilent(t, request, receiver.log.String())
+			requireRefusal(t, receiver, tc.forge, tc.want)
 			time.Sleep(3 * time.Hour) // until the queue's functions are done
 		})
 	}
 	for reason := webhook.ErrMethod; reason <= 18; reason++ {
 		require.True(t, reached[reason.Error()], "%d", reason)
 	}
+}
+
+// requireRefusal looks at the answer and at its line in the log.
+func requireRefusal(t *testing.T, receiver *receiver, forge func(*http.Request), want answer) {
+	t.Helper()
+	request := fresh(goodNonce)
+	if forge != nil {
+		forge(request)
+	}
+	require.Equal(t, want, receiver.serve(request))
+	log := receiver.log.String()
+	level := map[bool]string{true: "ERROR", false: "WARN"}[want.Status == http.StatusInternalServerError]
+	for _, part := range []string{`"level":"` + level + `"`, fmt.Sprintf(`"status":%d,"reason":%q`, want.Status, want.Text), `"remote":"192.0.2.1:1234"`} {
+		require.Contains(t, log, part)
+	}
+	requireSilent(t, request, log)
 }
 
 func TestReasonsThatDontExist(t *testing.T) {

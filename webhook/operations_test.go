@@ -323,6 +323,7 @@ func TestWrongArgumentsOfOperations(t *testing.T) {
 		"rcuser: op.ID: is empty":                       wait(t.Context(), rcuser.Operation{}, "u1"),
 		"rcuser: userIDs: no ids, at least 1 is needed": wait(t.Context(), op),
 		"rcuser: userIDs[1]: is empty":                  wait(t.Context(), op, "u1", ""),
+		"rcuser: userIDs[0]: is empty":                  wait(t.Context(), op, ""),
 	} {
 		_, ok := errors.AsType[*rcuser.ArgumentError](err)
 		require.True(t, ok, name)

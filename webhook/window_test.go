@@ -99,6 +99,22 @@ func requireUnlimited(t *testing.T, w webhook.Window, write func(time.Time) stri
 	}
 }
 
+// TestWindowTexts say how far off the time was, whichever way.
+func TestWindowTexts(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		for offset, text := range map[time.Duration]string{
+			-time.Hour: "webhook: the timestamp is too old: signed 1h0m0s ago, at most 10m0s are allowed",
+			time.Hour:  "webhook: the timestamp is in the future: signed 1h0m0s ahead of now, at most 5m0s are allowed",
+		} {
+			request := fresh(goodNonce)
+			signed(goodNonce, millis(start.Add(offset)))(request)
+			_, err := webhook.Verify(request, webhook.Window{}, good)
+			require.EqualError(t, err, text)
+		}
+	})
+}
+
 // TestWrongWindows: what is negative by mistake must not turn the check off.
 func TestWrongWindows(t *testing.T) {
 	t.Parallel()
