@@ -219,7 +219,7 @@ func (s *state) wakeIdle() {
 
 // WaitDeliveries returns when nothing is being posted and nothing is due by the server's clock. It doesn't wait for
 // what is due later: attempts after a failed one, events that a [DeliveryFault] holds back, and deactivations that
-// still run. Handlers must not call it. Within a [testing/synctest] bubble synctest.Wait does the same and more.
+// still run. A handler that calls it waits for itself, until the 5 s are over. Within a [testing/synctest] bubble synctest.Wait does the same and more.
 func (s *Server) WaitDeliveries() {
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()

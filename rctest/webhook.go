@@ -29,9 +29,12 @@ const (
 // answers is in [Server.Deliveries], also that it refused, for a wrong secret say. For a path of your own let the mux
 // listen, and use [Server.SetWebhookURL].
 //
-// h may call the server, apart from [Server.WaitDeliveries]. It replaces an earlier webhook, which what waits to be
-// posted then goes to instead. Nil ends posting: what waits is forgotten, and posts under way are cancelled. What
-// happens without a webhook is never sent. After [Server.Close] it does nothing.
+// h may call the server, apart from [Server.WaitDeliveries]. It replaces an earlier webhook: what still waits to be
+// posted is posted to h. Nil ends posting: what waits is forgotten, and posts under way are cancelled. What happens
+// without a webhook is never sent. After [Server.Close] it does nothing.
+//
+// What a request in memory doesn't have is what net/http's server puts into the context, its address and itself, and a
+// connection to take over.
 //
 // Within a [testing/synctest] bubble virtual time alone makes deactivations finish. A server whose webhook was set in
 // a bubble must not be used outside of it.
