@@ -23,7 +23,7 @@ const (
 // SetWebhook posts events to h from now on, as RC posts them to an app's webhook: changes of presence, and the results
 // of deactivations and reactivations, each signed with the server's key and secret. It needs no socket: h gets requests
 // that look as if they came over a network, over HTTPS, on a goroutine of their own. Their context ends after 5 s, as
-// RC waits no longer; an answer that comes later doesn't count, and a panic of h is a broken connection.
+// RC waits no longer. An answer counts if h returns or flushes it by then; a panic before that is a broken connection.
 //
 // The requests are for the path "/": let h be the handler of webhooks itself, not the mux that it is mounted in. What it
 // answers is in [Server.Deliveries], also that it refused, for a wrong secret say. For a path of your own let the mux
