@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"regexp"
 	"time"
@@ -10,7 +11,8 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-// registerPatience is for RC's answer. It is less than [shutdownPatience], so that a shutdown cuts no login off.
+// registerPatience is for RC's answer. It is less than [requestPatience], so that a shutdown cuts no login off that was
+// read.
 const registerPatience = 8 * time.Second
 
 type loginRequest struct {
@@ -37,11 +39,9 @@ func (a *app) login(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	key := "login " + in.UserID
-	if in.Refresh {
-		key = "refresh " + in.UserID // must not be answered with what a login found in the database
-	}
-	token, err, _ := a.logins.Do(key, func() (any, error) {
+	// Only what asks for the same is one call: a refresh must not be answered with what a login found in the database, nor a
+	// name that RC refuses with the token of one that it takes.
+	token, err, _ := a.logins.Do(fmt.Sprintf("%#v", in), func() (any, error) {
 		// The others who wait for this call must not fail because the first one hung up.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), registerPatience)
 		defer cancel()
@@ -57,11 +57,15 @@ func (a *app) login(w http.ResponseWriter, r *http.Request) {
 // token asks RC only if there is no token that is still good. If the program dies before it has saved RC's answer, RC has
 // a user whom the next login registers again, which is harmless.
 func (a *app) token(ctx context.Context, in loginRequest) (string, error) {
+	save := a.store.saveToken
 	u, err := a.store.user(ctx, in.UserID)
 	switch now := a.now(); {
 	case errors.Is(err, errNoUser):
+		save = a.store.addUser
 	case err != nil:
 		return "", err
+	case u.State == deleteFailed:
+		return "", errRefused
 	case u.State != active:
 		return "", errDeleting
 	case !in.Refresh && (a.tokenTTL == 0 || now.Before(u.TokenIssuedAt.Add(a.tokenTTL))):
@@ -72,7 +76,7 @@ func (a *app) token(ctx context.Context, in loginRequest) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return token.Value, a.store.saveToken(ctx, in.UserID, in.Name, token.Value, asked)
+	return token.Value, save(ctx, in.UserID, in.Name, token.Value, asked)
 }
 
 // forUser lets only those in who may act for the user in the path.

@@ -18,6 +18,8 @@ import (
 
 const (
 	shutdownPatience = 10 * time.Second
+	requestPatience  = shutdownPatience - time.Second // the rest is for what goes on without a request
+	readPatience     = 5 * time.Second                // less than requestPatience, so that a slow sender holds no shutdown up
 	pruneEvery       = time.Hour
 	keepFor          = 24 * time.Hour // what a late event may be about; RC's are minutes late
 )
@@ -94,6 +96,7 @@ func (a *app) connect() (err error) {
 		Credentials:    webhook.StaticCredentials(rcuser.Credentials{AppKey: a.rc.AppKey, AppSecret: a.rc.AppSecret}),
 		OnPresence:     a.onPresence,
 		OnDeactivation: ops.Handle,
+		Replays:        a.store,
 		Logger:         a.log,
 	})
 	return err
@@ -112,14 +115,17 @@ func (a *app) onPresence(ctx context.Context, e webhook.PresenceEvent) error {
 
 // server has limits for everything that a client could hold it up with.
 func (a *app) server() *http.Server {
+	handler := http.NewCrossOriginProtection().Handler(a.routes())
+	if a.fake != nil {
+		handler = local(handler)
+	}
 	return &http.Server{
-		Handler:           a.logged(http.NewCrossOriginProtection().Handler(a.routes())),
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      20 * time.Second,
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+		Handler:        a.logged(handler),
+		ReadTimeout:    readPatience,
+		WriteTimeout:   20 * time.Second,
+		IdleTimeout:    time.Minute,
+		MaxHeaderBytes: 16 << 10,
+		ErrorLog:       slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	}
 }
 
@@ -138,24 +144,31 @@ func (a *app) keepPruned(ctx context.Context) {
 	}
 }
 
-// shutdown ends requests first, as they need all the rest. What takes too long is cut off.
+// shutdown waits for what has begun. What takes too long is cut off.
 func (a *app) shutdown(server *http.Server, background *sync.WaitGroup) error {
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience)
-	defer cancel()
-	err := server.Shutdown(ctx)
-	if err != nil {
-		err = errors.Join(err, server.Close())
-	}
-	err = errors.Join(err, a.webhook.Shutdown(ctx))
 	ended := make(chan struct{})
 	go func() {
 		background.Wait()
 		close(ended)
 	}()
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience)
+	defer cancel()
+	requests, cancel := context.WithTimeout(ctx, requestPatience)
+	defer cancel()
+	err := server.Shutdown(requests)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("requests were cut off: %w", err), server.Close())
+	}
+	err = errors.Join(err, a.webhook.Shutdown(ctx))
 	select {
 	case <-ended:
 		return err
 	case <-ctx.Done():
+	}
+	select {
+	case <-ended: // even if there is no time left
+		return err
+	default:
 		return errors.Join(err, errors.New("deletions didn't stop in time"))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -16,6 +17,17 @@ var errUnauthorized = errors.New("the Authorization header must be: Bearer, a sp
 
 // anybody is for the fake, which has nothing to protect.
 func anybody(*http.Request, string) error { return nil }
+
+// local is for the fake too: a site could give its name this machine's address, and a browser then let it read everything.
+func local(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isLoopback((&url.URL{Host: r.Host}).Hostname()) {
+			http.Error(w, "the Host header must be localhost or a loopback address", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
 
 // bearer trusts the app's own servers, which know the token, whoever they act for.
 func bearer(token string) authenticator {

@@ -53,9 +53,9 @@ func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
 	require.NoError(b.t, chromedp.Do(b.ctx, steps...))
 }
 
-func (b *browser) open(url, selector string) {
+func (b *browser) open(url string) {
 	b.t.Helper()
-	b.do(chromedp.Navigate(url), chromedp.WaitVisible(chromedp.CSS(selector)))
+	b.do(chromedp.Navigate(url), chromedp.WaitVisible(chromedp.CSS("#stream.live")))
 }
 
 func (b *browser) click(selector string) {
@@ -113,7 +113,7 @@ func TestThePageIsLive(t *testing.T) {
 	b := openBrowser(t)
 	fake := newFake(t)
 	p := start(t, onFake(t, fake))
-	b.open(p.url, "#stream.live")
+	b.open(p.url)
 	b.do(chromedp.Evaluate[chromedp.Void]("window.notReloaded = true"))
 	require.Equal(t, "Nobody has logged in yet.", b.text("#nobody"))
 	b.click("#login button")
@@ -142,7 +142,7 @@ func TestThePagesButtons(t *testing.T) {
 	fake := newFake(t)
 	fake.RefuseDeactivation("bob", "4711")
 	p := start(t, onFake(t, fake))
-	b.open(p.url, "#stream.live")
+	b.open(p.url)
 	for _, id := range []string{"alice", "bob", "carol"} {
 		b.click("#login button") // proposes who isn't there yet
 		b.see(row(id, ""))
@@ -169,12 +169,41 @@ func TestThePagesButtons(t *testing.T) {
 	b.see("#stream:not(.live)")
 }
 
+func TestWhatThePageSays(t *testing.T) {
+	b := openBrowser(t)
+	fake := newFake(t)
+	s := onFake(t, fake)
+	p := start(t, s)
+	p.login("alice")
+	b.open(p.url)
+	b.see(row("alice", ""))
+	require.Equal(t, "Miss alice (alice)", b.text(row("alice", " .name")))
+	b.click(row("alice", " button:last-of-type"))
+	b.see("#message:not(:empty)")
+	require.Equal(t, "Miss alice (alice) is deleted when RC says so, 15 minutes from now.", b.text("#message"))
+	until(t, "RC accepts", func() bool { return fake.User("alice").Deactivated })
+	b.click("#advance")
+	b.see("#nobody")
+	require.Empty(t, b.text("#message"))
+
+	ask(t, s, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 101)
+		INSERT INTO users (id, name, token, token_issued) SELECT 'u' || i, 'U', 'token', 0 FROM n`)
+	b.click("#advance")
+	b.see("#more")
+	require.Equal(t, "100 of 101", b.text("#more"))
+	require.Empty(t, b.complaints())
+
+	b.do(chromedp.Evaluate[chromedp.Void](`send("GET", "/nothing"); 0`))
+	b.see("#message.error")
+	require.Equal(t, "the server answered 404, and no JSON", b.text("#message"))
+}
+
 // TestThePageConnectsAgain after a restart, by itself.
 func TestThePageConnectsAgain(t *testing.T) {
 	b := openBrowser(t)
 	s := onFake(t, newFake(t))
 	p := start(t, s)
-	b.open(p.url, "#stream.live")
+	b.open(p.url)
 	s.listen = p.url[len("http://"):]
 	p.stop()
 	b.see("#stream:not(.live)")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -16,6 +18,7 @@ const (
 	deletionPatience = 25 * time.Minute
 	lookAgain        = time.Minute // for deletions that failed on the way
 	listPoll         = time.Minute // for deactivations that no event told of
+	savePatience     = time.Second // for what must be saved though the program is about to end
 )
 
 // deletions closes the accounts that the database says are being deleted. As nothing is known but there, a restart is no
@@ -47,7 +50,7 @@ func (d *deletions) run(ctx context.Context) {
 	ticker := time.NewTicker(lookAgain)
 	defer ticker.Stop()
 	for {
-		users, err := d.store.users(ctx, "WHERE state = 'deleting'")
+		users, err := d.store.users(ctx, whereDeleting)
 		if err != nil && ctx.Err() == nil {
 			d.log.Error("looking for deletions", "error", err)
 		}
@@ -85,13 +88,8 @@ func (d *deletions) delete(ctx context.Context, id string) error {
 	}
 	operation := users[0].operation
 	if operation == "" {
-		op, err := d.ops.Deactivate(ctx, []string{id})
-		if err != nil {
-			return err
-		}
-		operation = op.ID
-		if err := d.store.setOperation(ctx, id, operation); err != nil {
-			return err
+		if operation, err = d.deactivate(ctx, id); err != nil {
+			return d.refused(ctx, id, err)
 		}
 	}
 	waiting, cancel := context.WithTimeout(ctx, deletionPatience)
@@ -103,12 +101,39 @@ func (d *deletions) delete(ctx context.Context, id string) error {
 	case err != nil: // RC's word was lost; it gives it once more if it is asked once more
 		return errors.Join(err, d.store.setOperation(ctx, id, ""))
 	case !results[id].Done():
-		d.log.Warn("RC refused a deletion", "user", id, "code", results[id].Code)
-		return d.store.refuseDeletion(ctx, id, results[id].Code)
+		return d.refuse(ctx, id, results[id].Code)
 	}
 	if err := d.store.deleteUser(ctx, id); err != nil {
 		return err
 	}
 	d.log.Info("account deleted", "user", id)
 	return nil
+}
+
+// deactivate asks RC, and keeps which operation to wait for even if the program is about to end.
+func (d *deletions) deactivate(ctx context.Context, id string) (string, error) {
+	op, err := d.ops.Deactivate(ctx, []string{id})
+	if err != nil {
+		return "", err
+	}
+	saving, cancel := context.WithTimeout(context.WithoutCancel(ctx), savePatience)
+	defer cancel()
+	return op.ID, d.store.setOperation(saving, id, op.ID)
+}
+
+// aboutTheApp are refusals that say nothing of the user: when whoever runs this has mended them, the deletion goes on.
+var aboutTheApp = []rcuser.ErrorCode{rcuser.ErrAppSecret, rcuser.ErrSignature, rcuser.ErrAppLocked, rcuser.ErrForbidden}
+
+// refused ends a deletion if RC's answer was a refusal that it would repeat. Else it returns the error.
+func (d *deletions) refused(ctx context.Context, id string, err error) error {
+	failure, ok := errors.AsType[*rcuser.Error](err)
+	if !ok || failure.Outcome != rcuser.NotApplied || failure.Code == 0 || failure.Retryable() || slices.Contains(aboutTheApp, failure.Code) {
+		return err
+	}
+	return d.refuse(ctx, id, strconv.Itoa(int(failure.Code)))
+}
+
+func (d *deletions) refuse(ctx context.Context, id, code string) error {
+	d.log.Warn("RC refused a deletion", "user", id, "code", code)
+	return d.store.refuseDeletion(ctx, id, code)
 }

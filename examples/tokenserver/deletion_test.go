@@ -63,6 +63,49 @@ func TestALoginThatADeletionOvertakes(t *testing.T) {
 	require.Nil(t, p.user("alice").field(t, "tokenIssuedAt"))
 }
 
+// afterRegistration lets something happen between RC's answer to each registration and what the program does with it.
+type afterRegistration struct {
+	http.RoundTripper
+	then func()
+}
+
+func (a afterRegistration) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := a.RoundTripper.RoundTrip(r)
+	if r.URL.Path == "/user/getToken.json" {
+		a.then()
+	}
+	return response, err
+}
+
+// TestWhatHappensDuringALogin to the row of its user.
+func TestWhatHappensDuringALogin(t *testing.T) {
+	const row = "INSERT INTO users (id, name, token, token_issued, state) VALUES ('alice', 'Alice', 'token', 0, "
+	for name, c := range map[string]struct {
+		before, during string
+		status         int
+	}{
+		"deleted for good":     {row + "'active')", "DELETE FROM users", http.StatusConflict},
+		"being deleted":        {row + "'active')", "UPDATE users SET state = 'deleting'", http.StatusConflict},
+		"another one added it": {"DELETE FROM users", row + "'active')", http.StatusOK},
+		"and deleted it":       {"DELETE FROM users", row + "'deleting')", http.StatusConflict},
+	} {
+		s := onFake(t, newFake(t))
+		client := *s.rc.HTTPClient
+		client.Transport = afterRegistration{client.Transport, func() { ask(t, s, c.during) }}
+		s.rc.HTTPClient = &client
+		p := start(t, s)
+		ask(t, s, c.before)
+		a := p.do("POST", "/login", `{"userId": "alice", "name": "A", "refresh": true}`)
+		require.Equal(t, c.status, a.status, "%s: %s", name, a.body)
+		want := "" // no row, or not this token
+		if c.status == http.StatusOK {
+			want = a.field(t, "token").(string)
+		}
+		got := ask(t, s, "SELECT token FROM users WHERE state = 'active'")
+		require.Equal(t, want, got, name)
+	}
+}
+
 func TestRefusedDeletionCanBeTriedAgain(t *testing.T) {
 	fake := newFake(t)
 	fake.RefuseDeactivation("alice", "4711")
@@ -73,9 +116,11 @@ func TestRefusedDeletionCanBeTriedAgain(t *testing.T) {
 	fake.Advance(15 * time.Minute)
 	p.untilUser("alice", "state", "delete failed")
 	require.Equal(t, "4711", p.user("alice").field(t, "refusal"))
-	require.Equal(t, http.StatusConflict, p.do("POST", "/login", `{"userId": "alice", "name": "A"}`).status)
+	a := p.do("POST", "/login", `{"userId": "alice", "name": "A"}`)
+	require.Equal(t, http.StatusConflict, a.status)
+	require.Contains(t, a.field(t, "error"), "RC refused")
 
-	a := p.do("DELETE", "/users/alice", "")
+	a = p.do("DELETE", "/users/alice", "")
 	require.Equal(t, "deleting", a.field(t, "state"))
 	require.Nil(t, a.field(t, "refusal"))
 	until(t, "RC accepts", func() bool { return fake.User("alice").Deactivated })
@@ -128,7 +173,7 @@ func inBubble(t *testing.T, test func(*testing.T, *rctest.Server, *store, *webho
 		})
 		require.NoError(t, err)
 		fake.SetWebhook(h)
-		require.NoError(t, db.saveToken(t.Context(), "alice", "Alice", "token", time.Now()))
+		require.NoError(t, db.addUser(t.Context(), "alice", "Alice", "token", time.Now()))
 		_, err = db.beginDeletion(t.Context(), "alice")
 		require.NoError(t, err)
 		test(t, fake, db, ops)
@@ -185,6 +230,57 @@ func TestDeletionGoesOnWhenRCIsBack(t *testing.T) {
 	})
 }
 
+func TestARefusalAtOnceIsFinal(t *testing.T) {
+	inBubble(t, func(t *testing.T, fake *rctest.Server, db *store, ops *webhook.Operations) {
+		fake.Inject(rctest.Fault{Endpoint: deactivatePath, Code: 1009, Times: rctest.Always})
+		gone, _ := runDeletions(t, db, ops, time.Hour)
+		require.False(t, gone)
+		alice, err := db.user(t.Context(), "alice")
+		require.NoError(t, err)
+		require.Equal(t, deleteFailed, alice.State)
+		require.Equal(t, "1009", alice.Refusal)
+		require.Equal(t, 1, count(fake, deactivatePath))
+	})
+}
+
+func TestARefusalForNowIsNot(t *testing.T) {
+	for _, fault := range []rctest.Fault{{Code: 1000}, {Code: 1008}, {Code: 1004}, {Code: 1006}, {Status: 404}} {
+		inBubble(t, func(t *testing.T, fake *rctest.Server, db *store, ops *webhook.Operations) {
+			fault.Endpoint, fault.Times = deactivatePath, rctest.Always
+			fake.Inject(fault)
+			time.AfterFunc(10*time.Minute, fake.ClearFaults)
+			gone, _ := runDeletions(t, db, ops, time.Hour)
+			require.True(t, gone, "%+v", fault)
+		})
+	}
+}
+
+// stopper ends the program as soon as RC has accepted a deletion.
+type stopper struct {
+	*store
+	stop func()
+}
+
+func (s stopper) PutDeactivated(context.Context, []string, time.Time) error {
+	s.stop()
+	return nil
+}
+
+func TestTheOperationIsKeptIfTheProgramEnds(t *testing.T) {
+	inBubble(t, func(t *testing.T, fake *rctest.Server, db *store, _ *webhook.Operations) {
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		client, err := rcuser.NewClient(fake.Config())
+		require.NoError(t, err)
+		ops, err := webhook.NewOperations(client, webhook.OperationsOptions{Store: stopper{db, stop}})
+		require.NoError(t, err)
+		newDeletions(db, ops, slog.New(slog.DiscardHandler)).run(ctx)
+		alice, err := db.user(t.Context(), "alice")
+		require.NoError(t, err)
+		require.NotEmpty(t, alice.operation)
+	})
+}
+
 // TestADeletionIsAskedForAgainAtOnce while the job of the one that RC refused hasn't quite ended.
 func TestADeletionIsAskedForAgainAtOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, fake *rctest.Server, db *store, ops *webhook.Operations) {
@@ -220,8 +316,11 @@ func TestTheEventCameBeforeARestart(t *testing.T) {
 		gone, took := runDeletions(t, db, ops, time.Minute)
 		require.True(t, gone)
 		require.Less(t, took, time.Second)
+		_, err := db.Claim(t.Context(), "key")
+		require.NoError(t, err)
+		require.NoError(t, db.Commit(t.Context(), "key", time.Now()))
 		require.NoError(t, db.prune(t.Context(), time.Now().Add(time.Millisecond)))
-		for _, table := range []string{"users", "sessions", "results", "deactivations"} {
+		for _, table := range []string{"users", "sessions", "results", "deactivations", "replays"} {
 			var rows int
 			require.NoError(t, db.db.QueryRowContext(t.Context(), "SELECT count(*) FROM "+table).Scan(&rows))
 			require.Zero(t, rows, table)

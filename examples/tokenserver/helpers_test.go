@@ -127,7 +127,7 @@ func logger(l *logs) *slog.Logger { return slog.New(slog.NewJSONHandler(l, nil))
 // ask returns what a query has for an answer in the program's database, or runs a statement.
 func ask(t *testing.T, s settings, query string) (text string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", s.database)
+	db, err := sql.Open("sqlite", s.database+"?_busy_timeout=5000")
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
 	if err := db.QueryRowContext(t.Context(), query).Scan(&text); !errors.Is(err, sql.ErrNoRows) {

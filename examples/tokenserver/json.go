@@ -1,19 +1,22 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
+	"os"
 
 	"github.com/f0207b22/rcuser"
 )
 
 const (
-	maxBody    = 8 << 10
-	retryAfter = "5" // seconds
+	maxBody      = 8 << 10
+	retryAfter   = "5" // seconds
+	statusHungUp = 499 // nginx's, for the log: nobody reads it
 )
 
 // requestError is a request that can't be meant.
@@ -30,19 +33,34 @@ func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
 	if mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mediaType != "application/json" {
 		return &requestError{http.StatusUnsupportedMediaType, "Content-Type must be application/json"}
 	}
-	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := readBody(w, r)
+	if err != nil {
+		return err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
-	err := decoder.Decode(into)
-	if err == nil {
+	if err = decoder.Decode(into); err == nil {
 		if _, err = decoder.Token(); errors.Is(err, io.EOF) {
 			return nil
 		}
 		err = errors.Join(errors.New("more than one JSON value"), err)
 	}
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return &requestError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes", maxBody)}
-	}
 	return &requestError{http.StatusBadRequest, "the body isn't the JSON object that is expected: " + err.Error()}
+}
+
+// readBody doesn't show the caller the network's errors: they have addresses.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	_, tooLarge := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case tooLarge:
+		return nil, &requestError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes", maxBody)}
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, &requestError{http.StatusRequestTimeout, "the body came too slowly"}
+	case err != nil:
+		return nil, &requestError{http.StatusBadRequest, "the body ended before its end"}
+	}
+	return body, nil
 }
 
 // writeJSON answers with what no cache may keep: it may be a token.
@@ -70,13 +88,15 @@ func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
 		status, text = http.StatusUnauthorized, err.Error()
 	case errors.Is(err, errNoUser):
 		status, text = http.StatusNotFound, err.Error()
-	case errors.Is(err, errDeleting):
+	case errors.Is(err, errDeleting), errors.Is(err, errRefused):
 		status, text = http.StatusConflict, err.Error()
 	case isRC && refused.Retryable():
 		w.Header().Set("Retry-After", retryAfter)
 		status, text = http.StatusServiceUnavailable, "RC doesn't answer at the moment"
 	case isRC:
 		status, text = http.StatusBadGateway, fmt.Sprintf("RC refused: %v", refused.Code)
+	case r.Context().Err() != nil: // which is what failed
+		status, text = statusHungUp, "the caller hung up"
 	}
 	if status >= http.StatusInternalServerError {
 		a.log.WarnContext(r.Context(), "request failed", "route", r.Pattern, "id", w.Header().Get("X-Request-ID"), "error", err)

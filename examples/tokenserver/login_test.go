@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"sync"
@@ -43,6 +44,43 @@ func TestConcurrentLoginsAreOneRegistration(t *testing.T) {
 	tokens.Range(func(any, any) bool { n++; return true })
 	require.Equal(t, 1, n)
 	require.Equal(t, 1, registrations(fake))
+}
+
+func TestALoginOutlivesItsFirstCaller(t *testing.T) {
+	fake := newFake(t)
+	fake.Inject(rctest.Fault{HeaderDelay: 500 * time.Millisecond})
+	p := start(t, onFake(t, fake))
+	const body = `{"userId": "alice", "name": "Alice"}`
+	ctx, hangUp := context.WithCancel(t.Context())
+	first := make(chan error, 1)
+	go func() {
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+		_, err := client.Do(p.request("POST", "/login", body).WithContext(ctx))
+		first <- err
+	}()
+	until(t, "RC is asked", func() bool { return registrations(fake) == 1 })
+	time.AfterFunc(100*time.Millisecond, hangUp)
+	a := p.do("POST", "/login", body)
+	require.ErrorIs(t, <-first, context.Canceled)
+	require.Equal(t, http.StatusOK, a.status, a.body)
+	require.Equal(t, 1, registrations(fake), "both waited for the same call")
+}
+
+// TestOnlyTheSameLoginsShareACall holds one up: others don't get its answer.
+func TestOnlyTheSameLoginsShareACall(t *testing.T) {
+	fake := newFake(t)
+	fake.Inject(rctest.Fault{HeaderDelay: time.Second})
+	p := start(t, onFake(t, fake))
+	held := make(chan answer, 1)
+	go func() { held <- p.do("POST", "/login", `{"userId": "alice", "name": "Alice"}`) }()
+	until(t, "RC is asked", func() bool { return registrations(fake) == 1 })
+	require.Equal(t, http.StatusBadRequest, p.do("POST", "/login", `{"userId": "alice"}`).status)
+	refreshed := p.do("POST", "/login", `{"userId": "alice", "name": "Alice", "refresh": true}`)
+	require.Equal(t, http.StatusOK, refreshed.status)
+	first := <-held
+	require.Equal(t, http.StatusOK, first.status)
+	require.NotEqual(t, first.field(t, "token"), refreshed.field(t, "token"))
+	require.Equal(t, 2, registrations(fake))
 }
 
 func TestTokensAreRenewed(t *testing.T) {
@@ -114,6 +152,7 @@ func TestBadInput(t *testing.T) {
 	form.Header.Set("Content-Type", "text/plain")
 	require.Equal(t, http.StatusUnsupportedMediaType, p.send(form).status)
 	require.Equal(t, http.StatusNotFound, p.do("DELETE", "/users/nobody", "").status)
+	require.Equal(t, http.StatusNotFound, p.do("POST", "/demo/online", `{"userId": "nobody", "online": true}`).status)
 	require.Equal(t, http.StatusMethodNotAllowed, p.do("GET", "/login", "").status)
 	require.Empty(t, fake.Requests())
 }
@@ -169,10 +208,21 @@ func TestOnlyCallersWithTheTokenMayCall(t *testing.T) {
 	}
 	require.Equal(t, "active", p.user("alice").field(t, "state"))
 	require.Equal(t, 1, registrations(fake))
+	r := p.request("GET", "/users/alice", "")
+	r.Host = "chat.example.com"
+	require.Equal(t, http.StatusOK, p.send(r).status, "the proxy's name")
 }
 
 func TestOtherSitesCannotUseTheBrowser(t *testing.T) {
 	p := start(t, onFake(t, newFake(t)))
+	for host, status := range map[string]int{
+		"localhost": 204, "localhost:80": 204, "127.0.0.2:8080": 204, "[::1]:8080": 204,
+		"example.com": 403, "localhost.example.com:8080": 403, "192.0.2.1:8080": 403,
+	} {
+		r := p.request("GET", "/healthz", "")
+		r.Host = host
+		require.Equal(t, status, p.send(r).status, host)
+	}
 	r := p.request("POST", "/demo/advance", "")
 	r.Header.Set("Sec-Fetch-Site", "cross-site")
 	require.Equal(t, http.StatusForbidden, p.send(r).status)

@@ -33,8 +33,9 @@ func page(name string) http.HandlerFunc {
 
 // overview is what the page shows.
 type overview struct {
-	Now   time.Time `json:"now"` // by the fake's clock
-	Users []user    `json:"users"`
+	Now   time.Time `json:"now"`   // by the fake's clock
+	Users []user    `json:"users"` // the first of them
+	Total int       `json:"total"`
 }
 
 // events sends the overview, and sends it again whenever something has changed: a stream of server-sent events.
@@ -68,7 +69,11 @@ func (a *app) sendOverview(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	data, err := json.Marshal(overview{a.now(), users})
+	total, err := a.store.countUsers(r.Context())
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(overview{a.now(), users, total})
 	if err != nil {
 		return err
 	}
@@ -82,7 +87,11 @@ func (a *app) demoOnline(w http.ResponseWriter, r *http.Request) {
 		UserID string `json:"userId"`
 		Online bool   `json:"online"`
 	}
-	if err := readJSON(w, r, &in); err != nil {
+	err := readJSON(w, r, &in)
+	if err == nil {
+		_, err = a.store.user(r.Context(), in.UserID)
+	}
+	if err != nil {
 		a.fail(w, r, err)
 		return
 	}

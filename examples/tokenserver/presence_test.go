@@ -62,6 +62,10 @@ func TestAUserIsOnlineWhileAnyDeviceIs(t *testing.T) {
 		{presence(webhook.Offline, "Android", "", 650), "Android"},       // late
 		{presence(webhook.Offline, "Websocket", "", 800), "Android"},     // another device
 		{presence(webhook.Online, "s", "os Android", 900), "Android, s"}, // a session that looks like a device
+		{presence(webhook.Offline, "s", "os Android", 900), "Android"},   // within the same millisecond
+		{presence(webhook.Online, "s", "os Android", 900), "Android"},    // again
+		{presence(webhook.Offline, "PC", "s4", 950), "Android"},          // the end comes
+		{presence(webhook.Online, "PC", "s4", 950), "Android"},           // before the beginning of the same millisecond
 	} {
 		require.Equal(t, http.StatusOK, p.post(step.event, credentials, time.Now()), "step %d", i)
 		alice := p.user("alice")

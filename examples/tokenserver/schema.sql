@@ -10,6 +10,8 @@ CREATE TABLE IF NOT EXISTS users (
   refusal      TEXT NOT NULL DEFAULT ''  -- the code with which RC refused the last deletion
 ) STRICT;
 
+CREATE INDEX IF NOT EXISTS deletions ON users (state) WHERE state = 'deleting';
+
 -- A session is one connection of one device. Those that ended are kept for a while, as an older event about them may come.
 CREATE TABLE IF NOT EXISTS sessions (
   user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
@@ -33,4 +35,11 @@ CREATE TABLE IF NOT EXISTS results (
 CREATE TABLE IF NOT EXISTS deactivations (
   user_id TEXT PRIMARY KEY,
   at      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The webhook's requests, by their signature.
+CREATE TABLE IF NOT EXISTS replays (
+  key   TEXT PRIMARY KEY,
+  owner TEXT NOT NULL,    -- the process that handles it; '' = it was handled
+  until INTEGER NOT NULL  -- when that is forgotten
 ) STRICT, WITHOUT ROWID;

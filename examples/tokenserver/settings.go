@@ -49,13 +49,19 @@ func settingsFromEnv() (settings, error) {
 	return s.withService()
 }
 
-// withFake is for this machine only, as it asks nobody who they are.
+// withFake is for this machine only, as it asks nobody who they are. Whoever set something for the real service forgot the
+// key and the secret: the fake must not touch that database.
 func (s settings) withFake() (settings, error) {
+	for _, name := range []string{"DATABASE", "API_TOKEN", "RC_DATA_CENTER", "RC_BASE_URL", "RC_BACKUP_URL"} {
+		if os.Getenv(name) != "" {
+			return settings{}, fmt.Errorf("%s is for the real service, and RC_APP_KEY and RC_APP_SECRET are not set", name)
+		}
+	}
 	s.webhookPath = cmp.Or(s.webhookPath, "/"+rand.Text())
 	if err := s.check(); err != nil {
 		return settings{}, err
 	}
-	if host, _, _ := net.SplitHostPort(s.listen); host != "localhost" && !net.ParseIP(host).IsLoopback() {
+	if host, _, _ := net.SplitHostPort(s.listen); !isLoopback(host) {
 		return settings{}, fmt.Errorf("LISTEN_ADDR must be a loopback address while RC_APP_KEY and RC_APP_SECRET aren't set")
 	}
 	s.fake = rctest.NewServer()
@@ -87,6 +93,8 @@ func (s settings) check() error {
 	}
 	return nil
 }
+
+func isLoopback(host string) bool { return host == "localhost" || net.ParseIP(host).IsLoopback() }
 
 // now is RC's time: that of the fake may have been advanced.
 func (s settings) now() time.Time {

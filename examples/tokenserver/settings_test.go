@@ -73,7 +73,12 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		{false, "LISTEN_ADDR", "example.com:8080"},
 		{false, "LISTEN_ADDR", "127.0.0.1:99999"},
 		{false, "WEBHOOK_PATH", "/short"},
-		{false, "DATABASE", filepath.Join(t.TempDir(), "no", "such", "directory")},
+		{false, "DATABASE", filepath.Join(t.TempDir(), "production.db")},
+		{false, "API_TOKEN", testToken},
+		{false, "RC_DATA_CENTER", "Singapore"},
+		{false, "RC_BASE_URL", "https://example.com"},
+		{false, "RC_BACKUP_URL", "https://example.com"},
+		{true, "DATABASE", filepath.Join(t.TempDir(), "no", "such", "directory")},
 	} {
 		set := map[string]string{}
 		if c.service {
@@ -82,7 +87,9 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		set[c.name] = c.value
 		environment(t, set)
 		var logs strings.Builder
-		err := run(t.Context(), &logs)
+		ctx, cancel := context.WithTimeout(t.Context(), patience) // for settings that are taken
+		err := run(ctx, &logs)
+		cancel()
 		require.ErrorContains(t, err, c.name, c.value)
 		require.Contains(t, logs.String(), c.name)
 		require.NotContains(t, logs.String(), "0123456789abcdef")

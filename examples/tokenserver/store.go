@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	_ "embed"
 	"errors"
@@ -21,6 +22,7 @@ var schema string
 type store struct {
 	db      *sql.DB
 	changed func()
+	owner   string // of the webhook's requests that are being handled
 }
 
 // openStore opens the database, or makes one, that only this system user may read: it holds tokens.
@@ -36,7 +38,7 @@ func openStore(ctx context.Context, path string, changed func()) (*store, error)
 		"_busy_timeout": {"5000"},
 		"_foreign_keys": {"on"},
 		"_journal_mode": {"WAL"},
-		"_synchronous":  {"NORMAL"},
+		"_synchronous":  {"FULL"}, // with NORMAL a power failure could undo a deletion that was answered 202
 	}.Encode()}
 	db, err := sql.Open("sqlite", dsn.String())
 	if err != nil {
@@ -46,7 +48,7 @@ func openStore(ctx context.Context, path string, changed func()) (*store, error)
 	if _, err := db.ExecContext(ctx, schema); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close())
 	}
-	return &store{db, changed}, nil
+	return &store{db, changed, rand.Text()}, nil
 }
 
 // makePrivate is done before SQLite opens the file, as that gives its other files the same mode.
@@ -85,6 +87,7 @@ func (s *store) prune(ctx context.Context, before time.Time) error {
 		"DELETE FROM sessions WHERE at < ? AND NOT online",
 		"DELETE FROM results WHERE at < ? AND operation NOT IN (SELECT operation FROM users)",
 		"DELETE FROM deactivations WHERE at < ?",
+		"DELETE FROM replays WHERE until < ?",
 	} {
 		if _, err := s.db.ExecContext(ctx, statement, before.UnixMilli()); err != nil {
 			return err

@@ -17,7 +17,7 @@ func TestTheDatabaseIsPrivate(t *testing.T) {
 	db, err := openStore(t.Context(), path, func() {})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.close()) }()
-	require.NoError(t, db.saveToken(t.Context(), "alice", "Alice", "token", time.Now()))
+	require.NoError(t, db.addUser(t.Context(), "alice", "Alice", "token", time.Now()))
 	files, err := filepath.Glob(path + "*")
 	require.NoError(t, err)
 	require.Len(t, files, 3, "with SQLite's own two")
@@ -26,6 +26,28 @@ func TestTheDatabaseIsPrivate(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, os.FileMode(0o600), info.Mode(), file)
 	}
+}
+
+// TestWhatWasAnsweredIsKept by FULL, see PRAGMA synchronous, even if the power fails.
+func TestWhatWasAnsweredIsKept(t *testing.T) {
+	db, err := openStore(t.Context(), filepath.Join(t.TempDir(), "test.db"), func() {})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.close()) }()
+	var synchronous int
+	require.NoError(t, db.db.QueryRowContext(t.Context(), "PRAGMA synchronous").Scan(&synchronous))
+	require.Equal(t, 2, synchronous)
+}
+
+// TestDeletionsAreFoundByIndex however many users there are.
+func TestDeletionsAreFoundByIndex(t *testing.T) {
+	db, err := openStore(t.Context(), filepath.Join(t.TempDir(), "test.db"), func() {})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.close()) }()
+	var id, parent, unused int
+	var plan string
+	err = db.db.QueryRowContext(t.Context(), "EXPLAIN QUERY PLAN "+selectUsers+whereDeleting).Scan(&id, &parent, &unused, &plan)
+	require.NoError(t, err)
+	require.Equal(t, "SEARCH users USING INDEX deletions (state=?)", plan)
 }
 
 func TestResultsAreKept(t *testing.T) {

@@ -103,12 +103,12 @@ func (p pipes) Close() error {
 
 func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
-// connect asks for the events.
-func (p pipes) connect(t *testing.T) net.Conn {
+// connect sends the beginning of a request.
+func (p pipes) connect(t *testing.T, request string) net.Conn {
 	t.Helper()
 	client, server := net.Pipe()
 	p <- server
-	_, err := fmt.Fprint(client, "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	_, err := fmt.Fprint(client, request)
 	require.NoError(t, err)
 	return client
 }
@@ -125,9 +125,10 @@ func TestAStreamOutlastsTheServersTimeouts(t *testing.T) {
 		listener, server := make(pipes), a.server()
 		go func() { _ = server.Serve(listener) }()
 
-		unread := listener.connect(t)
+		const events = "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"
+		unread := listener.connect(t, events)
 		defer func() { _ = unread.Close() }()
-		reader := listener.connect(t)
+		reader := listener.connect(t, events)
 		var received atomic.Int32
 		go func() {
 			for scanner := bufio.NewScanner(reader); scanner.Scan(); {
@@ -140,7 +141,7 @@ func TestAStreamOutlastsTheServersTimeouts(t *testing.T) {
 		synctest.Wait()
 		require.EqualValues(t, 1, received.Load())
 		for i := range 10 {
-			require.NoError(t, db.saveToken(t.Context(), fmt.Sprint(i), "name", "token", time.Now()))
+			require.NoError(t, db.addUser(t.Context(), fmt.Sprint(i), "name", "token", time.Now()))
 		}
 		time.Sleep(time.Second)
 		require.EqualValues(t, 2, received.Load(), "changes that come together are sent as one")
@@ -177,9 +178,12 @@ func TestReadiness(t *testing.T) {
 		return w.Code
 	}
 	require.Equal(t, http.StatusNoContent, ready())
+	close(stopping)
+	require.Equal(t, http.StatusServiceUnavailable, ready(), "though the database answers")
+	a.stopping = nil
+	require.Equal(t, http.StatusNoContent, ready())
+	require.NotContains(t, l.String(), "not ready")
 	require.NoError(t, db.close())
 	require.Equal(t, http.StatusServiceUnavailable, ready())
 	require.Contains(t, l.String(), "not ready")
-	close(stopping)
-	require.Equal(t, http.StatusServiceUnavailable, ready())
 }

@@ -11,6 +11,7 @@ import (
 var (
 	errNoUser   = errors.New("there is no such user")
 	errDeleting = errors.New("the account is being deleted")
+	errRefused  = errors.New("RC refused to delete the account, which can be tried again")
 )
 
 // state is how far the deletion of a user is.
@@ -39,6 +40,8 @@ const selectUsers = `SELECT id, name, state, refusal, token_issued, token, opera
 	(SELECT count(*) > 0 FROM sessions WHERE user_id = id AND online),
 	(SELECT coalesce(group_concat(os, ', ' ORDER BY os), '') FROM sessions WHERE user_id = id AND online)
 	FROM users `
+
+const whereDeleting = "WHERE state = 'deleting'" // which has an index
 
 // users returns those that the end of the query chooses.
 func (s *store) users(ctx context.Context, query string, args ...any) ([]user, error) {
@@ -74,11 +77,25 @@ func (s *store) user(ctx context.Context, id string) (user, error) {
 	return users[0], nil
 }
 
-// saveToken keeps a user's new token, unless the account is being deleted since it was asked for.
-func (s *store) saveToken(ctx context.Context, id, name, token string, issued time.Time) error {
-	n, err := s.change(ctx, `INSERT INTO users (id, name, token, token_issued) VALUES (?, ?, ?, ?)
+func (s *store) countUsers(ctx context.Context) (n int, err error) {
+	return n, s.db.QueryRowContext(ctx, "SELECT count(*) FROM users").Scan(&n)
+}
+
+// addUser keeps the token of a user who is new, or whom another login has added since it was asked for.
+func (s *store) addUser(ctx context.Context, id, name, token string, issued time.Time) error {
+	return s.keepToken(ctx, `INSERT INTO users (name, token, token_issued, id) VALUES (?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET name = excluded.name, token = excluded.token, token_issued = excluded.token_issued
-		WHERE state = 'active'`, id, name, token, issued.UnixMilli())
+		WHERE state = 'active'`, name, token, issued.UnixMilli(), id)
+}
+
+// saveToken keeps a user's new token, unless the account was deleted since it was asked for, or is being deleted.
+func (s *store) saveToken(ctx context.Context, id, name, token string, issued time.Time) error {
+	return s.keepToken(ctx, "UPDATE users SET name = ?, token = ?, token_issued = ? WHERE id = ? AND state = 'active'",
+		name, token, issued.UnixMilli(), id)
+}
+
+func (s *store) keepToken(ctx context.Context, statement string, args ...any) error {
+	n, err := s.change(ctx, statement, args...)
 	if err == nil && n == 0 {
 		return errDeleting
 	}
@@ -109,8 +126,9 @@ func (s *store) deleteUser(ctx context.Context, id string) error {
 	return err
 }
 
-// putPresence keeps an event, unless a later one about the same session came before it. Events about users whom the
-// database doesn't have are ignored, so that nothing of a deleted account comes back.
+// putPresence keeps an event, unless a later one about the same session came before it; of two of the same millisecond a
+// session's end is the later one. Events about users whom the database doesn't have are ignored, so that nothing of a
+// deleted account comes back.
 func (s *store) putPresence(ctx context.Context, e webhook.PresenceEvent, online bool) error {
 	session := "session " + e.SessionID
 	if e.SessionID == "" {
@@ -119,6 +137,7 @@ func (s *store) putPresence(ctx context.Context, e webhook.PresenceEvent, online
 	_, err := s.change(ctx, `INSERT INTO sessions (user_id, session, os, online, at)
 		SELECT id, ?, ?, ?, ? FROM users WHERE id = ?
 		ON CONFLICT (user_id, session) DO UPDATE SET os = excluded.os, online = excluded.online, at = excluded.at
-		WHERE excluded.at >= at`, session, e.OS, online, e.Time.UnixMilli(), e.UserID)
+		WHERE excluded.at > at OR (excluded.at = at AND NOT excluded.online)`,
+		session, e.OS, online, e.Time.UnixMilli(), e.UserID)
 	return err
 }

@@ -3,14 +3,16 @@
 const byID = (id) => document.getElementById(id);
 const names = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"];
 
-let overview = { now: new Date().toISOString(), users: [] };
+let overview = { now: new Date().toISOString(), users: [], total: 0 };
 let received = Date.now();
 let shown = "";
+let awaited = ""; // the id of the user whose deletion the message is about
 
 // now is the server's time, which the fake's clock may be far ahead of ours with.
 const now = () => Date.parse(overview.now) + Date.now() - received;
 
 function say(text, isError) {
+  awaited = "";
   byID("message").textContent = text;
   byID("message").classList.toggle("error", isError);
 }
@@ -22,8 +24,9 @@ async function send(method, path, body) {
       headers: body ? { "Content-Type": "application/json" } : {},
       body: body && JSON.stringify(body),
     });
-    const answer = response.status === 204 ? {} : await response.json();
-    if (!response.ok) throw new Error(answer.error);
+    if (response.status === 204) return {};
+    const answer = await response.json().catch(() => ({ error: `the server answered ${response.status}, and no JSON` }));
+    if (answer.error) throw new Error(answer.error);
     return answer;
   } catch (error) {
     say(error.message, true);
@@ -55,6 +58,8 @@ function button(text, enabled, click) {
   return element;
 }
 
+const nameOf = (user) => (user.name === user.userId ? user.name : `${user.name} (${user.userId})`);
+
 function row(user) {
   const tr = document.createElement("tr");
   tr.dataset.user = user.userId;
@@ -71,7 +76,7 @@ function row(user) {
     button("Delete", user.state !== "deleting", () => deleteUser(user)),
   );
   tr.append(
-    cell("name", user.name),
+    cell("name", nameOf(user)),
     cell("account", account),
     tokenAge,
     cell("presence", user.online ? `online (${user.devices})` : "offline"),
@@ -82,7 +87,8 @@ function row(user) {
 
 async function deleteUser(user) {
   if (await send("DELETE", `/users/${encodeURIComponent(user.userId)}`)) {
-    say(`${user.name} is deleted when RC says so, 15 minutes from now.`, false);
+    say(`${nameOf(user)} is deleted when RC says so, 15 minutes from now.`, false);
+    awaited = user.userId;
   }
 }
 
@@ -100,7 +106,10 @@ function show() {
     byID("users").replaceChildren(...overview.users.map(row));
     shown = users;
   }
+  if (awaited && !overview.users.some((user) => user.userId === awaited)) say("", false);
   byID("nobody").hidden = overview.users.length > 0;
+  byID("more").hidden = overview.users.length === overview.total;
+  byID("more").textContent = `${overview.users.length} of ${overview.total}`;
   showTimes();
 }
 

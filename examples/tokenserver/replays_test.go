@@ -1,0 +1,100 @@
+package main
+
+import (
+	"net/http"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser"
+	"github.com/f0207b22/rcuser/webhook"
+)
+
+// TestASignatureCountsOnce whatever body comes with it, and even if there is a restart between the two.
+func TestASignatureCountsOnce(t *testing.T) {
+	fake := newFake(t)
+	s := onFake(t, fake)
+	p := start(t, s)
+	p.login("alice")
+	signed := p.request("POST", testWebhook, "")
+	webhook.Sign(signed, rcuser.Credentials{AppKey: fake.AppKey, AppSecret: fake.AppSecret}, time.Now())
+	path := testWebhook + "?" + signed.URL.RawQuery
+	require.Equal(t, http.StatusOK, p.do("POST", path, presence(webhook.Online, "iOS", "s1", 100)).status)
+	require.Equal(t, true, p.user("alice").field(t, "online"))
+	p.stop()
+
+	p = start(t, s)
+	require.Equal(t, http.StatusOK, p.do("POST", path, presence(webhook.Offline, "iOS", "s1", 200)).status)
+	require.Equal(t, true, p.user("alice").field(t, "online"), "the second one did nothing")
+}
+
+// twoStores are those of two processes on one database.
+func twoStores(t *testing.T, path string) (one, other *store) {
+	t.Helper()
+	stores := [2]*store{}
+	for i := range stores {
+		db, err := openStore(t.Context(), path, func() {})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, db.close()) })
+		stores[i] = db
+	}
+	return stores[0], stores[1]
+}
+
+func TestConcurrentClaimsAreOne(t *testing.T) {
+	one, other := twoStores(t, filepath.Join(t.TempDir(), "test.db"))
+	var claimed, busy atomic.Int32
+	var claims sync.WaitGroup
+	for i := range 40 {
+		claims.Go(func() {
+			claim, err := []*store{one, other}[i%2].Claim(t.Context(), "key")
+			if err == nil && claim == webhook.Claimed {
+				claimed.Add(1)
+			}
+			if err == nil && claim == webhook.Busy {
+				busy.Add(1)
+			}
+		})
+	}
+	claims.Wait()
+	require.EqualValues(t, 1, claimed.Load())
+	require.EqualValues(t, 39, busy.Load())
+}
+
+func TestClaimsBelongToTheirProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	synctest.Test(t, func(t *testing.T) {
+		one, other := twoStores(t, path)
+		claim := func(s *store) webhook.Claim {
+			c, err := s.Claim(t.Context(), "key")
+			require.NoError(t, err)
+			return c
+		}
+		require.Equal(t, webhook.Claimed, claim(one))
+		require.NoError(t, other.Release(t.Context(), "key"))
+		require.NoError(t, other.Commit(t.Context(), "key", time.Now().Add(time.Hour)))
+		require.Equal(t, webhook.Busy, claim(other), "it isn't the other's to end")
+		require.NoError(t, one.Release(t.Context(), "key"))
+		require.Equal(t, webhook.Claimed, claim(other))
+
+		time.Sleep(time.Minute)
+		require.Equal(t, webhook.Busy, claim(one))
+		time.Sleep(time.Millisecond)
+		require.Equal(t, webhook.Claimed, claim(one), "who had it has died")
+		require.NoError(t, other.Commit(t.Context(), "key", time.Now().Add(time.Hour)))
+		require.Equal(t, webhook.Busy, claim(other), "or rather hasn't")
+		require.NoError(t, one.Commit(t.Context(), "key", time.Now().Add(time.Hour)))
+		require.NoError(t, one.Release(t.Context(), "key"))
+		time.Sleep(time.Hour)
+		require.NoError(t, one.prune(t.Context(), time.Now()))
+		require.Equal(t, webhook.Handled, claim(one), "up to and including the time")
+		require.Equal(t, webhook.Handled, claim(other))
+		time.Sleep(time.Millisecond)
+		require.Equal(t, webhook.Claimed, claim(other))
+	})
+}
