@@ -35,7 +35,7 @@ func page(name string) http.HandlerFunc {
 type overview struct {
 	Now   time.Time `json:"now"`   // by the fake's clock
 	Users []user    `json:"users"` // the first of them
-	Total int       `json:"total"`
+	More  bool      `json:"more"`  // there are others
 }
 
 // events sends the overview, and sends it again whenever something has changed: a stream of server-sent events.
@@ -65,15 +65,12 @@ func (a *app) events(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *app) sendOverview(w http.ResponseWriter, r *http.Request) error {
-	users, err := a.store.users(r.Context(), "ORDER BY name, id LIMIT ?", shownUsers)
+	users, err := a.store.users(r.Context(), "ORDER BY name, id LIMIT ?", shownUsers+1) // one more, to tell whether all are shown
 	if err != nil {
 		return err
 	}
-	total, err := a.store.countUsers(r.Context())
-	if err != nil {
-		return err
-	}
-	data, err := json.Marshal(overview{a.now(), users, total})
+	shown := users[:min(len(users), shownUsers)]
+	data, err := json.Marshal(overview{a.now(), shown, len(shown) < len(users)})
 	if err != nil {
 		return err
 	}

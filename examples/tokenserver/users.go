@@ -77,10 +77,6 @@ func (s *store) user(ctx context.Context, id string) (user, error) {
 	return users[0], nil
 }
 
-func (s *store) countUsers(ctx context.Context) (n int, err error) {
-	return n, s.db.QueryRowContext(ctx, "SELECT count(*) FROM users").Scan(&n)
-}
-
 // addUser keeps the token of a user who is new, or whom another login has added since it was asked for.
 func (s *store) addUser(ctx context.Context, id, name, token string, issued time.Time) error {
 	return s.keepToken(ctx, `INSERT INTO users (name, token, token_issued, id) VALUES (?, ?, ?, ?)

@@ -3,7 +3,7 @@
 const byID = (id) => document.getElementById(id);
 const names = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"];
 
-let overview = { now: new Date().toISOString(), users: [], total: 0 };
+let overview = { now: new Date().toISOString(), users: [], more: false };
 let received = Date.now();
 let shown = "";
 let awaited = ""; // the id of the user whose deletion the message is about
@@ -108,8 +108,8 @@ function show() {
   }
   if (awaited && !overview.users.some((user) => user.userId === awaited)) say("", false);
   byID("nobody").hidden = overview.users.length > 0;
-  byID("more").hidden = overview.users.length === overview.total;
-  byID("more").textContent = `${overview.users.length} of ${overview.total}`;
+  byID("more").hidden = !overview.more;
+  byID("more").textContent = `These are the first ${overview.users.length}.`;
   showTimes();
 }
 
