@@ -35,9 +35,13 @@ func (p *program) post(events string, credentials rcuser.Credentials, at time.Ti
 	return p.send(r).status
 }
 
+// began is before all events: what is a day old would be pruned.
+var began = time.Now()
+
+// presence is an event so many milliseconds after that.
 func presence(status webhook.Status, os, session string, at int) string {
 	return fmt.Sprintf(`[{"userid":"alice","status":%q,"os":%q,"time":%d,"clientIp":"203.0.113.7:52229","sessionId":%q}]`,
-		string(status), os, at, session)
+		string(status), os, began.UnixMilli()+int64(at), session)
 }
 
 func TestAUserIsOnlineWhileAnyDeviceIs(t *testing.T) {
