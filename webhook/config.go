@@ -36,10 +36,9 @@ type Config struct {
 	Replays ReplayGuard // nil = in memory, DefaultReplays of them
 
 	// Queue, unless 0, is how many events may wait for the functions; those of one request are taken together, even if
-	// that makes them more. RC is
-	// answered 200 as soon as a request is in the queue, or 503 if that is full. The functions may then take as long as
-	// they need, but what they return is only logged: RC won't send the request again, and a process that dies loses
-	// what is in the queue.
+	// that makes them more. RC is answered 200 as soon as a request is in the queue, or 503 if that is full. The functions
+	// may then take as long as they need, but what they return is only logged: RC won't send the request again, and a
+	// process that dies loses what is in the queue.
 	Queue   int
 	Workers int // that take from the queue; 0 = 1, which keeps the order of arrival
 

@@ -66,7 +66,7 @@ func decodeList(body []byte) ([]Event, error) {
 			return nil, err
 		}
 		if o == nil { // null
-			return nil, &Error{Reason: ErrBody, Detail: "holds something other than an event"}
+			return nil, notAnEvent()
 		}
 		e, err := o.decode(raw)
 		if err != nil {
@@ -108,12 +108,16 @@ func decodeForm(body []byte) ([]Event, error) {
 func unmarshal(raw []byte, into any) error {
 	err := json.Unmarshal(raw, into)
 	if _, isType := errors.AsType[*json.UnmarshalTypeError](err); isType {
-		return &Error{Reason: ErrBody, Detail: "holds something other than an event"}
+		return notAnEvent()
 	}
 	if err != nil {
 		return &Error{Reason: ErrBody, Err: err}
 	}
 	return nil
+}
+
+func notAnEvent() error {
+	return &Error{Reason: ErrBody, Detail: "holds something other than an event"}
 }
 
 const maxEvents = 10_000 // far more than RC sends: small ones would take a hundred times the memory of their body

@@ -1,5 +1,7 @@
 package webhook
 
+import "time"
+
 // isEnvelope recognizes the newer format, in which an object with a type, an id and a time holds a list of events.
 func (o object) isEnvelope() bool {
 	return len(o["type"]) > 0 && o["type"][0] == '"' && len(o["data"]) > 0 && o["data"][0] == '['
@@ -20,16 +22,17 @@ func decodeEnvelope(o object, body []byte) ([]Event, error) {
 	if err := checkCount(len(data)); err != nil {
 		return nil, err
 	}
+	var at time.Time
+	if len(data) > 0 && o.has("time") {
+		at = outer.instant()
+	}
+	if outer.err != nil {
+		return nil, outer.err
+	}
 	events := make([]Event, 0, len(data))
 	for _, fields := range data {
-		r := reader{fields: fields}
-		if outer.fields.has("time") {
-			r.time = outer.instant()
-		}
+		r := reader{fields: fields, time: at}
 		e := decode(&r)
-		if outer.err != nil {
-			return nil, outer.err
-		}
 		if r.err != nil {
 			return nil, r.err
 		}

@@ -16,8 +16,11 @@ type begun struct {
 	reactivation bool
 }
 
-// begin remembers an operation for an hour.
+// begin remembers an operation for an hour, which only polling asks for.
 func (o *Operations) begin(operationID string, b begun) {
+	if o.poll == 0 {
+		return
+	}
 	o.begun.mu.Lock()
 	defer o.begun.mu.Unlock()
 	o.begun.put(operationID, b, time.Now().Add(storedFor))
