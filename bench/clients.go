@@ -11,7 +11,7 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-// client is what is compared: three calls that stand for all.
+// client is one side of a comparison, reduced to three calls: one that answers with a token, a small one, and one with 20 ids.
 type client struct {
 	name               string
 	token, online, ban func(context.Context) error
@@ -26,7 +26,7 @@ type call struct {
 	do   func(context.Context) error
 }
 
-var twenty = func() (ids []string) {
+var banIDs = func() (ids []string) {
 	for i := range 20 {
 		ids = append(ids, fmt.Sprintf("user%04d", i))
 	}
@@ -38,7 +38,8 @@ func newMinimal(base string, transport http.RoundTripper) client {
 	return client{"A", m.token, m.online, m.ban}
 }
 
-// newSDK has everything on but the rate limit, which would be all that is measured. A nil transport is the SDK's own.
+// newSDK returns a client with every feature on but the rate limit, which would determine every result. A nil transport
+// means the SDK's own. The second result is the client behind the first.
 func newSDK(base string, transport http.RoundTripper) (client, *rcuser.Client) {
 	cfg := rcuser.Config{
 		AppKey: "key", AppSecret: "secret", DataCenter: rcuser.DataCenter{Primary: base}, Limiter: rcuser.NoLimit,
@@ -55,21 +56,21 @@ func newSDK(base string, transport http.RoundTripper) (client, *rcuser.Client) {
 		"rcuser",
 		func(ctx context.Context) error { _, err := c.Users.Register(ctx, user); return err },
 		func(ctx context.Context) error { _, err := c.Presence.Online(ctx, "jlk456j5"); return err },
-		func(ctx context.Context) error { return c.Bans.Add(ctx, twenty, 10*time.Minute) },
+		func(ctx context.Context) error { return c.Bans.Add(ctx, banIDs, 10*time.Minute) },
 	}, c
 }
 
-// answers has what the documentation shows.
+// answers are the examples of RC's documentation, by path.
 var answers = map[string][]byte{
 	"/user/getToken.json":    []byte(`{"code":200,"userId":"jlk456j5","token":"sfd9823ihufi"}`),
 	"/user/checkOnline.json": []byte(`{"code":200,"status":"1"}`),
 	"/user/block.json":       []byte(`{"code":200}`),
 }
 
-// memory answers without a connection.
-type memory struct{}
+// memoryTransport answers without a connection.
+type memoryTransport struct{}
 
-func (memory) RoundTrip(req *http.Request) (*http.Response, error) {
+func (memoryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	_, _ = io.Copy(io.Discard, req.Body)
 	_ = req.Body.Close()
 	body := answers[req.URL.Path]
@@ -83,4 +84,11 @@ func serve(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	_, _ = w.Write(answers[r.URL.Path])
+}
+
+// plainTransport is net/http's default transport, as A would use it, but without its limit of 2 idle connections a host.
+func plainTransport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = 100
+	return t
 }

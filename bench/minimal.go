@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// minimal is the client that an app's developer writes in an afternoon: it signs, sends and decodes, and has none of
-// the SDK's features. It is what the SDK is compared with.
+// minimal is client A: what an app's developer writes in an afternoon. It signs, sends and decodes, and has none of the
+// SDK's other features.
 type minimal struct {
 	base, key, secret string
 	http              *http.Client
@@ -84,7 +84,7 @@ func (m *minimal) online(ctx context.Context) error {
 
 func (m *minimal) ban(ctx context.Context) error {
 	form := url.Values{}
-	for _, id := range twenty {
+	for _, id := range banIDs {
 		form.Add("userId", id)
 	}
 	form.Set("minute", "10")

@@ -3,8 +3,8 @@ package main
 import "testing"
 
 func BenchmarkMemory(b *testing.B) {
-	sdk, _ := newSDK("https://rc.invalid", memory{})
-	for _, c := range []client{newMinimal("https://rc.invalid", memory{}), sdk} {
+	sdk, _ := newSDK("https://rc.invalid", memoryTransport{})
+	for _, c := range []client{newMinimal("https://rc.invalid", memoryTransport{}), sdk} {
 		for _, call := range c.calls() {
 			b.Run(call.name+"/"+c.name, func(b *testing.B) {
 				b.ReportAllocs()
