@@ -25,6 +25,7 @@ func main() {
 	overPipes(*rounds)
 	overLoopback(*rounds, *length)
 	connections()
+	overTLS()
 }
 
 // setBenchTime sets how long the benchmarks that follow run: a duration or, like "1000x", a number of operations.
