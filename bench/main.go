@@ -26,6 +26,7 @@ func main() {
 	overLoopback(*rounds, *length)
 	connections()
 	overTLS()
+	bulk(*rounds)
 }
 
 // setBenchTime sets how long the benchmarks that follow run: a duration or, like "1000x", a number of operations.
