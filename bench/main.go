@@ -27,6 +27,7 @@ func main() {
 	connections()
 	overTLS()
 	bulk(*rounds)
+	webhooks(*rounds, *length)
 }
 
 // setBenchTime sets how long the benchmarks that follow run: a duration or, like "1000x", a number of operations.
