@@ -1,17 +1,17 @@
 package rctest
 
 func allowlistEndpoints() []endpoint {
-	l := listService{name: "allowlist", field: "whiteUserId", of: func(a *account) *list { return &a.allowlist }}
+	l := listResource{name: "allowlist", field: "whiteUserId", list: func(a *account) *list { return &a.allowlist }}
 	return []endpoint{
-		{path: "/user/whitelist/add.json", serve: l.add, rate: 100},
-		{path: "/user/whitelist/remove.json", serve: l.remove, rate: 100},
-		{path: "/user/whitelist/query.json", serve: l.query, rate: 100},
-		{path: "/user/whitesetting/set.json", serve: (*state).setAllowlist, rate: 100},
-		{path: "/user/whitesetting/query.json", serve: (*state).queryAllowlist, rate: 100},
+		{path: "/user/whitelist/add.json", handle: l.add, rate: 100},
+		{path: "/user/whitelist/remove.json", handle: l.remove, rate: 100},
+		{path: "/user/whitelist/query.json", handle: l.query, rate: 100},
+		{path: "/user/whitesetting/set.json", handle: (*state).setAllowlist, rate: 100},
+		{path: "/user/whitesetting/query.json", handle: (*state).queryAllowlist, rate: 100},
 	}
 }
 
-// allowlistOn reports whether a user is in allowlist mode; nil is one that nothing is known of.
+// allowlistOn reports whether a user is in allowlist mode. The account may be nil.
 func (s *state) allowlistOn(a *account) bool {
 	return s.settings.allowlistForAll || a != nil && a.allowlistOn
 }
@@ -26,7 +26,7 @@ func (s *state) setAllowlist(p *params) (fields, *refusal) {
 		return nil, refuse(codeParameter, "the allowlist is on for the whole app")
 	}
 	for _, id := range ids {
-		s.account(id, p.now).allowlistOn = on
+		s.findOrCreate(id, p.now).allowlistOn = on
 	}
 	return nil, nil
 }

@@ -9,7 +9,7 @@ import (
 	"strconv"
 )
 
-// RC's codes. Those that the fake never answers by itself are there for their HTTP status.
+// RC's codes. Some occur only in faults; they are listed for their HTTP status.
 const (
 	codeSuccess          = 200
 	codeInternal         = 1000
@@ -28,10 +28,10 @@ const (
 	codeUserLimit        = 2007
 )
 
-// fields are what a success holds besides its code.
+// fields are the JSON fields of a successful answer, without code.
 type fields map[string]any
 
-// refusal is an answer that isn't a success. Its code may also be an HTTP status, where RC has no code that fits.
+// refusal is an error answer. Its code is an HTTP status where RC has no suitable code.
 type refusal struct {
 	code    int
 	message string
@@ -41,11 +41,11 @@ func refuse(code int, format string, args ...any) *refusal {
 	return &refusal{code, fmt.Sprintf(format, args...)}
 }
 
-// status is that of HTTP which belongs to the code.
-func (r *refusal) status() int {
-	switch r.code {
+// httpStatus returns the HTTP status that RC sends with a code.
+func httpStatus(code int) int {
+	switch code {
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
-		return r.code
+		return code
 	case codeSuccess, codeNoChatroom:
 		return http.StatusOK
 	case codeSecret, codeSignature, codeAppLocked, codeRestricted:
@@ -65,22 +65,22 @@ func (r *refusal) status() int {
 	}
 }
 
-// reply is an answer ready to be sent, by whatever way the request came.
+// reply is an answer before it is sent, in memory or over a socket.
 type reply struct {
-	code   int // 0 if the body has none, or none that is known
+	code   int // 0 if the body has none or is a fault's
 	status int
 	header http.Header
 	body   []byte
-	size   int64 // of the body with the spaces after it
-	length int64 // that is announced
-	fault  Fault // that it is sent with
+	size   int64 // of the body, including the spaces that a fault appends
+	length int64 // the Content-Length
+	fault  Fault // applied while the body is sent
 }
 
 func newReply(in *received, found fields, r *refusal) *reply {
 	out := &reply{code: codeSuccess, status: http.StatusOK, header: make(http.Header)}
 	body := fields{}
 	if r != nil {
-		out.code, out.status = r.code, r.status()
+		out.code, out.status = r.code, httpStatus(r.code)
 		body["url"], body["errorMessage"] = in.path, r.message
 	} else {
 		maps.Copy(body, found)
@@ -88,7 +88,7 @@ func newReply(in *received, found fields, r *refusal) *reply {
 	body["code"] = out.code
 	var err error
 	if out.body, err = json.Marshal(body); err != nil {
-		panic("rctest: an answer that JSON can't hold: " + err.Error()) // fields hold strings and slices of them
+		panic("rctest: encoding an answer: " + err.Error()) // never happens: fields hold strings and slices of them
 	}
 	out.header.Set("Content-Type", "application/json; charset=utf-8")
 	if out.status == http.StatusMethodNotAllowed {
@@ -97,7 +97,7 @@ func newReply(in *received, found fields, r *refusal) *reply {
 	return out
 }
 
-// newFaultReply is the answer that a fault has of its own.
+// newFaultReply returns the answer that a fault prescribes.
 func newFaultReply(in *received) *reply {
 	f := &in.fault
 	var out *reply
@@ -109,7 +109,7 @@ func newFaultReply(in *received) *reply {
 	default:
 		out = &reply{status: http.StatusOK, header: make(http.Header), body: []byte(f.Body)}
 		if f.Code != 0 {
-			out.status = (&refusal{code: f.Code}).status()
+			out.status = httpStatus(f.Code)
 		}
 		if f.Body != "" || f.BodySize > 0 {
 			out.header.Set("Content-Type", http.DetectContentType(out.body))
@@ -121,9 +121,9 @@ func newFaultReply(in *received) *reply {
 	return out
 }
 
-// finish sets what all answers have, and then what the fault has instead.
+// finish sets the headers that every answer has, replaces those that the fault changes, and sets the length.
 func (r *reply) finish(in *received) *reply {
-	r.header.Set("Date", in.clock().UTC().Format(http.TimeFormat))
+	r.header.Set("Date", in.serverTime().UTC().Format(http.TimeFormat))
 	if id := in.header.Get("X-Request-ID"); id != "" {
 		r.header.Set("X-Request-ID", id)
 	}
@@ -133,15 +133,15 @@ func (r *reply) finish(in *received) *reply {
 	if in.fault.RetryAfter != "" {
 		r.header.Set("Retry-After", in.fault.RetryAfter)
 	}
-	r.measure(in)
+	r.setLength(in)
 	if bodyAllowed(r.status) {
 		r.header.Set("Content-Length", strconv.FormatInt(r.length, 10))
 	}
 	return r
 }
 
-// measure leaves the body out where the method says so, and with it what may go wrong in it.
-func (r *reply) measure(in *received) {
+// setLength also drops the body, and the faults of sending it, if the method is HEAD.
+func (r *reply) setLength(in *received) {
 	r.fault, r.size = in.fault, max(int64(len(r.body)), in.fault.BodySize)
 	r.length = r.size
 	if r.fault.Kind == WrongLength {

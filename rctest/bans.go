@@ -7,25 +7,26 @@ import (
 )
 
 const (
-	unpagedBans = 1000
-	bansPage    = 50
+	maxBanMinutes   = 43_200
+	unpagedBans     = 1000 // how many bans a query without a page returns
+	defaultBansPage = 50
 )
 
 func banEndpoints() []endpoint {
 	return []endpoint{
-		{path: "/user/block.json", serve: (*state).banUsers, rate: 100},
-		{path: "/user/unblock.json", serve: (*state).unbanUsers, rate: 100},
-		{path: "/user/block/query.json", serve: (*state).queryBans, rate: 100, optional: true},
+		{path: "/user/block.json", handle: (*state).banUsers, rate: 100},
+		{path: "/user/unblock.json", handle: (*state).unbanUsers, rate: 100},
+		{path: "/user/block/query.json", handle: (*state).queryBans, rate: 100, allowEmpty: true},
 	}
 }
 
-// ban is zero for a user that never was banned.
+// ban is the zero value for a user that isn't banned and never was.
 type ban struct {
 	until time.Time
 	id    string
 }
 
-// compareBans puts the ban that ends last first.
+// compareBans sorts bans by their end, latest first, and then by id.
 func compareBans(a, b ban) int {
 	return cmp.Or(b.until.Compare(a.until), cmp.Compare(a.id, b.id))
 }
@@ -41,7 +42,7 @@ func (s *state) banUsers(p *params) (fields, *refusal) {
 	s.dropEndedBans(p.now)
 	until := publicTime(p.now.Add(time.Duration(minutes) * time.Minute))
 	for _, id := range ids {
-		a := s.account(id, p.now)
+		a := s.findOrCreate(id, p.now)
 		s.bans.remove(a.ban)
 		a.ban = ban{until, id}
 		s.disconnect(a, eventOffline, p.now)
@@ -66,7 +67,7 @@ func (s *state) unbanUsers(p *params) (fields, *refusal) {
 
 func (s *state) queryBans(p *params) (fields, *refusal) {
 	page := p.number("page", 0, math.MaxInt32, 0)
-	size := p.number("size", 1, math.MaxInt32, bansPage)
+	size := p.number("size", 1, math.MaxInt32, defaultBansPage)
 	if p.refused != nil {
 		return nil, p.refused
 	}
@@ -81,7 +82,7 @@ func (s *state) queryBans(p *params) (fields, *refusal) {
 	return fields{"users": users}, nil
 }
 
-// dropEndedBans costs each ban once.
+// dropEndedBans removes each ban once, so its cost is that of adding them.
 func (s *state) dropEndedBans(now time.Time) {
 	for b, ok := s.bans.last(); ok && !now.Before(b.until); b, ok = s.bans.last() {
 		s.bans.remove(b)

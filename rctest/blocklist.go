@@ -1,10 +1,10 @@
 package rctest
 
 func blocklistEndpoints() []endpoint {
-	l := listService{name: "blocklist", field: "blackUserId", of: func(a *account) *list { return &a.blocklist }}
+	l := listResource{name: "blocklist", field: "blackUserId", list: func(a *account) *list { return &a.blocklist }}
 	return []endpoint{
-		{path: "/user/blacklist/add.json", serve: l.add, rate: 100},
-		{path: "/user/blacklist/remove.json", serve: l.remove, rate: 100},
-		{path: "/user/blacklist/query.json", serve: l.query, rate: 100},
+		{path: "/user/blacklist/add.json", handle: l.add, rate: 100},
+		{path: "/user/blacklist/remove.json", handle: l.remove, rate: 100},
+		{path: "/user/blacklist/query.json", handle: l.query, rate: 100},
 	}
 }

@@ -8,90 +8,94 @@ import (
 )
 
 const (
-	staleFor      = time.Hour       // unless a fault says otherwise
-	outOfOrderFor = 5 * time.Minute // without another event
+	defaultStaleDelay = time.Hour
+	outOfOrderDelay   = 5 * time.Minute // if the user has no other event
 )
 
-// DeliveryFaultKind says what is wrong with an event's post.
+// DeliveryFaultKind is what is wrong with the delivery of an event.
 type DeliveryFaultKind int
 
 const (
 	// Late posts the event later, by Delay of the server's clock, with the signature made when it happened.
 	Late DeliveryFaultKind = iota + 1
-	// Twice posts the event again, once, right after it was answered with success: the same URL and body.
+	// Twice posts the event a second time, with the same URL and body, right after it was answered with success. The
+	// second post isn't retried.
 	Twice
 	// OutOfOrder posts the event after the user's next one, or after 5 minutes of the server's clock if there is none.
-	// It never hits the event right after one that is held back for it.
+	// It never hits the event that follows one it holds back.
 	OutOfOrder
 	// Lost never posts the event.
 	Lost
-	// Forged posts the event before the true one, once, signed with another secret: all else is the same.
+	// Forged posts the event once before the genuine one, signed with another secret and otherwise identical.
 	Forged
-	// Stale posts the event before the true one, once, rightly signed, but with a timestamp of Delay ago.
+	// Stale posts the event once before the genuine one, correctly signed with a timestamp that is Delay old.
 	Stale
-	// Unsigned posts the event before the true one, once, without the parameters of a signature.
+	// Unsigned posts the event once before the genuine one, without the signature parameters.
 	Unsigned
 )
 
-// DeliveryFault is what goes wrong with posts to the webhook, and for which events. The zero value of a field other
+// DeliveryFault is a fault in the delivery of events, and which events it hits. The zero value of a field other
 // than Kind is its default.
 type DeliveryFault struct {
 	Kind DeliveryFaultKind
 
-	Delay time.Duration // of Late, which must have one, and of Stale; 0 = 1 hour for Stale
+	Delay time.Duration // for Late, which needs one, and Stale, where 0 = 1 hour; not allowed for other kinds
 
-	UserID      string  // whose events it hits; "" = everybody's
+	UserID      string  // hits only this user's events; "" = all users'
 	Times       int     // how many events it hits; 0 = 1, Always = all
-	Every       int     // 3 = only the third, sixth, ninth ... of the events of UserID
+	Every       int     // 3 = only every third event of UserID; 0 and 1 = every event
 	Probability float64 // of hitting each of these; 0 = 1
-	Seed        uint64  // of Probability: the same events in the same order are hit every time
+	Seed        uint64  // for Probability: the same seed and order of events give the same hits
 }
 
-// InjectDelivery makes posts to the webhook go wrong from now on, until the fault hit as many events as it should or
-// [Server.ClearFaults] was called. At most one hits an event: the one injected first. Those injected later don't count
-// that event. It is chosen when the event happens. InjectDelivery panics if the fault's fields don't make sense together.
+// InjectDelivery makes deliveries to the webhook fail from now on, until the fault has hit as many events as it should or
+// [Server.ClearFaults] is called. At most one fault hits an event: the one injected first. Those injected later don't
+// count that event. The fault is chosen when the event happens. InjectDelivery panics if the fault's fields are invalid.
 func (s *Server) InjectDelivery(f DeliveryFault) {
-	if reason := f.nonsense(); reason != "" {
-		panic("rctest: InjectDelivery: " + reason)
+	if problem := f.problem(); problem != "" {
+		panic("rctest: InjectDelivery: " + problem)
 	}
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
-	s.state.settled() // what was due before isn't for this fault
-	s.state.deliveryFaults = append(s.state.deliveryFaults, &injectedDelivery{f, newOdds(f.Times, f.Every, f.Probability, f.Seed)})
+	s.state.runDue() // the fault must not hit events that were due before it
+	s.state.deliveryFaults = append(s.state.deliveryFaults,
+		&activeDeliveryFault{f, newSelector(f.Times, f.Every, f.Probability, f.Seed)})
 }
 
-func (f *DeliveryFault) nonsense() string {
-	delays := f.Kind == Late || f.Kind == Stale
+// problem returns what is wrong with the fields, or "".
+func (f *DeliveryFault) problem() string {
+	hasDelay := f.Kind == Late || f.Kind == Stale
 	switch {
 	case f.Kind < Late || f.Kind > Unsigned:
 		return fmt.Sprintf("Kind %d is unknown", f.Kind)
 	case f.Delay < 0:
 		return fmt.Sprintf("Delay %v is negative", f.Delay)
-	case f.Delay != 0 && !delays:
-		return "Kind has no Delay"
+	case f.Delay != 0 && !hasDelay:
+		return "this Kind takes no Delay"
 	case f.Delay == 0 && f.Kind == Late:
 		return "Late needs a Delay"
 	}
-	return wrongOdds("events", f.Times, f.Every, f.Probability)
+	return selectorProblem("events", f.Times, f.Every, f.Probability)
 }
 
-// injectedDelivery is a fault on its way through the events.
-type injectedDelivery struct {
+// activeDeliveryFault is an injected fault that has hits left.
+type activeDeliveryFault struct {
 	DeliveryFault
-	odds
+	selector
 }
 
-func (i *injectedDelivery) isFor(userID string, afterHeld bool) bool {
-	if afterHeld && i.Kind == OutOfOrder {
+func (a *activeDeliveryFault) matches(userID string, afterHeld bool) bool {
+	if afterHeld && a.Kind == OutOfOrder {
 		return false
 	}
-	return i.UserID == "" || i.UserID == userID
+	return a.UserID == "" || a.UserID == userID
 }
 
-// hitEvent chooses the fault of an event that happens.
-func (s *state) hitEvent(userID string, afterHeld bool) DeliveryFault {
-	at := slices.IndexFunc(s.deliveryFaults, func(i *injectedDelivery) bool {
-		return i.isFor(userID, afterHeld) && i.hits()
+// pickDeliveryFault returns the fault that hits an event, or the zero value. afterHeld says that an earlier event of the
+// user is held back by OutOfOrder.
+func (s *state) pickDeliveryFault(userID string, afterHeld bool) DeliveryFault {
+	at := slices.IndexFunc(s.deliveryFaults, func(a *activeDeliveryFault) bool {
+		return a.matches(userID, afterHeld) && a.hits()
 	})
 	if at < 0 {
 		return DeliveryFault{}
@@ -103,13 +107,13 @@ func (s *state) hitEvent(userID string, afterHeld bool) DeliveryFault {
 	return found.DeliveryFault
 }
 
-// around returns the messages that the fault makes of a true one.
-func (f *DeliveryFault) around(m *message, sign signer) []*message {
+// messages returns the messages to post for a genuine one, in order.
+func (f *DeliveryFault) messages(m *message, sign signer) []*message {
 	extra := *m
-	extra.fault, extra.once = f.Kind, true
+	extra.fault, extra.noRetry = f.Kind, true
 	switch f.Kind {
 	case Twice:
-		m.again = &extra
+		m.repeat = &extra
 		return []*message{m}
 	case Forged:
 		sign.secret = rand.Text()
@@ -117,7 +121,7 @@ func (f *DeliveryFault) around(m *message, sign signer) []*message {
 	case Stale:
 		delay := f.Delay
 		if delay == 0 {
-			delay = staleFor
+			delay = defaultStaleDelay
 		}
 		sign.nonce, sign.at = newNonce(), sign.at.Add(-delay)
 		extra.parameters = sign.parameters()

@@ -1,179 +1,117 @@
 package rctest
 
 import (
-	"math/rand/v2"
 	"net/http"
-	"slices"
 	"time"
 )
 
 // Host is one of a server's two hosts, or both.
 type Host int
 
-// What [Fault.Host] may be.
+// The values of [Fault.Host].
 const (
 	AnyHost     Host = iota
-	PrimaryHost      // of [Server.Config], [Server.Listen], and any other name in [Server.ServeHTTP]
+	PrimaryHost      // of [Server.Config], [Server.Listen], and every host but BackupHost in [Server.ServeHTTP]
 	BackupHost       // of [Server.Config], [Server.ListenBackup], and its name in [Server.ServeHTTP]
 )
 
-// FaultKind says how a call with a fault ends.
+// FaultKind is how a call with a fault ends.
 type FaultKind int
 
 const (
-	// Answer lets the call have an answer: that of the fault's Code, Status and Body if any of them is set, and then
-	// the call isn't applied, unless Applied is set. Else it is applied and has its true answer, which the other fields change.
+	// Answer answers the call. If any of Code, Status and Body is set, the answer is made of them and the call isn't
+	// applied, unless Applied is set. Otherwise the call is applied and gets its normal answer, changed by the other fields.
 	Answer FaultKind = iota
-	// Hang gives no answer until the client gives up or the server is closed. The call isn't applied, unless Applied is set.
+	// Hang sends no answer until the client gives up or the server is closed. The call isn't applied, unless Applied is set.
 	Hang
-	// RefuseConnection lets nobody listen: the call isn't received. On a port it is like ResetBefore, as the system
-	// accepts connections before the server is asked.
+	// RefuseConnection refuses the connection: the call isn't received. On a port it acts like ResetBefore, because
+	// the operating system has already accepted the connection.
 	RefuseConnection
-	// ResetBefore breaks the connection before the request is read: the call isn't received.
+	// ResetBefore resets the connection before the request is read: the call isn't received.
 	ResetBefore
-	// LostAnswer applies the call, and then breaks the connection without an answer.
+	// LostAnswer applies the call, and then resets the connection without an answer.
 	LostAnswer
-	// Cut is Answer, but the connection ends in the middle of the body.
+	// Cut is Answer, but the connection breaks in the middle of the body.
 	Cut
-	// WrongLength is Answer, but the connection ends one byte before the end that Content-Length announces, after the whole body.
+	// WrongLength is Answer, but Content-Length is one byte too long: the connection breaks after the whole body.
 	WrongLength
 )
 
-// Always is a [Fault.Times] without an end.
+// Always is the value of [Fault.Times] and [DeliveryFault.Times] for no limit.
 const Always = -1
 
-// Fault is what goes wrong, and with which calls. The zero value of a field is its default; RefuseConnection and
-// ResetBefore have none of the fields from Code on, Hang has Applied, and LostAnswer has HeaderDelay.
+// Fault is what fails, and which calls it hits. The zero value of a field is its default. RefuseConnection and
+// ResetBefore allow none of the fields from Code on, Hang only Applied, and LostAnswer only HeaderDelay.
 type Fault struct {
-	Endpoint    string  // a path such as "/user/block.json", whether it is served or not; "" = every path
-	Host        Host    // that the call is sent to
+	Endpoint    string  // hits only this path, such as "/user/block.json", known or not; "" = every path
+	Host        Host    // hits only calls to this host
 	Times       int     // how many calls it hits; 0 = 1, Always = all
-	Every       int     // 3 = only the third, sixth, ninth ... of the calls to Endpoint and Host
+	Every       int     // 3 = only every third call to Endpoint and Host; 0 and 1 = every call
 	Probability float64 // of hitting each of these; 0 = 1
-	Seed        uint64  // of Probability: the same calls in the same order are hit every time
+	Seed        uint64  // for Probability: the same seed and order of calls give the same hits
 
 	Kind FaultKind // how the call ends
 
-	Code    int    // RC's, with the body and HTTP status that belong to it; HTTP 400 if RC has no such code
-	Status  int    // of HTTP, from 200 on, a redirect too; with neither Code nor Body the body is empty
-	Body    string // instead of RC's, under HTTP 200 if neither Status nor Code says otherwise
-	Applied bool   // the call is applied, if it is in order, before it gets this answer
+	Code    int    // RC's code, with its body and HTTP status; 400 if RC has no such code
+	Status  int    // HTTP status, 200 to 999; the body is empty if neither Code nor Body is set
+	Body    string // replaces RC's; the status is 200 if neither Status nor Code is set
+	Applied bool   // the call is applied, if it is valid, before it gets this answer
 
-	BodySize    int64         // the body is followed by spaces up to so many bytes, which are never held in memory
-	Header      http.Header   // replaces the answer's; a name without values leaves it out
-	RetryAfter  string        // the header, whatever it says
-	HeaderDelay time.Duration // the call is received and applied at once, and answered so much later
-	BodyDelay   time.Duration // the second half of the body comes so much later than the first
-	ClockOffset time.Duration // the server's clock is wrong: so is Date, and a Timestamp that is 5 minutes off that is 1004
+	BodySize    int64         // pads the body with spaces up to this many bytes, without holding them in memory
+	Header      http.Header   // replaces headers of the answer; a name without values removes one
+	RetryAfter  string        // the Retry-After header, sent as it is
+	HeaderDelay time.Duration // delays the answer; the call is received and applied at once
+	BodyDelay   time.Duration // delays the second half of the body
+	ClockOffset time.Duration // shifts the server's clock: Date is off, and a Timestamp more than 5 minutes off that clock is 1004
 }
 
-// Inject makes calls fail from now on, until the fault hit as many as it should or [Server.ClearFaults] was called.
-// At most one fault hits a call: the one injected first. Those injected later don't count that call. A fault is chosen
-// when a call arrives, before anything of it is checked. Inject panics if the fault's fields don't make sense together.
+// Inject makes calls fail from now on, until the fault has hit as many as it should or [Server.ClearFaults] is called.
+// At most one fault hits a call: the one injected first. Those injected later don't count that call. The fault is chosen
+// when a call arrives, before anything is checked. Inject panics if the fault's fields are invalid.
 func (s *Server) Inject(f Fault) {
-	if reason := f.nonsense(); reason != "" {
-		panic("rctest: Inject: " + reason)
+	if problem := f.problem(); problem != "" {
+		panic("rctest: Inject: " + problem)
 	}
 	f.Endpoint, f.Header = singleSlashes(f.Endpoint), f.Header.Clone()
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
-	s.state.faults = append(s.state.faults, &injected{f, newOdds(f.Times, f.Every, f.Probability, f.Seed)})
+	s.state.faults = append(s.state.faults, &activeFault{f, newSelector(f.Times, f.Every, f.Probability, f.Seed)})
 }
 
-// ClearFaults removes all faults, those of [Server.InjectDelivery] too. Calls and events that were hit before go on as
-// they would have.
+// ClearFaults removes all faults, including those of [Server.InjectDelivery]. Calls and events that a fault has already
+// hit aren't affected.
 func (s *Server) ClearFaults() {
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
 	s.state.faults, s.state.deliveryFaults = nil, nil
 }
 
-// FaultHits returns how many calls were hit by a fault so far, those included that weren't received and so are missing
-// in [Server.Requests].
+// FaultHits returns how many calls faults have hit so far, including those that weren't received and so aren't in
+// [Server.Requests].
 func (s *Server) FaultHits() int {
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
 	return s.state.faultHits
 }
 
-// injected is a fault on its way through the calls.
-type injected struct {
-	Fault
-	odds
+// preventsRequest reports whether the server doesn't receive the call.
+func (f *Fault) preventsRequest() bool { return f.Kind == RefuseConnection || f.Kind == ResetBefore }
+
+// hasNoAnswer reports whether the client gets no answer.
+func (f *Fault) hasNoAnswer() bool {
+	return f.preventsRequest() || f.Kind == Hang || f.Kind == LostAnswer
 }
 
-func (i *injected) isFor(host Host, path string) bool {
-	return (i.Host == AnyHost || i.Host == host) && (i.Endpoint == "" || i.Endpoint == path)
+// replacesAnswer reports whether the answer is the fault's and not the call's.
+func (f *Fault) replacesAnswer() bool { return f.Code != 0 || f.Status != 0 || f.Body != "" }
+
+// appliesCall reports whether the call is checked and, if it is valid, applied.
+func (f *Fault) appliesCall() bool {
+	return f.Applied || f.Kind == LostAnswer || !f.hasNoAnswer() && !f.replacesAnswer()
 }
 
-// odds choose among the calls, or the events, that a fault is for.
-type odds struct {
-	left        int // hits; negative = without an end
-	seen        int // that it might have hit
-	every       int
-	probability float64
-	dice        *rand.Rand
-}
-
-func newOdds(times, every int, probability float64, seed uint64) odds {
-	o := odds{left: times, every: every, probability: probability}
-	if times == 0 {
-		o.left = 1
-	}
-	if probability != 0 {
-		o.dice = rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // it must be reproducible
-	}
-	return o
-}
-
-// hits is asked once for each.
-func (o *odds) hits() bool {
-	o.seen++
-	if o.every > 1 && o.seen%o.every != 0 {
-		return false
-	}
-	return o.dice == nil || o.dice.Float64() < o.probability
-}
-
-// hit chooses the fault of a call that arrives. It takes mu itself.
-func (s *state) hit(host Host, req *http.Request) (f Fault, hit bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.faults) == 0 {
-		return Fault{}, false
-	}
-	path := ""
-	if req.URL != nil {
-		path = singleSlashes(req.URL.Path)
-	}
-	at := slices.IndexFunc(s.faults, func(i *injected) bool { return i.isFor(host, path) && i.hits() })
-	if at < 0 {
-		return Fault{}, false
-	}
-	s.faultHits++
-	found := s.faults[at]
-	if found.left--; found.left == 0 {
-		s.faults = slices.Delete(s.faults, at, at+1)
-	}
-	return found.Fault, true
-}
-
-// unheard reports whether the call isn't received at all.
-func (f *Fault) unheard() bool { return f.Kind == RefuseConnection || f.Kind == ResetBefore }
-
-// silent reports whether the call gets no answer.
-func (f *Fault) silent() bool { return f.unheard() || f.Kind == Hang || f.Kind == LostAnswer }
-
-// answers reports whether the fault has an answer of its own.
-func (f *Fault) answers() bool { return f.Code != 0 || f.Status != 0 || f.Body != "" }
-
-// applies reports whether the call is applied.
-func (f *Fault) applies() bool {
-	return f.Applied || f.Kind == LostAnswer || !f.silent() && !f.answers()
-}
-
-// delay is how long nothing is answered; negative is without an end.
-func (f *Fault) delay() time.Duration {
+// answerDelay returns the time before the answer; negative is forever.
+func (f *Fault) answerDelay() time.Duration {
 	if f.Kind == Hang {
 		return -1
 	}

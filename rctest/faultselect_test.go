@@ -156,19 +156,19 @@ func TestInjectRefusesNonsense(t *testing.T) {
 		fault rctest.Fault
 		want  string
 	}{
-		{rctest.Fault{}, "nothing is wrong in this fault"},
-		{rctest.Fault{Applied: true, Times: 3}, "nothing is wrong in this fault"},
+		{rctest.Fault{}, "the fault changes nothing"},
+		{rctest.Fault{Applied: true, Times: 3}, "the fault changes nothing"},
 		{rctest.Fault{Code: 1000, Endpoint: "user/block.json"}, `Endpoint "user/block.json" doesn't start with a slash`},
 		{rctest.Fault{Code: 1000, Host: -1}, "Host -1 is unknown"},
 		{rctest.Fault{Code: 1000, Host: 3}, "Host 3 is unknown"},
 		{rctest.Fault{Code: 1000, Times: -2}, "Times -2 is neither Always nor a number of calls"},
 		{rctest.Fault{Code: 1000, Every: -1}, "Every -1 is negative"},
-		{rctest.Fault{Code: 1000, Probability: -0.1}, "Probability -0.1 is not within 0 and 1"},
-		{rctest.Fault{Code: 1000, Probability: 1.1}, "Probability 1.1 is not within 0 and 1"},
-		{rctest.Fault{Code: 1000, Probability: math.NaN()}, "Probability NaN is not within 0 and 1"},
-		{rctest.Fault{Status: 199}, "Status 199 is not within 200 and 999"},
-		{rctest.Fault{Status: 1000}, "Status 1000 is not within 200 and 999"},
-		{rctest.Fault{Status: -1}, "Status -1 is not within 200 and 999"},
+		{rctest.Fault{Code: 1000, Probability: -0.1}, "Probability -0.1 is not between 0 and 1"},
+		{rctest.Fault{Code: 1000, Probability: 1.1}, "Probability 1.1 is not between 0 and 1"},
+		{rctest.Fault{Code: 1000, Probability: math.NaN()}, "Probability NaN is not between 0 and 1"},
+		{rctest.Fault{Status: 199}, "Status 199 is not between 200 and 999"},
+		{rctest.Fault{Status: 1000}, "Status 1000 is not between 200 and 999"},
+		{rctest.Fault{Status: -1}, "Status -1 is not between 200 and 999"},
 		{rctest.Fault{BodySize: -1}, "BodySize -1 is negative"},
 		{rctest.Fault{HeaderDelay: -1}, "HeaderDelay -1ns is negative"},
 		{rctest.Fault{BodyDelay: -1}, "BodyDelay -1ns is negative"},
@@ -187,7 +187,7 @@ func TestInjectRefusesNonsense(t *testing.T) {
 		{rctest.Fault{Header: header("a b", "c")}, `Header name "a b" can't be sent`},
 		{rctest.Fault{Header: header("ä", "c")}, `Header name "ä" can't be sent`},
 		{rctest.Fault{Header: header("")}, `Header name "" can't be sent`},
-		{rctest.Fault{Header: header("content-length", "1")}, "Header content-length is up to the transport"},
+		{rctest.Fault{Header: header("content-length", "1")}, "Header content-length is set by the transport"},
 	} {
 		require.PanicsWithValue(t, "rctest: Inject: "+c.want, func() { f.Inject(c.fault) }, c.fault)
 	}

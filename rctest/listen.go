@@ -12,28 +12,28 @@ import (
 	"time"
 )
 
-const closePatience = 5 * time.Second // for requests under way
+const shutdownTimeout = 5 * time.Second // for requests in flight
 
-// listener is a server on a loopback port.
+// listener is an HTTP server on a loopback port.
 type listener struct {
-	url   string
-	http  *http.Server
-	ended chan struct{} // closed when nothing is accepted any more
-	fresh map[net.Conn]struct{}
+	url      string
+	http     *http.Server
+	done     chan struct{} // closed when Serve has returned
+	newConns map[net.Conn]struct{}
 }
 
-// Listen makes the server reachable on a loopback port as well, for other processes, and returns its base URL, such as
-// "http://127.0.0.1:40123". Further calls return the same URL. It panics if there is no port, or after Close.
+// Listen makes the server available on a loopback port as well, for other processes, and returns its base URL, such as
+// "http://127.0.0.1:40123". Further calls return the same URL. It panics if listening fails, or after Close.
 func (s *Server) Listen() string { return s.listen(PrimaryHost) }
 
-// ListenBackup is Listen for the backup host, on a port of its own. It is the same server: only faults tell the hosts apart.
+// ListenBackup is Listen for the backup host, on a second port. It is the same server: only faults distinguish the hosts.
 func (s *Server) ListenBackup() string { return s.listen(BackupHost) }
 
 func (s *Server) listen(host Host) string {
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
 	if s.state.closed {
-		panic("rctest: listening after Close")
+		panic("rctest: Listen after Close")
 	}
 	if l := s.state.listeners[host]; l != nil {
 		return l.url
@@ -41,40 +41,41 @@ func (s *Server) listen(host Host) string {
 	var config net.ListenConfig
 	socket, err := config.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
-		panic("rctest: no port to listen on: " + err.Error())
+		panic("rctest: Listen: " + err.Error())
 	}
-	l := &listener{url: "http://" + socket.Addr().String(), ended: make(chan struct{}), fresh: make(map[net.Conn]struct{})}
+	l := &listener{url: "http://" + socket.Addr().String(), done: make(chan struct{}), newConns: make(map[net.Conn]struct{})}
 	l.http = &http.Server{
 		Handler:           http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { s.handle(w, req, host) }),
-		ConnState:         func(conn net.Conn, to http.ConnState) { s.state.connState(l, conn, to) },
+		ConnState:         func(conn net.Conn, to http.ConnState) { s.state.trackConn(l, conn, to) },
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          log.New(io.Discard, "", 0),
 	}
 	s.state.listeners[host] = l
 	go func() {
-		defer close(l.ended)
+		defer close(l.done)
 		_ = l.http.Serve(socket)
 	}()
 	return l.url
 }
 
-// connState remembers the connections that carried no request yet: Shutdown would wait for one.
-func (s *state) connState(l *listener, conn net.Conn, to http.ConnState) {
+// trackConn keeps the connections that haven't sent a request yet, for Close to close: Shutdown would wait for them. It
+// takes mu itself.
+func (s *state) trackConn(l *listener, conn net.Conn, to http.ConnState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case to != http.StateNew:
-		delete(l.fresh, conn)
+		delete(l.newConns, conn)
 	case s.closed:
 		_ = conn.Close()
 	default:
-		l.fresh[conn] = struct{}{}
+		l.newConns[conn] = struct{}{}
 	}
 }
 
-// ServeHTTP answers for every host; it lets the server be mounted in one of the caller's, even after Close. A [Fault]
-// that breaks a connection which can't be taken over makes it panic with [http.ErrAbortHandler], which net/http's
-// server understands.
+// ServeHTTP serves requests to any host, so that the server can be mounted in another one. It works even after Close. A
+// [Fault] that breaks the connection makes it panic with [http.ErrAbortHandler], as net/http's server expects, if the
+// connection can't be hijacked.
 func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	host, _, err := net.SplitHostPort(req.Host)
 	if err != nil {
@@ -84,27 +85,27 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 }
 
 func (s *Server) handle(w http.ResponseWriter, req *http.Request, host Host) {
-	f, hit := s.state.hit(host, req)
-	if f.unheard() {
+	f, hit := s.state.pickFault(host, req)
+	if f.preventsRequest() {
 		reset(w)
 		return
 	}
 	body, err := readBody(req)
 	if err != nil {
-		body = nil // the sender is gone: half a form mustn't be applied, and nobody reads the refusal
+		body = nil // the client is gone: half a form must not be applied, and nobody reads the refusal
 	}
 	out := s.serve(req, body, f, hit)
-	if f.delay() != 0 && len(body) > maxBody {
-		_, _ = io.Copy(io.Discard, req.Body) // net/http notices that the client gives up only after it was read
+	if f.answerDelay() != 0 && len(body) > maxBody {
+		_, _ = io.Copy(io.Discard, req.Body) // net/http notices that the client has gone only once the body is read
 	}
-	if err := s.state.wait(req.Context(), f.delay(), nil); err != nil || f.silent() {
+	if err := s.state.wait(req.Context(), f.answerDelay(), nil); err != nil || f.hasNoAnswer() {
 		reset(w)
 		return
 	}
 	s.send(w, req, out)
 }
 
-// reset breaks the connection in a way that the client sees as such, if it can, and not as a regular end.
+// reset closes the connection so that the client gets ECONNRESET rather than EOF, if the connection can be hijacked.
 func reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -131,18 +132,18 @@ func (s *Server) send(w http.ResponseWriter, req *http.Request, out *reply) {
 	}
 }
 
-// Close ends the listening, after the requests under way were answered, and makes clients of [Server.Config] find
-// nobody at either host. It ends at once what a [Fault] keeps waiting. Nothing is posted to the webhook any more; posts
-// under way are cancelled, and handlers that then still run aren't waited for, so that one may call Close. What the
-// server knows can still be looked at. Closing it again does nothing.
+// Close stops listening once the requests in flight have been answered, or after 5 s. Clients of [Server.Config] get
+// ECONNREFUSED from then on. Calls that a [Fault] delays fail at once. Nothing more is posted to the webhook: posts in
+// flight are cancelled, and Close doesn't wait for their handlers, so a handler may call it. The state can still be
+// read. Closing a closed server does nothing.
 func (s *Server) Close() {
 	s.state.mu.Lock()
 	s.state.closed = true
-	s.state.endWaits()
-	s.state.endOutbox()
+	s.state.sendCloseSignals()
+	s.state.closeOutbox()
 	listeners := slices.Collect(maps.Values(s.state.listeners))
 	for _, l := range listeners {
-		for conn := range l.fresh {
+		for conn := range l.newConns {
 			_ = conn.Close()
 		}
 	}
@@ -153,14 +154,15 @@ func (s *Server) Close() {
 }
 
 func (l *listener) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), closePatience)
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
 	if err := l.http.Shutdown(ctx); errors.Is(err, context.DeadlineExceeded) {
 		_ = l.http.Close()
 	}
-	<-l.ended
+	<-l.done
 }
 
+// isClosed takes mu itself.
 func (s *state) isClosed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

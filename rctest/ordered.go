@@ -2,8 +2,7 @@ package rctest
 
 import "math/rand/v2"
 
-// ordered is a set in order, in which finding any page costs the logarithm of its size: a treap whose nodes know the
-// size of what is below them.
+// ordered is a sorted set that finds any page in logarithmic time: a treap whose nodes store the size of their subtree.
 type ordered[K any] struct {
 	compare func(a, b K) int
 	root    *node[K]
@@ -16,10 +15,10 @@ type node[K any] struct {
 	left, right *node[K]
 }
 
-// insert adds a key that isn't in the set.
+// insert adds a key. It must not be in the set.
 func (o *ordered[K]) insert(key K) {
 	less, rest := o.split(o.root, key)
-	added := &node[K]{key: key, priority: rand.Uint64(), size: 1} //nolint:gosec // balance needs no secrecy
+	added := &node[K]{key: key, priority: rand.Uint64(), size: 1} //nolint:gosec // it needn't be unpredictable
 	o.root = merge(merge(less, added), rest)
 }
 
@@ -34,16 +33,17 @@ func (o *ordered[K]) last() (key K, ok bool) {
 	return key, ok
 }
 
-// page returns the keys of a page; pages are numbered from 1.
+// page returns the keys of a page. Pages are numbered from 1.
 func (o *ordered[K]) page(number, size int64) []K {
 	all := int64(o.root.count())
-	skip := min((number-1)*size, all) // both are below 1<<31
+	skip := min((number-1)*size, all) // no overflow: both are below 1<<31
 	count := min(size, all-skip)
 	keys := make([]K, 0, count)
 	o.root.collect(int(skip), int(count), &keys)
 	return keys
 }
 
+// split returns the keys before key, and the others.
 func (o *ordered[K]) split(n *node[K], key K) (less, rest *node[K]) {
 	if n == nil {
 		return nil, nil
@@ -71,7 +71,7 @@ func (o *ordered[K]) without(n *node[K], key K) *node[K] {
 	return n.resized()
 }
 
-// merge joins two trees of which all keys of a are before those of b.
+// merge joins two trees. All keys of a must sort before those of b.
 func merge[K any](a, b *node[K]) *node[K] {
 	switch {
 	case a == nil:
@@ -94,12 +94,13 @@ func (n *node[K]) count() int {
 	return n.size
 }
 
+// resized updates the size after a change of the children.
 func (n *node[K]) resized() *node[K] {
 	n.size = n.left.count() + 1 + n.right.count()
 	return n
 }
 
-// collect appends keys until there are count, leaving out the first skip ones.
+// collect appends the keys after the first skip ones, until there are count.
 func (n *node[K]) collect(skip, count int, keys *[]K) {
 	if n == nil || len(*keys) == count || skip >= n.size {
 		return

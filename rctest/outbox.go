@@ -8,60 +8,60 @@ import (
 )
 
 const (
-	answerPatience = 5 * time.Second // for the answer to a post
-	maxAttempts    = 3
-	retryAfter     = time.Second
-	maxPosts       = 400 // at the same time: each may take two file descriptors of a process that has 1024
+	postTimeout = 5 * time.Second // for the answer to a post
+	maxAttempts = 3
+	retryDelay  = time.Second
+	maxPosts    = 400 // at the same time; a post may take two file descriptors, and a process often has 1024
 )
 
-// outbox is what there is to post. There is none without a webhook.
+// outbox holds the events to post. There is none without a webhook.
 type outbox struct {
 	target target
-	lines  map[string]*line    // by user, none of them empty
-	ready  []*line             // whose first message may be posted as soon as fewer than maxPosts are, oldest first
-	posts  map[*post]struct{}  // whose goroutines run
-	active int                 // of them, those without an answer yet
-	held   map[string]*message // out of order, by user
+	queues map[string]*userQueue // by user; none is empty
+	ready  []*userQueue          // those whose first message can be posted, oldest first
+	posts  map[*post]struct{}    // those whose goroutine runs
+	active int                   // how many posts wait for an answer
+	held   map[string]*message   // held back by OutOfOrder, by user
 }
 
-// line holds a user's messages in their order. The first one is being posted, ready for that, or waits to be tried again.
-type line struct {
-	user  string
-	queue []*message
+// userQueue holds a user's messages in order. The first one is ready, being posted, or waiting for its retry.
+type userQueue struct {
+	user     string
+	messages []*message
 }
 
-// message is something to post.
+// message is an event to post.
 type message struct {
 	user, contentType, body string
-	parameters              string // of the query, with the signature
+	parameters              string // the signature parameters of the query
 	fault                   DeliveryFaultKind
-	attempt                 int // that was begun last
-	once                    bool
-	again                   *message // follows if this one is answered with success
+	attempt                 int // number of the latest attempt
+	noRetry                 bool
+	repeat                  *message // posted next if this one succeeds
 }
 
 func (m *message) header() http.Header {
-	return http.Header{"Content-Type": {m.contentType}, "User-Agent": {webhookAgent}}
+	return http.Header{"Content-Type": {m.contentType}, "User-Agent": {webhookUserAgent}}
 }
 
-// post is one attempt under way.
+// post is an attempt in flight.
 type post struct {
-	line    *line
-	target  target
-	sent    Delivery
-	query   string
-	cancel  context.CancelFunc
-	decided bool // it was answered or failed
+	queue    *userQueue
+	target   target
+	delivery Delivery
+	query    string
+	cancel   context.CancelFunc
+	done     bool // it was answered or has failed; its goroutine may still run
 }
 
-// setTarget takes mu itself. Nil ends the outbox.
+// setTarget sets where events are posted; nil ends posting. It takes mu itself.
 func (s *state) setTarget(t target) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.settled() // what was due before isn't for this webhook
+	s.runDue() // events that were due before must not go to the new target
 	switch {
 	case t == nil:
-		s.endOutbox()
+		s.closeOutbox()
 	case s.closed:
 	case s.outbox != nil:
 		s.outbox.target.close()
@@ -69,99 +69,117 @@ func (s *state) setTarget(t target) {
 	default:
 		s.outbox = &outbox{
 			target: t,
-			lines:  make(map[string]*line), posts: make(map[*post]struct{}), held: make(map[string]*message),
+			queues: make(map[string]*userQueue), posts: make(map[*post]struct{}), held: make(map[string]*message),
 		}
-		s.arm()
+		s.resetTimer()
 	}
 }
 
-// endOutbox cancels what is under way and doesn't wait for it: a handler may be who ends it.
-func (s *state) endOutbox() {
+// closeOutbox cancels the posts in flight. It doesn't wait for them, because a handler may be the caller.
+func (s *state) closeOutbox() {
 	o := s.outbox
 	if o == nil {
 		return
 	}
 	s.outbox = nil
 	for p := range o.posts {
-		if !p.decided {
-			p.decided = true
-			s.recordPost(p, 0, context.Canceled)
+		if !p.done {
+			p.done = true
+			s.recordDelivery(p, 0, context.Canceled)
 		}
 		p.cancel()
 	}
 	o.target.close()
-	s.arm()
+	s.resetTimer()
 	s.idle.Broadcast()
 }
 
-// later is schedule for what only this outbox has to do.
-func (s *state) later(due time.Time, do func()) {
+// scheduleForOutbox is schedule for a task that is dropped if the outbox has been closed by then.
+func (s *state) scheduleForOutbox(due time.Time, run func()) {
 	o := s.outbox
 	s.schedule(due, func(time.Time) {
 		if s.outbox == o {
-			do()
+			run()
 		}
 	})
 }
 
-// enqueue posts messages of a user after all that are in its line.
+// enqueue adds messages to the end of a user's queue.
 func (s *state) enqueue(user string, messages ...*message) {
-	l := s.outbox.lines[user]
-	if l != nil {
-		l.queue = append(l.queue, messages...)
+	q := s.outbox.queues[user]
+	if q != nil {
+		q.messages = append(q.messages, messages...)
 		return
 	}
-	l = &line{user, messages}
-	s.outbox.lines[user] = l
-	s.postFirst(l)
+	q = &userQueue{user, messages}
+	s.outbox.queues[user] = q
+	s.makeReady(q)
 }
 
-func (s *state) postFirst(l *line) {
-	s.outbox.ready = append(s.outbox.ready, l)
-	s.postReady()
+func (s *state) makeReady(q *userQueue) {
+	s.outbox.ready = append(s.outbox.ready, q)
+	s.startPosts()
 }
 
-func (s *state) postReady() {
+// startPosts starts as many posts as maxPosts allows.
+func (s *state) startPosts() {
 	o := s.outbox
 	for len(o.ready) > 0 && o.active < maxPosts {
-		l := o.ready[0]
+		q := o.ready[0]
 		o.ready[0] = nil
 		o.ready = o.ready[1:]
-		s.begin(l)
+		s.startPost(q)
 	}
 }
 
-func (s *state) begin(l *line) {
-	o, m := s.outbox, l.queue[0]
+func (s *state) startPost(q *userQueue) {
+	o, m := s.outbox, q.messages[0]
 	m.attempt++
-	ctx, cancel := context.WithTimeout(context.Background(), answerPatience)
-	p := &post{line: l, target: o.target, query: o.target.query(m), cancel: cancel}
-	p.sent = Delivery{
+	ctx, cancel := context.WithTimeout(context.Background(), postTimeout)
+	p := &post{queue: q, target: o.target, query: o.target.query(m), cancel: cancel}
+	p.delivery = Delivery{
 		UserID: m.user, ContentType: m.contentType, Body: m.body, Attempt: m.attempt, Time: time.Now(), Fault: m.fault,
 	}
 	o.posts[p] = struct{}{}
 	o.active++
-	go s.run(ctx, p, m)
+	go s.runPost(ctx, p, m)
 }
 
-// run posts a message. It takes mu itself, and never holds it while the webhook works.
-func (s *state) run(ctx context.Context, p *post, m *message) {
-	defer s.leave(p)
-	err := errors.New("rctest: the handler ended its goroutine") // as a failing test does
-	decide := func(status int, err error) {
-		if late := ctx.Err(); late != nil { // a handler that waits for this end may be first to notice
-			status, err = 0, late
+// runPost posts a message. It takes mu itself, and never holds it while the handler runs.
+func (s *state) runPost(ctx context.Context, p *post, m *message) {
+	defer s.endPost(p)
+	err := errors.New("rctest: the handler ended its goroutine") // by runtime.Goexit, which t.FailNow calls
+	complete := func(status int, err error) {
+		if ended := ctx.Err(); ended != nil { // a handler that waits for ctx may return before AfterFunc runs
+			status, err = 0, ended
 		}
-		s.decide(p, status, err)
+		s.completePost(p, status, err)
 	}
-	defer func() { decide(0, err) }()
-	stop := context.AfterFunc(ctx, func() { decide(0, nil) })
+	defer func() { complete(0, err) }()
+	stop := context.AfterFunc(ctx, func() { complete(0, nil) })
 	defer stop()
-	err = p.target.post(ctx, m, func(status int) { decide(status, nil) })
+	err = p.target.post(ctx, m, func(status int) { complete(status, nil) })
 }
 
-// leave is the end of a post's goroutine.
-func (s *state) leave(p *post) {
+// completePost records the answer or the error of a post. Only the first call for a post counts. It takes mu itself.
+func (s *state) completePost(p *post, status int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.done {
+		return
+	}
+	p.done = true
+	s.recordDelivery(p, status, err)
+	s.outbox.active--
+	s.continueQueue(p.queue, status == http.StatusOK)
+	s.startPosts()
+	if !s.posting() {
+		s.idle.Broadcast()
+	}
+}
+
+// endPost runs when the goroutine of a post ends. It takes mu itself.
+func (s *state) endPost(p *post) {
 	p.cancel()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -169,61 +187,30 @@ func (s *state) leave(p *post) {
 		delete(s.outbox.posts, p)
 	}
 	if s.outbox == nil || s.outbox.target != p.target {
-		p.target.close() // its connection is idle only now
+		p.target.close() // the post's connection has only now become idle
 	}
 }
 
-// decide ends a post with an answer or an error, whichever comes first. It takes mu itself.
-func (s *state) decide(p *post, status int, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if p.decided {
-		return
-	}
-	p.decided = true
-	s.recordPost(p, status, err)
-	s.outbox.active--
-	s.advanceLine(p.line, status == http.StatusOK)
-	s.postReady()
-	s.wakeIdle()
-}
-
-// advanceLine goes on after a post of the line's first message.
-func (s *state) advanceLine(l *line, success bool) {
-	m := l.queue[0]
+// continueQueue repeats, drops or retries the queue's first message after a post of it.
+func (s *state) continueQueue(q *userQueue, success bool) {
+	m := q.messages[0]
 	switch {
-	case success && m.again != nil:
-		l.queue[0] = m.again
-		s.postFirst(l)
-	case success || m.once || m.attempt == maxAttempts:
-		l.queue[0] = nil
-		if l.queue = l.queue[1:]; len(l.queue) == 0 {
-			delete(s.outbox.lines, l.user)
+	case success && m.repeat != nil:
+		q.messages[0] = m.repeat
+		s.makeReady(q)
+	case success || m.noRetry || m.attempt == maxAttempts:
+		q.messages[0] = nil
+		if q.messages = q.messages[1:]; len(q.messages) == 0 {
+			delete(s.outbox.queues, q.user)
 			return
 		}
-		s.postFirst(l)
+		s.makeReady(q)
 	default:
-		s.later(s.now().Add(retryAfter), func() { s.postFirst(l) })
+		s.scheduleForOutbox(s.now().Add(retryDelay), func() { s.makeReady(q) })
 	}
 }
 
-func (s *state) busy() bool {
+// posting reports whether a post is in flight or about to start.
+func (s *state) posting() bool {
 	return s.outbox != nil && (s.outbox.active > 0 || len(s.outbox.ready) > 0)
-}
-
-func (s *state) wakeIdle() {
-	if !s.busy() {
-		s.idle.Broadcast()
-	}
-}
-
-// WaitDeliveries returns when nothing is being posted and nothing is due by the server's clock. It doesn't wait for
-// what is due later: attempts after a failed one, events that a [DeliveryFault] holds back, and deactivations that
-// still run. A handler that calls it waits for itself, until the 5 s are over. Within a [testing/synctest] bubble synctest.Wait does the same and more.
-func (s *Server) WaitDeliveries() {
-	s.state.mu.Lock()
-	defer s.state.mu.Unlock()
-	for s.state.settled(); s.state.busy(); s.state.settled() {
-		s.state.idle.Wait()
-	}
 }

@@ -9,20 +9,15 @@ import (
 	"unicode/utf8"
 )
 
-// RC's limits, as its documentation has them.
+// The documented limits of ids.
 const (
-	maxIDBytes        = 64
-	maxIDs            = 20  // of most calls
-	maxJoinedIDs      = 100 // of those that join them with commas
-	maxNameCharacters = 64
-	maxPortraitBytes  = 1024
-	maxBanMinutes     = 43_200
-	maxListPage       = 1000
-	maxListLength     = 3000
+	maxIDBytes   = 64
+	maxIDs       = 20  // of a repeated field
+	maxJoinedIDs = 100 // of a field that joins ids with commas
 )
 
-// params reads the fields of a form. After the first one that is wrong it has a refusal and returns zero values, so
-// that a handler reads all of its fields and then looks once.
+// params reads the fields of a form. The first invalid field sets refused. A handler reads all its fields and then
+// checks refused once.
 type params struct {
 	values  url.Values
 	now     time.Time // of the server's clock
@@ -35,7 +30,7 @@ func (p *params) refuse(code int, format string, args ...any) {
 	}
 }
 
-// single returns a field that may be given once, and whether it was given.
+// single returns a field that may be given at most once, and whether it was given.
 func (p *params) single(name string) (string, bool) {
 	values := p.values[name]
 	switch len(values) {
@@ -48,21 +43,21 @@ func (p *params) single(name string) (string, bool) {
 	return "", false
 }
 
-// userID returns the one required userId.
+// userID returns the single, required userId.
 func (p *params) userID() string {
 	value, _ := p.single("userId")
 	p.checkIDs("userId", []string{value}, 1)
 	return value
 }
 
-// ids returns the values of a required key that is repeated.
+// ids returns the values of a required field that may be repeated.
 func (p *params) ids(name string) []string {
 	values := p.values[name]
 	p.checkIDs(name, values, maxIDs)
 	return values
 }
 
-// joinedUserIDs returns the ids that are joined with commas in the one required userId.
+// joinedUserIDs splits the single, required userId at its commas.
 func (p *params) joinedUserIDs() []string {
 	value, _ := p.single("userId")
 	ids := strings.Split(value, ",")
@@ -70,12 +65,12 @@ func (p *params) joinedUserIDs() []string {
 	return ids
 }
 
-func (p *params) checkIDs(name string, ids []string, most int) {
+func (p *params) checkIDs(name string, ids []string, limit int) {
 	switch {
 	case len(ids) == 0:
 		p.refuse(codeParameter, "%s is required", name)
-	case len(ids) > most:
-		p.refuse(codeParameter, "%s has more than %d ids", name, most)
+	case len(ids) > limit:
+		p.refuse(codeParameter, "%s has more than %d ids", name, limit)
 	}
 	for _, id := range ids {
 		if p.refused != nil {
@@ -92,7 +87,7 @@ func (p *params) checkIDs(name string, ids []string, most int) {
 	}
 }
 
-// number returns a field that holds digits, or absent where it isn't given.
+// number returns a field of decimal digits, or absent if it isn't given.
 func (p *params) number(name string, low, high, absent int64) int64 {
 	text, given := p.single(name)
 	if !given {
@@ -104,7 +99,7 @@ func (p *params) number(name string, low, high, absent int64) int64 {
 		p.refuse(codeParameter, "%s is not a number", name)
 		return 0
 	case int64(value) < low || int64(value) > high:
-		p.refuse(codeParameter, "%s is not within %d and %d", name, low, high)
+		p.refuse(codeParameter, "%s is not between %d and %d", name, low, high)
 		return 0
 	}
 	return int64(value)
@@ -117,23 +112,14 @@ func (p *params) requiredNumber(name string, low, high int64) int64 {
 	return p.number(name, low, high, 0)
 }
 
-// name returns a user's name, and whether it was given.
-func (p *params) name() (string, bool) {
-	return p.text("name", utf8.RuneCountInString, maxNameCharacters)
-}
-
-// portraitURI returns a user's portrait, and whether it was given.
-func (p *params) portraitURI() (string, bool) {
-	return p.text("portraitUri", func(text string) int { return len(text) }, maxPortraitBytes)
-}
-
-func (p *params) text(name string, length func(string) int, most int) (string, bool) {
+// text returns a field, and whether it was given. length measures it in the unit of limit.
+func (p *params) text(name string, length func(string) int, limit int) (string, bool) {
 	value, given := p.single(name)
 	switch {
 	case !utf8.ValidString(value):
 		p.refuse(codeParameter, "%s has invalid characters", name)
-	case length(value) > most:
-		p.refuse(codeTooLong, "%s is longer than %d", name, most)
+	case length(value) > limit:
+		p.refuse(codeTooLong, "%s is longer than %d", name, limit)
 	}
 	return value, given
 }

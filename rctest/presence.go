@@ -2,7 +2,7 @@ package rctest
 
 func presenceEndpoints() []endpoint {
 	return []endpoint{
-		{path: "/user/checkOnline.json", serve: (*state).checkOnline, rate: 100},
+		{path: "/user/checkOnline.json", handle: (*state).checkOnline, rate: 100},
 	}
 }
 
@@ -18,19 +18,19 @@ func (s *state) checkOnline(p *params) (fields, *refusal) {
 	return fields{"status": status}, nil
 }
 
-// SetOnline connects or disconnects a user's devices, which the API can't. A banned or deactivated user can't connect:
-// the call is ignored then. No token is asked for, and the user needn't be registered.
+// SetOnline connects or disconnects a user's devices, which the API can't do. It does nothing if the user is banned or
+// deactivated and so can't connect. It needs no token, and the user need not be registered.
 func (s *Server) SetOnline(userID string, online bool) {
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
-	now := s.state.settled()
+	now := s.state.runDue()
 	if !online {
 		if a := s.state.find(userID, now); a != nil {
 			s.state.disconnect(a, eventOffline, now)
 		}
 		return
 	}
-	if a := s.state.account(userID, now); a.mayConnect(now) {
+	if a := s.state.findOrCreate(userID, now); a.canConnect(now) {
 		s.state.connect(a, now)
 	}
 }

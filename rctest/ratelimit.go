@@ -1,40 +1,49 @@
 package rctest
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
-// window holds what was spent within the last second. It slides, which no client can be lucky with: a second that
-// starts at a fixed time lets twice the rate pass around its edge.
+// window counts the units used within the last second. It is a sliding window: a fixed one would let twice the rate
+// pass around its boundary.
 type window struct {
-	spent []spending // oldest first
-	sum   int
+	uses []use // oldest first
+	sum  int
 }
 
-type spending struct {
+type use struct {
 	at    time.Time
 	units int
 }
 
-// take spends units unless that makes more than most within a second.
-func (w *window) take(now time.Time, units, most int) bool {
-	for len(w.spent) > 0 && now.Sub(w.spent[0].at) >= time.Second {
-		w.sum -= w.spent[0].units
-		w.spent = w.spent[1:]
+// take adds units, or returns false if that makes more than limit within a second.
+func (w *window) take(now time.Time, units, limit int) bool {
+	for len(w.uses) > 0 && now.Sub(w.uses[0].at) >= time.Second {
+		w.sum -= w.uses[0].units
+		w.uses = w.uses[1:]
 	}
-	if w.sum+units > most {
+	if w.sum+units > limit {
 		return false
 	}
-	w.spent = append(w.spent, spending{now, units})
+	w.uses = append(w.uses, use{now, units})
 	w.sum += units
 	return true
 }
 
-func (e *endpoint) spend(in *received) *refusal {
-	units, counted := 1, "calls"
+func (e *endpoint) checkRate(in *received) *refusal {
+	units, unit := 1, "calls"
 	if e.perID {
-		units, counted = in.idCount(), "ids"
+		units, unit = in.joinedIDCount(), "ids"
 	}
 	if !e.window.take(in.at, units, e.rate) {
-		return refuse(codeRateLimited, "more than %d %s a second", e.rate, counted)
+		return refuse(codeRateLimited, "more than %d %s a second", e.rate, unit)
 	}
 	return nil
+}
+
+// joinedIDCount returns the number of ids joined in userId, at most maxJoinedIDs: a call with more ids must be refused
+// for that and not for its rate.
+func (in *received) joinedIDCount() int {
+	return min(1+strings.Count(in.form.Get("userId"), ","), maxJoinedIDs)
 }

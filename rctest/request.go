@@ -1,46 +1,39 @@
 package rctest
 
 import (
-	"crypto/sha1" //nolint:gosec // RC's protocol prescribes it
-	"crypto/subtle"
-	"encoding/hex"
 	"io"
 	"mime"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 const (
 	maxBody       = 1 << 20 // bytes of a request
-	maxNonce      = 18      // characters
 	maxRequestID  = 36      // characters
-	maxSkew       = 5 * time.Minute
 	keptRequests  = 10_000
 	formMediaType = "application/x-www-form-urlencoded"
 )
 
-// Request is one request as the server received it, and what it answered.
+// Request is a request that the server received, and how it was answered.
 type Request struct {
-	Host   string      // that it was sent to
-	Method string      // POST, unless it was refused for that
+	Host   string      // the host it was sent to
+	Method string      // as received
 	Path   string      // as received
-	Header http.Header // with the signature, which is no secret
-	Form   url.Values  // nil if the body was no form
-	Code   int         // that was answered; 200 is success, 0 an answer without one or with a fault's Body, or none
-	Status int         // of HTTP; 0 if there was no answer
+	Header http.Header // includes the signature, which is no secret
+	Form   url.Values  // nil if the body wasn't a form
+	Code   int         // code of the answer: 200 = success, 0 = it had none or a fault's Body, or there was no answer
+	Status int         // HTTP status of the answer; 0 = there was no answer
 	Time   time.Time   // of the real clock
 
-	Applied bool // it was accepted and took effect, whatever was answered
-	Fault   bool // one that was injected hit it
+	Applied bool // the call was accepted and took effect, whatever the answer was
+	Fault   bool // an injected fault hit it
 }
 
-// Requests returns the last 10,000 requests that were received, oldest first, refused ones and unknown paths included.
-// A request is there as soon as it was applied or refused, also while a fault keeps back its answer.
+// Requests returns the last 10,000 requests received, oldest first, including refused ones and those to unknown paths. A
+// request is added when it is applied or refused, even if a fault delays its answer.
 func (s *Server) Requests() []Request {
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
@@ -55,21 +48,21 @@ func (s *Server) Requests() []Request {
 
 func cloneForm(form url.Values) url.Values { return url.Values(http.Header(form).Clone()) }
 
-// received is a request with its body read.
+// received is a request whose body has been read.
 type received struct {
 	method, host string
-	path         string // as it was sent
+	path         string // as sent, escaped
 	cleanPath    string // unescaped, without doubled slashes
 	header       http.Header
-	size         int // of the body; more than maxBody if it was cut off
+	size         int // of the body; more than maxBody if the rest wasn't read
 	form         url.Values
 	at           time.Time
 	hit          bool // by a fault
 	fault        Fault
 }
 
-// clock is the time that the server believes it is where requests are checked.
-func (in *received) clock() time.Time { return in.at.Add(in.fault.ClockOffset) }
+// serverTime is the clock that the request is checked against, and that Date shows: a fault may shift it.
+func (in *received) serverTime() time.Time { return in.at.Add(in.fault.ClockOffset) }
 
 func receive(req *http.Request, body []byte) *received {
 	in := &received{method: req.Method, host: req.Host, header: req.Header.Clone(), size: len(body), at: time.Now()}
@@ -92,7 +85,7 @@ func singleSlashes(path string) string {
 	return path
 }
 
-// readBody reads one byte more than is allowed, so that an oversized body is told from one that just fits.
+// readBody reads at most maxBody+1 bytes: the extra byte distinguishes a body that is too large from one that just fits.
 func readBody(req *http.Request) ([]byte, error) {
 	if req.Body == nil {
 		return nil, nil
@@ -105,37 +98,37 @@ func (in *received) isForm() bool {
 	return err == nil && media == formMediaType
 }
 
-// serve is the way of every request, whether it came over a socket or in memory. Its reply isn't sent if the fault is
-// one without an answer.
+// serve handles a request, whether it came over a socket or in memory. The caller must not send the reply if the fault
+// is one without an answer.
 func (s *Server) serve(req *http.Request, body []byte, f Fault, hit bool) *reply {
 	in := receive(req, body)
 	in.fault, in.hit = f, hit
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
-	out, applied := s.reply(in)
+	out, applied := s.respond(in)
 	r := Request{
 		Host: in.host, Method: in.method, Path: in.path, Header: in.header, Form: in.form,
 		Code: out.code, Status: out.status, Time: in.at, Applied: applied, Fault: in.hit,
 	}
-	if f.silent() {
+	if f.hasNoAnswer() {
 		r.Code, r.Status = 0, 0
 	}
 	s.state.record(r)
 	return out
 }
 
-func (s *Server) reply(in *received) (out *reply, applied bool) {
-	if in.fault.applies() {
-		found, refused := s.answer(in)
+func (s *Server) respond(in *received) (out *reply, applied bool) {
+	if in.fault.appliesCall() {
+		found, refused := s.apply(in)
 		out, applied = newReply(in, found, refused), refused == nil
 	}
-	if out == nil || in.fault.answers() {
+	if out == nil || in.fault.replacesAnswer() {
 		out = newFaultReply(in)
 	}
 	return out.finish(in), applied
 }
 
-// record forgets old requests in bulk, so that a call costs the same however many there were.
+// record drops old requests in batches, so that its amortized cost is constant.
 func (s *state) record(r Request) {
 	if len(s.requests) == 2*keptRequests {
 		s.requests = slices.Clone(s.requests[keptRequests:])
@@ -143,13 +136,14 @@ func (s *state) record(r Request) {
 	s.requests = append(s.requests, r)
 }
 
-func (s *Server) answer(in *received) (fields, *refusal) {
+// apply checks a request and calls the endpoint's handler.
+func (s *Server) apply(in *received) (fields, *refusal) {
 	e, refused := s.route(in)
 	if refused == nil {
 		refused = s.authenticate(in)
 	}
 	if refused == nil && s.settings.enforceRates {
-		refused = e.spend(in)
+		refused = e.checkRate(in)
 	}
 	if refused == nil {
 		refused = s.checkForm(e, in)
@@ -157,7 +151,7 @@ func (s *Server) answer(in *received) (fields, *refusal) {
 	if refused != nil {
 		return nil, refused
 	}
-	return e.serve(s.state, &params{values: in.form, now: s.state.settled()})
+	return e.handle(s.state, &params{values: in.form, now: s.state.runDue()})
 }
 
 func (s *Server) route(in *received) (*endpoint, *refusal) {
@@ -175,53 +169,6 @@ func (s *Server) route(in *received) (*endpoint, *refusal) {
 	return e, nil
 }
 
-// credential returns a header, which lenient servers also take from the set for platforms that drop unusual names.
-func (s *Server) credential(in *received, name string) string {
-	value := in.header.Get(name)
-	if value == "" && !s.settings.strict {
-		value = in.header.Get("RC-" + name)
-	}
-	return value
-}
-
-func (s *Server) authenticate(in *received) *refusal {
-	key, nonce := s.credential(in, "App-Key"), s.credential(in, "Nonce")
-	timestamp, signature := s.credential(in, "Timestamp"), s.credential(in, "Signature")
-	switch {
-	case key == "" || key != s.AppKey:
-		return refuse(codeParameter, "invalid App-Key.")
-	case nonce == "":
-		return refuse(codeSignature, "Nonce is required")
-	case s.settings.strict && utf8.RuneCountInString(nonce) > maxNonce:
-		return refuse(codeSignature, "Nonce is longer than %d characters", maxNonce)
-	case signature == "":
-		return refuse(codeSignature, "Signature is required")
-	}
-	if refused := s.checkTimestamp(timestamp, in); refused != nil {
-		return refused
-	}
-	sum := sha1.Sum([]byte(s.AppSecret + nonce + timestamp)) //nolint:gosec // see above
-	if subtle.ConstantTimeCompare([]byte(hex.EncodeToString(sum[:])), []byte(signature)) == 0 {
-		return refuse(codeSignature, "Signature doesn't match")
-	}
-	return nil
-}
-
-func (s *Server) checkTimestamp(text string, in *received) *refusal {
-	if text == "" {
-		return refuse(codeSignature, "Timestamp is required")
-	}
-	value, err := strconv.ParseUint(text, 10, 63)
-	if err != nil {
-		return refuse(codeSignature, "Timestamp is not a number")
-	}
-	checked := s.settings.strict || in.fault.ClockOffset != 0
-	if skew := in.clock().Sub(time.UnixMilli(int64(value))).Abs(); checked && skew > maxSkew {
-		return refuse(codeSignature, "Timestamp is not within %v of now, in milliseconds", maxSkew)
-	}
-	return nil
-}
-
 func (s *Server) checkForm(e *endpoint, in *received) *refusal {
 	id := in.header.Get("X-Request-ID")
 	switch {
@@ -233,14 +180,8 @@ func (s *Server) checkForm(e *endpoint, in *received) *refusal {
 		return refuse(codeNoData, "the Content-Type must be %s", formMediaType)
 	case in.form == nil && in.size > 0:
 		return refuse(codeParameter, "the body is not a form")
-	case len(in.form) == 0 && !e.optional:
+	case len(in.form) == 0 && !e.allowEmpty:
 		return refuse(codeNoData, "no POST data")
 	}
 	return nil
-}
-
-// idCount is the number of ids joined in userId, as a call's cost where the rate counts ids. A call can't cost more
-// than it may hold, so that one with too many ids is refused for that.
-func (in *received) idCount() int {
-	return min(1+strings.Count(in.form.Get("userId"), ","), maxJoinedIDs)
 }

@@ -8,17 +8,18 @@ import (
 	"time"
 )
 
-// stream is the body of an answer, made while it is read, with the faults that it has.
+// stream generates the body of an answer while it is read, and applies the fault's BodySize, BodyDelay, Cut and
+// WrongLength.
 type stream struct {
 	content []byte
-	size    int64        // of all of it: spaces follow the content
-	half    int64        // where the pause is
-	pause   func() error // nil = none, or it is over
-	end     error        // io.EOF, or how the connection breaks
-	at      int64
+	size    int64        // of the whole body: content, then spaces
+	half    int64        // the offset of the pause
+	pause   func() error // nil = no pause, or it is over
+	end     error        // returned at the end: io.EOF, or io.ErrUnexpectedEOF if the connection breaks
+	offset  int64
 }
 
-// stream makes the reply's body, which calls wait if it must.
+// stream returns the reply's body. wait implements BodyDelay.
 func (r *reply) stream(wait func(time.Duration) error) stream {
 	s := stream{content: r.body, size: r.size, half: r.size / 2, end: io.EOF}
 	switch r.fault.Kind {
@@ -39,7 +40,7 @@ func (s *stream) Read(p []byte) (int, error) {
 	}
 	limit := s.size
 	switch {
-	case s.pause != nil && s.at < s.half:
+	case s.pause != nil && s.offset < s.half:
 		limit = s.half
 	case s.pause != nil:
 		if err := s.pause(); err != nil {
@@ -47,45 +48,46 @@ func (s *stream) Read(p []byte) (int, error) {
 		}
 		s.pause = nil
 	}
-	if s.at == limit {
+	if s.offset == limit {
 		return 0, s.end
 	}
-	p = p[:min(int64(len(p)), limit-s.at)]
+	p = p[:min(int64(len(p)), limit-s.offset)]
 	copied := 0
-	if s.at < int64(len(s.content)) {
-		copied = copy(p, s.content[s.at:])
+	if s.offset < int64(len(s.content)) {
+		copied = copy(p, s.content[s.offset:])
 	}
 	for i := range p[copied:] {
 		p[copied+i] = ' '
 	}
-	s.at += int64(len(p))
+	s.offset += int64(len(p))
 	return len(p), nil
 }
 
-// memoryBody is a stream that ends with its request's context and may be closed while it is read, as net/http's may.
+// memoryBody is the body of an answer in memory. Like net/http's, it ends with the request's context and may be closed
+// during a Read.
 type memoryBody struct {
-	mu      sync.Mutex // of stream
-	stream  stream
-	request context.Context
-	once    sync.Once
-	closed  chan struct{}
+	mu        sync.Mutex // guards stream
+	stream    stream
+	ctx       context.Context // of the request
+	closeOnce sync.Once
+	closed    chan struct{}
 }
 
-func (s *Server) newMemoryBody(request context.Context, out *reply) *memoryBody {
-	b := &memoryBody{request: request, closed: make(chan struct{})}
-	b.stream = out.stream(func(d time.Duration) error { return s.state.wait(request, d, b.closed) })
+func (s *Server) newMemoryBody(ctx context.Context, out *reply) *memoryBody {
+	b := &memoryBody{ctx: ctx, closed: make(chan struct{})}
+	b.stream = out.stream(func(d time.Duration) error { return s.state.wait(ctx, d, b.closed) })
 	return b
 }
 
-// Read fails as net/http's does after Close and after the end of the context.
+// Read returns the same errors as net/http's after Close and after the end of the context.
 func (b *memoryBody) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	select {
 	case <-b.closed:
 		return 0, http.ErrBodyReadAfterClose
-	case <-b.request.Done():
-		return 0, context.Cause(b.request)
+	case <-b.ctx.Done():
+		return 0, context.Cause(b.ctx)
 	default:
 		return b.stream.Read(p)
 	}
@@ -93,6 +95,6 @@ func (b *memoryBody) Read(p []byte) (int, error) {
 
 // Close also ends a Read that waits.
 func (b *memoryBody) Close() error {
-	b.once.Do(func() { close(b.closed) })
+	b.closeOnce.Do(func() { close(b.closed) })
 	return nil
 }

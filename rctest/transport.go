@@ -10,27 +10,28 @@ import (
 	"strings"
 )
 
-// The domain never resolves, so a request that goes astray fails instead of reaching somebody.
+// Domains under .invalid never resolve, so a request sent over the network by mistake fails.
 const (
 	primaryHost = "primary.rctest.invalid"
 	backupHost  = "backup.rctest.invalid"
 )
 
-// transport holds a method of its server, not the server: fmt would print that and its secret for a wrong verb.
+// transport holds a method value, not the server: fmt would print the server's fields, including the secret, for a
+// verb that doesn't fit.
 type transport struct {
 	roundTrip func(*http.Request) (*http.Response, error)
 }
 
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) { return t.roundTrip(req) }
 
-// roundTrip serves a request in memory, on the goroutine of the caller, so that it works within a synctest bubble. It
-// answers for the server's two hosts and fails for others as a network would.
+// roundTrip serves a request in memory, in the caller's goroutine, so that it works within a synctest bubble. For hosts
+// other than the server's two it returns the error of a failed DNS lookup.
 func (s *Server) roundTrip(req *http.Request) (*http.Response, error) {
 	if req.Body != nil {
 		defer func() { _ = req.Body.Close() }()
 	}
 	if req.URL == nil {
-		return nil, errors.New("rctest: a request without a URL")
+		return nil, errors.New("rctest: the request has no URL")
 	}
 	if req.Context().Err() != nil {
 		return nil, context.Cause(req.Context())
@@ -38,34 +39,34 @@ func (s *Server) roundTrip(req *http.Request) (*http.Response, error) {
 	if err := s.dial(req.URL.Hostname()); err != nil {
 		return nil, err
 	}
-	f, hit := s.state.hit(hostOf(req.URL.Hostname()), req)
+	f, hit := s.state.pickFault(hostOf(req.URL.Hostname()), req)
 	switch f.Kind {
 	case RefuseConnection:
-		return nil, errRefused()
+		return nil, connRefused()
 	case ResetBefore:
-		return nil, errReset()
+		return nil, connReset()
 	}
 	body, err := readBody(req)
 	if err != nil {
 		return nil, err
 	}
 	out := s.serve(req, body, f, hit)
-	if err := s.state.wait(req.Context(), f.delay(), nil); err != nil {
+	if err := s.state.wait(req.Context(), f.answerDelay(), nil); err != nil {
 		return nil, err
 	}
-	if f.silent() {
-		return nil, errReset()
+	if f.hasNoAnswer() {
+		return nil, connReset()
 	}
 	return s.response(req, out), nil
 }
 
-// dial fails the way that connecting would.
+// dial returns the error that connecting to the host over a network would return.
 func (s *Server) dial(host string) error {
 	switch {
 	case !strings.EqualFold(host, primaryHost) && !strings.EqualFold(host, backupHost):
 		return &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}}
 	case s.state.isClosed():
-		return errRefused()
+		return connRefused()
 	}
 	return nil
 }

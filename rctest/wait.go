@@ -9,64 +9,64 @@ import (
 	"time"
 )
 
-// wait returns nil after d, and an error as soon as the request's context ends, the server is closed or, unless nil,
-// abandoned is. A negative d has no end.
-func (s *state) wait(ctx context.Context, d time.Duration, abandoned <-chan struct{}) error {
+// wait returns nil after d, or an error as soon as ctx ends, the server is closed or bodyClosed, which may be nil, is
+// closed. A negative d never ends. It takes mu itself.
+func (s *state) wait(ctx context.Context, d time.Duration, bodyClosed <-chan struct{}) error {
 	if d == 0 {
 		return nil
 	}
-	closed := s.awaitClose()
-	defer s.forget(closed)
-	var over <-chan time.Time
+	serverClosed := s.addCloseSignal()
+	defer s.removeCloseSignal(serverClosed)
+	var elapsed <-chan time.Time
 	if d > 0 {
 		timer := time.NewTimer(d)
 		defer timer.Stop()
-		over = timer.C
+		elapsed = timer.C
 	}
 	select {
-	case <-over:
+	case <-elapsed:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case <-closed:
-		return errReset()
-	case <-abandoned:
+	case <-serverClosed:
+		return connReset()
+	case <-bodyClosed:
 		return http.ErrBodyReadAfterClose
 	}
 }
 
-// awaitClose returns a channel that is closed with the server. Every wait has its own: waiting for one that was made
-// outside of a synctest bubble would keep the bubble's time from passing.
-func (s *state) awaitClose() chan struct{} {
+// addCloseSignal returns a channel that Close closes. Each wait has a channel of its own: in a synctest bubble, time
+// doesn't pass while a goroutine waits for a channel that was created outside. It takes mu itself.
+func (s *state) addCloseSignal() chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	closed := make(chan struct{})
+	signal := make(chan struct{})
 	if s.closed {
-		close(closed)
+		close(signal)
 	} else {
-		s.waiting[closed] = struct{}{}
+		s.closeSignals[signal] = struct{}{}
 	}
-	return closed
+	return signal
 }
 
-func (s *state) forget(closed chan struct{}) {
+// removeCloseSignal takes mu itself.
+func (s *state) removeCloseSignal(signal chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.waiting, closed)
+	delete(s.closeSignals, signal)
 }
 
-// endWaits expects mu to be held.
-func (s *state) endWaits() {
-	for closed := range s.waiting {
-		close(closed)
+func (s *state) sendCloseSignals() {
+	for signal := range s.closeSignals {
+		close(signal)
 	}
-	clear(s.waiting)
+	clear(s.closeSignals)
 }
 
-func errRefused() error {
+func connRefused() error {
 	return &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 }
 
-func errReset() error {
+func connReset() error {
 	return &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}
 }

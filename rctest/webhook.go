@@ -14,42 +14,42 @@ import (
 )
 
 const (
-	webhookHost    = "app.rctest.invalid" // that requests in memory are for
-	webhookAddress = "192.0.2.1:51234"    // that they come from: one of those for documentation
-	webhookAgent   = "rctest"
-	maxDrained     = 64 << 10 // bytes of an answer that are read so that its connection can be used again
+	webhookHost      = "app.rctest.invalid" // Host of requests in memory
+	webhookAddress   = "192.0.2.1:51234"    // RemoteAddr of requests in memory, from a documentation range
+	webhookUserAgent = "rctest"
+	maxDrained       = 64 << 10 // bytes of an answer that are read so that its connection can be reused
 )
 
-// SetWebhook posts events to h from now on, as RC posts them to an app's webhook: changes of presence, and the results
+// SetWebhook posts events to h from now on, as RC posts them to an app's webhook: changes of presence and the results
 // of deactivations and reactivations, each signed with the server's key and secret. It needs no socket: h gets requests
-// that look as if they came over a network, over HTTPS, on a goroutine of their own. Their context ends after 5 s, as
-// RC waits no longer. An answer counts if h returns or flushes it by then; a panic before that is a broken connection.
+// as net/http's server would make them for HTTPS, each in a goroutine of its own. Their context ends after 5 s, the time
+// that RC waits. Only an answer that h returns or flushes by then counts; a panic before that counts as a broken connection.
 //
-// The requests are for the path "/": let h be the handler of webhooks itself, not the mux that it is mounted in. What it
-// answers is in [Server.Deliveries], also that it refused, for a wrong secret say. For a path of your own let the mux
-// listen, and use [Server.SetWebhookURL].
+// The path is "/", so pass the handler of webhooks itself, not the mux it is mounted in. [Server.Deliveries] shows its
+// answers, including refusals, as for a wrong secret. To use a path of your own, let the mux listen and call
+// [Server.SetWebhookURL].
 //
-// h may call the server, apart from [Server.WaitDeliveries]. It replaces an earlier webhook: what still waits to be
-// posted is posted to h. Nil ends posting: what waits is forgotten, and posts under way are cancelled. What happens
-// without a webhook is never sent. After [Server.Close] it does nothing.
+// h may call the server's methods, apart from [Server.WaitDeliveries]. SetWebhook replaces an earlier webhook: events that
+// wait to be posted are posted to h. Nil ends posting: waiting events are dropped, and posts in flight are cancelled.
+// Events that happen while there is no webhook are never sent. After [Server.Close] SetWebhook does nothing.
 //
-// What a request in memory doesn't have is what net/http's server puts into the context, its address and itself, and a
-// connection to take over.
+// Unlike those of net/http's server, the context of these requests has no [http.ServerContextKey] and no
+// [http.LocalAddrContextKey], and there is no connection to hijack.
 //
-// Within a [testing/synctest] bubble virtual time alone makes deactivations finish. A server whose webhook was set in
+// Within a [testing/synctest] bubble deactivations finish as the bubble's time passes. A server whose webhook was set in
 // a bubble must not be used outside of it.
 func (s *Server) SetWebhook(h http.Handler) {
 	if h == nil {
 		s.state.setTarget(nil)
 		return
 	}
-	s.state.setTarget(&inMemory{h})
+	s.state.setTarget(&memoryTarget{h})
 }
 
-// SetWebhookURL is [Server.SetWebhook] for a webhook that is reached over the network, with an HTTP client of its own:
-// it checks certificates, follows no redirects, uses no proxy, and its connections end with [Server.Close]. The URL
-// keeps its path and its query, which the signature's parameters are appended to. It panics unless that is an absolute
-// URL of http or https; an empty one ends posting.
+// SetWebhookURL is [Server.SetWebhook] for a webhook that is reached over the network, with an HTTP client that
+// checks certificates, follows no redirects and uses no proxy. [Server.Close] closes its connections. The URL
+// keeps its path and its query; the signature's parameters are appended to the query. An empty URL ends posting. It
+// panics if the URL isn't an absolute http or https URL.
 func (s *Server) SetWebhookURL(rawURL string) {
 	if rawURL == "" {
 		s.state.setTarget(nil)
@@ -57,10 +57,10 @@ func (s *Server) SetWebhookURL(rawURL string) {
 	}
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		panic(fmt.Sprintf("rctest: SetWebhookURL: %q is no absolute URL of http or https", rawURL))
+		panic(fmt.Sprintf("rctest: SetWebhookURL: %q is not an absolute http or https URL", rawURL))
 	}
 	u.Fragment, u.RawFragment = "", ""
-	s.state.setTarget(&overNetwork{u, &http.Client{
+	s.state.setTarget(&networkTarget{u, &http.Client{
 		Transport: &http.Transport{
 			MaxIdleConnsPerHost: maxPosts, IdleConnTimeout: time.Minute, DisableCompression: true,
 		},
@@ -70,36 +70,36 @@ func (s *Server) SetWebhookURL(rawURL string) {
 
 // target is where events are posted to.
 type target interface {
-	// query is that of the URL which a message is posted to.
+	// query returns the query of the URL that the message is posted to.
 	query(m *message) string
-	// post calls answered, maybe more than once, or returns why there is no answer.
+	// post calls answered, possibly more than once, or returns why there is no answer.
 	post(ctx context.Context, m *message, answered func(status int)) error
-	// close ends connections that aren't in use.
+	// close closes idle connections.
 	close()
 }
 
-type inMemory struct{ handler http.Handler }
+type memoryTarget struct{ handler http.Handler }
 
-func (t *inMemory) close() {}
+func (t *memoryTarget) close() {}
 
-func (t *inMemory) query(m *message) string { return m.parameters }
+func (t *memoryTarget) query(m *message) string { return m.parameters }
 
-func (t *inMemory) post(ctx context.Context, m *message, answered func(int)) (err error) {
+func (t *memoryTarget) post(ctx context.Context, m *message, answered func(int)) (err error) {
 	returned := false
 	defer func() {
 		if !returned {
 			err = fmt.Errorf("rctest: the handler panicked: %v", recover())
 		}
 	}()
-	w := &answerWriter{header: make(http.Header), answered: answered}
+	w := &statusWriter{header: make(http.Header), answered: answered}
 	t.handler.ServeHTTP(w, t.request(ctx, m))
 	returned = true
 	w.Flush()
 	return nil
 }
 
-// request is what net/http's server would make of the message.
-func (t *inMemory) request(ctx context.Context, m *message) *http.Request {
+// request builds the request that net/http's server would pass to a handler.
+func (t *memoryTarget) request(ctx context.Context, m *message) *http.Request {
 	u := &url.URL{Path: "/", RawQuery: t.query(m)}
 	req := &http.Request{
 		Method: http.MethodPost, URL: u, RequestURI: u.RequestURI(),
@@ -112,18 +112,18 @@ func (t *inMemory) request(ctx context.Context, m *message) *http.Request {
 	return req.WithContext(ctx)
 }
 
-// answerWriter keeps nothing of an answer but its status: all else is of no interest to RC.
-type answerWriter struct {
+// statusWriter is a ResponseWriter that keeps only the status, since RC ignores the rest of an answer.
+type statusWriter struct {
 	header   http.Header
 	status   int
 	answered func(status int)
 }
 
-// Header returns what is never sent.
-func (w *answerWriter) Header() http.Header { return w.header }
+// Header returns headers that are never sent.
+func (w *statusWriter) Header() http.Header { return w.header }
 
-// WriteHeader panics where net/http does.
-func (w *answerWriter) WriteHeader(status int) {
+// WriteHeader panics for the same statuses as net/http.
+func (w *statusWriter) WriteHeader(status int) {
 	if status < 100 || status > 999 {
 		panic(fmt.Sprintf("invalid WriteHeader code %v", status))
 	}
@@ -133,32 +133,32 @@ func (w *answerWriter) WriteHeader(status int) {
 }
 
 // Write drops the body.
-func (w *answerWriter) Write(p []byte) (int, error) {
+func (w *statusWriter) Write(p []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
 	return len(p), nil
 }
 
-// Flush sends the answer, though the handler may go on.
-func (w *answerWriter) Flush() {
+// Flush completes the post with the status; the handler may continue.
+func (w *statusWriter) Flush() {
 	w.WriteHeader(http.StatusOK)
 	w.answered(w.status)
 }
 
-type overNetwork struct {
+type networkTarget struct {
 	url    *url.URL
 	client *http.Client
 }
 
-func (t *overNetwork) close() { t.client.CloseIdleConnections() }
+func (t *networkTarget) close() { t.client.CloseIdleConnections() }
 
-func (t *overNetwork) query(m *message) string {
+func (t *networkTarget) query(m *message) string {
 	if t.url.RawQuery == "" || m.parameters == "" {
 		return t.url.RawQuery + m.parameters
 	}
 	return t.url.RawQuery + "&" + m.parameters
 }
 
-func (t *overNetwork) post(ctx context.Context, m *message, answered func(int)) error {
+func (t *networkTarget) post(ctx context.Context, m *message, answered func(int)) error {
 	u := *t.url
 	u.RawQuery = t.query(m)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), strings.NewReader(m.body))
@@ -169,7 +169,7 @@ func (t *overNetwork) post(ctx context.Context, m *message, answered func(int)) 
 	resp, err := t.client.Do(req)
 	if err != nil {
 		if outer, ok := errors.AsType[*url.Error](err); ok {
-			err = outer.Err // the URL has the signature, and the Delivery has both
+			err = outer.Err // drops the URL, which contains the signature
 		}
 		return err
 	}

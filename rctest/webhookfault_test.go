@@ -289,14 +289,14 @@ func TestNonsenseInDeliveryFaults(t *testing.T) {
 		{rctest.DeliveryFault{Kind: -1}, "Kind -1 is unknown"},
 		{rctest.DeliveryFault{Kind: rctest.Stale, Delay: -1}, "Delay -1ns is negative"},
 		{rctest.DeliveryFault{Kind: rctest.Late}, "Late needs a Delay"},
-		{rctest.DeliveryFault{Kind: rctest.Twice, Delay: 1}, "Kind has no Delay"},
-		{rctest.DeliveryFault{Kind: rctest.OutOfOrder, Delay: 1}, "Kind has no Delay"},
-		{rctest.DeliveryFault{Kind: rctest.Lost, Delay: 1}, "Kind has no Delay"},
-		{rctest.DeliveryFault{Kind: rctest.Forged, Delay: 1}, "Kind has no Delay"},
-		{rctest.DeliveryFault{Kind: rctest.Unsigned, Delay: 1}, "Kind has no Delay"},
+		{rctest.DeliveryFault{Kind: rctest.Twice, Delay: 1}, "this Kind takes no Delay"},
+		{rctest.DeliveryFault{Kind: rctest.OutOfOrder, Delay: 1}, "this Kind takes no Delay"},
+		{rctest.DeliveryFault{Kind: rctest.Lost, Delay: 1}, "this Kind takes no Delay"},
+		{rctest.DeliveryFault{Kind: rctest.Forged, Delay: 1}, "this Kind takes no Delay"},
+		{rctest.DeliveryFault{Kind: rctest.Unsigned, Delay: 1}, "this Kind takes no Delay"},
 		{rctest.DeliveryFault{Kind: rctest.Lost, Times: -2}, "Times -2 is neither Always nor a number of events"},
 		{rctest.DeliveryFault{Kind: rctest.Lost, Every: -1}, "Every -1 is negative"},
-		{rctest.DeliveryFault{Kind: rctest.Lost, Probability: 1.1}, "Probability 1.1 is not within 0 and 1"},
+		{rctest.DeliveryFault{Kind: rctest.Lost, Probability: 1.1}, "Probability 1.1 is not between 0 and 1"},
 	} {
 		require.PanicsWithValue(t, "rctest: InjectDelivery: "+c.reason, func() { srv.InjectDelivery(c.fault) })
 	}
