@@ -13,7 +13,7 @@ func BenchmarkNewServer(b *testing.B) {
 	}
 }
 
-// A call must cost the same with many users as with few, but for the length of its answer.
+// The cost of a call must not depend on the number of users, apart from the length of its answer.
 func BenchmarkCall(b *testing.B) {
 	for _, users := range []int{10, 1_000_000} {
 		f := setup(b)
@@ -21,10 +21,10 @@ func BenchmarkCall(b *testing.B) {
 			f.SetOnline(fmt.Sprint("u", i), true)
 		}
 		for i := range users / 20 {
-			f.ok(block, idsFrom("userId", 20*i, 20)+fmt.Sprint("&minute=", 1+i%40_000))
+			f.ok(blockPath, idsFrom("userId", 20*i, 20)+fmt.Sprint("&minute=", 1+i%40_000))
 		}
 		for _, call := range [][2]string{
-			{getToken, "userId=u7&name=N"}, {block, "userId=u7&minute=30"}, {blockQuery, "page=17&size=50"}, {blockQuery, "x=1"},
+			{getTokenPath, "userId=u7&name=N"}, {blockPath, "userId=u7&minute=30"}, {blockQueryPath, "page=17&size=50"}, {blockQueryPath, "x=1"},
 		} {
 			b.Run(fmt.Sprintf("%s/%d", call[0], users), func(b *testing.B) {
 				for b.Loop() {

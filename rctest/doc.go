@@ -9,10 +9,10 @@
 //	srv.ValidToken("u1", token.Value) // true: a device could connect
 //	srv.Advance(31 * time.Minute)     // ends a ban of 30 minutes
 //
-// The server needs no socket, never sleeps, and works within a [testing/synctest] bubble. [Server.Listen] adds a loopback
-// port for other processes. The server checks the signature and the documented limits of every request. It shares no
-// code with the client. Options set what RC's console can switch; [Strict] makes the checks stricter. [Server.User],
-// [Server.ValidToken], [Server.CanMessage] and [Server.Requests] return what the server stores.
+// The server needs no socket and no waiting, and works within a [testing/synctest] bubble. [Server.Listen] adds a
+// loopback port for other processes. The server checks the signature and the documented limits of every request. It
+// shares no code with the client. Options set what RC's console can switch; [Strict] makes the checks stricter.
+// [Server.User], [Server.ValidToken], [Server.CanMessage] and [Server.Requests] return what the server stores.
 //
 // [Server.Inject] makes calls fail, in memory and over a port:
 //

@@ -46,7 +46,7 @@ func ExampleServer_Inject() {
 	srv := rctest.NewServer()
 	defer srv.Close()
 	cfg := srv.Config()
-	cfg.Retry.BaseWait = time.Nanosecond // so that nobody waits here
+	cfg.Retry.BaseWait = time.Nanosecond // retries at once
 	client, err := rcuser.NewClient(cfg)
 	if err != nil {
 		fmt.Println(err)
@@ -96,7 +96,7 @@ func ExampleServer_SetWebhook() {
 		fmt.Println(err)
 		return
 	}
-	srv.Advance(15 * time.Minute) // so long does it take
+	srv.Advance(15 * time.Minute) // the time a deactivation takes
 	srv.WaitDeliveries()
 	fmt.Println("posts:", len(srv.Deliveries()))
 	// Output:

@@ -18,10 +18,7 @@ import (
 )
 
 func FuzzServeHTTP(f *testing.F) {
-	for _, path := range []string{
-		getToken, expire, info, refresh, block, unblock, blockQuery, checkOnline, blacklistAdd, blacklistRemove, blacklistQuery,
-		settingSet, settingQuery, whitelistAdd, whitelistRemove, whitelistQuery, deactivate, deactivatedQuery, reactivate, "//x", "",
-	} {
+	for _, path := range append(rctest.Paths(), "//x", "") {
 		f.Add(path, "userId=a&name=N&time=1&minute=1&blackUserId=b&whiteUserId=c&whiteSetting=1&size=1&page=1", "14314", "1408710653000", "r", true)
 		f.Add(path, "userId=%zz&size=99999999999999999999&pageToken=AAAAAAAAAAAAAAAA&pageNo=2147483647", "", "-1", "\r\n", false)
 	}
@@ -50,8 +47,8 @@ func FuzzServeHTTP(f *testing.F) {
 	})
 }
 
-// Whatever a fault is, it is refused when it is injected, or a call either fails or gets an answer that HTTP allows,
-// the same one in memory and from a handler.
+// Inject refuses a fault, or a call with it either fails or gets an answer that HTTP allows. In both cases the result
+// must be the same in memory and through ServeHTTP.
 func FuzzFault(f *testing.F) {
 	for _, c := range faultCases {
 		name, value := "", ""
@@ -70,47 +67,47 @@ func FuzzFault(f *testing.F) {
 			HeaderDelay: time.Duration(headerDelay), BodyDelay: time.Duration(bodyDelay), ClockOffset: time.Duration(offset),
 		}
 		if http.CanonicalHeaderKey(name) == "Location" {
-			value = "/x" // net/http's client keeps an answer to itself if it doesn't understand that
+			value = "/x" // net/http's client returns an error, and no answer, for an invalid one
 		}
 		if name != "" {
 			fault.Header = http.Header{name: {value}}
 		}
-		synctest.Test(t, func(t *testing.T) { compareWays(t, fault) })
+		synctest.Test(t, func(t *testing.T) { compareMemoryAndHandler(t, fault) })
 	})
 }
 
-func compareWays(t *testing.T, fault rctest.Fault) {
+func compareMemoryAndHandler(t *testing.T, fault rctest.Fault) {
 	f := setup(t)
 	f.http.CheckRedirect = noRedirects
-	if reason := attempt(func() { f.Inject(fault) }); reason != nil {
-		require.Contains(t, reason, "rctest: Inject: ")
+	if problem := recovered(func() { f.Inject(fault) }); problem != nil {
+		require.Contains(t, problem, "rctest: Inject: ")
 		return
 	}
 	request := func() *http.Request {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Hour)
 		t.Cleanup(cancel)
-		return f.request(block, ban).WithContext(ctx)
+		return f.request(blockPath, banForm).WithContext(ctx)
 	}
 	inMemory, w := f.try(request()), httptest.NewRecorder()
-	aborted := attempt(func() { f.ServeHTTP(w, request()) })
+	aborted := recovered(func() { f.ServeHTTP(w, request()) })
 	require.Equal(t, 2, f.FaultHits())
 	require.Equal(t, inMemory.failure() == nil, aborted == nil)
 	if inMemory.err != nil {
 		return
 	}
-	other := w.Result()
-	rest, err := io.ReadAll(other.Body)
+	throughHandler := w.Result()
+	body, err := io.ReadAll(throughHandler.Body)
 	require.NoError(t, err)
-	require.Equal(t, []any{other.StatusCode, string(rest)}, []any{inMemory.status, inMemory.body})
-	require.GreaterOrEqual(t, other.StatusCode, 200)
+	require.Equal(t, []any{throughHandler.StatusCode, string(body)}, []any{inMemory.status, inMemory.body})
+	require.GreaterOrEqual(t, throughHandler.StatusCode, 200)
 	inMemory.header.Del("Date")
-	other.Header.Del("Date")
-	require.Equal(t, other.Header, inMemory.header)
+	throughHandler.Header.Del("Date")
+	require.Equal(t, throughHandler.Header, inMemory.header)
 }
 
-// attempt returns what f panics with.
-func attempt(f func()) (reason any) {
-	defer func() { reason = recover() }()
+// recovered returns the value that f panics with, or nil.
+func recovered(f func()) (value any) {
+	defer func() { value = recover() }()
 	f()
 	return nil
 }

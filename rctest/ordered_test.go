@@ -20,7 +20,7 @@ func TestOrdered(t *testing.T) {
 			set.remove(key)
 			want = slices.Delete(want, at, at+1)
 		} else if random.IntN(3) == 0 {
-			set.remove(key) // isn't there
+			set.remove(key) // not in the set
 		} else {
 			set.insert(key)
 			want = slices.Insert(want, at, key)

@@ -2,18 +2,11 @@ package rctest_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/http/httptest"
-	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -22,11 +15,16 @@ import (
 	"github.com/f0207b22/rcuser/rctest"
 )
 
-func TestServersDiffer(t *testing.T) {
+func TestNewServerCredentials(t *testing.T) {
 	t.Parallel()
 	a, b := rctest.NewServer(), rctest.NewServer()
 	require.NotEqual(t, a.AppKey, b.AppKey)
 	require.NotEqual(t, a.AppSecret, b.AppSecret)
+}
+
+func TestNilOption(t *testing.T) {
+	t.Parallel()
+	require.NotNil(t, rctest.NewServer(nil))
 }
 
 func TestConfig(t *testing.T) {
@@ -37,130 +35,51 @@ func TestConfig(t *testing.T) {
 	require.Equal(t, time.UTC, cfg.DataCenter.Location)
 	f.register("a")
 	f.base = cfg.DataCenter.Backup
-	require.Equal(t, "N", f.ok(info, "userId=a")["userName"], "the hosts are one server")
+	require.Equal(t, "N", f.ok(infoPath, "userId=a")["userName"], "the hosts are one server")
 	require.Equal(t, "backup.rctest.invalid", f.Requests()[1].Host)
 }
 
-func TestUnknownHost(t *testing.T) {
+func TestAdvance(t *testing.T) {
 	t.Parallel()
-	f := setup(t)
-	f.base = "https://api.rong-api.com"
-	resp, err := f.http.Do(f.request(info, "userId=a"))
-	require.Nil(t, resp)
-	var dial *net.OpError
-	require.ErrorAs(t, err, &dial)
-	require.Equal(t, "dial", dial.Op)
-	var dns *net.DNSError
-	require.ErrorAs(t, err, &dns)
-	require.Empty(t, f.Requests())
-}
-
-// body is one that can't be read, and knows whether it was closed.
-type body struct {
-	err    error
-	closed bool
-}
-
-func (b *body) Read([]byte) (int, error) { return 0, b.err }
-func (b *body) Close() error             { b.closed = true; return nil }
-
-func TestTransportEndsEarly(t *testing.T) {
-	t.Parallel()
-	f := setup(t)
-	cause := errors.New("broken")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(cause)
-	for _, c := range []context.Context{t.Context(), ctx} {
-		b := &body{err: cause}
-		req := f.request(info, "userId=a").WithContext(c)
-		req.Body = b
-		resp, err := f.http.Transport.RoundTrip(req)
-		require.Nil(t, resp)
-		require.ErrorIs(t, err, cause)
-		require.True(t, b.closed)
-	}
-	_, err := f.http.Transport.RoundTrip(&http.Request{})
-	require.Error(t, err)
-	require.Empty(t, f.Requests())
-	f.http.Timeout = time.Nanosecond
-	_, err = f.http.Do(f.request(info, "userId=a"))
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-}
-
-func TestTransportClosesTheBody(t *testing.T) {
-	t.Parallel()
-	f := setup(t)
-	b := &body{err: io.EOF}
-	req := f.request(blockQuery, "")
-	req.Body = b
-	f.do(req)
-	require.True(t, b.closed)
-	req.Body = nil
-	f.do(req)
-}
-
-func TestClose(t *testing.T) {
-	t.Parallel()
-	f := setup(t)
-	token := f.register("a")
-	f.Close()
-	f.Close()
-	resp, err := f.http.Do(f.request(info, "userId=a"))
-	require.Nil(t, resp)
-	var dial *net.OpError
-	require.ErrorAs(t, err, &dial)
-	require.Equal(t, "dial", dial.Op)
-	require.ErrorIs(t, err, syscall.ECONNREFUSED)
-	require.True(t, f.ValidToken("a", token), "what it knows can still be looked at")
-	require.Panics(t, func() { f.Listen() })
-}
-
-func TestListen(t *testing.T) {
-	t.Parallel()
-	f := setup(t)
-	token := f.register("a")
-	f.base = f.Listen()
-	require.Regexp(t, `^http://127\.0\.0\.1:\d+$`, f.base)
-	require.Equal(t, f.base, f.Listen())
-	transport := &http.Transport{}
-	defer transport.CloseIdleConnections()
-	f.http = &http.Client{Transport: transport}
-	require.Equal(t, "N", f.ok(info, "userId=a")["userName"])
-	f.refused("/no/such.json", "", 404, 404)
-	require.True(t, f.ValidToken("a", token))
-	require.Len(t, f.call(info, "userId=a").header.Values("Date"), 1)
-
-	var dialer net.Dialer
-	idle, err := dialer.DialContext(t.Context(), "tcp", strings.TrimPrefix(f.base, "http://"))
+	f := setup(t, rctest.Strict())
+	before := f.Now()
+	f.Advance(24 * time.Hour)
+	require.WithinDuration(t, before.Add(24*time.Hour), f.Now(), time.Minute)
+	a := f.call(blockQueryPath, "")
+	require.Equal(t, 200, a.status, "the timestamp is checked against the real clock")
+	date, err := http.ParseTime(a.header.Get("Date"))
 	require.NoError(t, err)
-	defer func() { _ = idle.Close() }()
-	start := time.Now()
-	f.Close()
-	require.Less(t, time.Since(start), 4*time.Second, "a connection without a request is not waited for")
-	transport.CloseIdleConnections() // else it may find out only now that a kept one has ended
-	_, err = f.http.Do(f.request(info, "userId=a"))
-	require.ErrorIs(t, err, syscall.ECONNREFUSED)
-	f.Close()
+	require.WithinDuration(t, time.Now(), date, time.Minute)
+	f.Advance(0)
+	f.Advance(1<<63 - 1)
+	f.Advance(1<<63 - 1)
+	require.True(t, f.Now().After(before))
+	require.Panics(t, func() { f.Advance(-1) })
 }
 
-func TestServeHTTP(t *testing.T) {
-	t.Parallel()
-	f := setup(t)
-	outer := httptest.NewServer(http.StripPrefix("/rc", f.Server))
-	defer outer.Close()
-	f.base, f.http = outer.URL+"/rc", outer.Client()
-	f.register("a")
-	f.Close()
-	require.Equal(t, "N", f.ok(info, "userId=a")["userName"])
-
-	w := httptest.NewRecorder()
-	f.ServeHTTP(w, &http.Request{})
-	require.Equal(t, 404, w.Code)
-	req := f.request(info, "userId=a")
-	req.Body = &body{err: io.ErrUnexpectedEOF}
-	w = httptest.NewRecorder()
-	f.ServeHTTP(w, req)
-	require.Equal(t, 404, w.Code) // the prefix is there
+// Advance starts posting before it returns. The events have the time at which they were due.
+func TestAdvanceFinishesDeactivations(t *testing.T) {
+	withWebhook(t, func(t *testing.T, f *fake, a *app) {
+		f.SetWebhook(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			require.True(t, f.User("a").Deactivated, "a handler may call the server")
+			a.ServeHTTP(w, req)
+		}))
+		f.ok(deactivatePath, "userId=a")
+		f.Advance(15*time.Minute - 1)
+		require.Empty(t, a.bodies())
+		f.Advance(1)
+		require.Len(t, a.bodies(), 1)
+		f.ok(deactivatePath, "userId=b")
+		f.Advance(10 * time.Hour)
+		require.Regexp(t, `&time=946686600000$`, a.bodies()[1])
+		require.Equal(t, []time.Duration{0, 0}, a.times())
+		f.ok(deactivatePath, "userId=c")
+		f.Advance(5 * time.Minute)
+		time.Sleep(10*time.Minute - 1)
+		require.Len(t, a.bodies(), 2)
+		time.Sleep(time.Nanosecond)
+		require.Len(t, a.bodies(), 3, "5 minutes by Advance and 10 by the real clock")
+	})
 }
 
 func TestSecretIsNeverPrinted(t *testing.T) {
@@ -186,33 +105,18 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 	require.Contains(t, log.String(), srv.AppKey)
 }
 
-func TestUserIsACopy(t *testing.T) {
-	t.Parallel()
-	f := setup(t)
-	token := f.register("a")
-	f.ok(blacklistAdd, "userId=a&blackUserId=x")
-	f.ok(whitelistAdd, "userId=a&whiteUserId=y")
-	u := f.User("a")
-	u.Blocklist[0], u.Allowlist[0], u.Tokens[0].Value = "changed", "changed", "changed"
-	u = f.User("a")
-	require.Equal(t, []string{"x", "y", token}, []string{u.Blocklist[0], u.Allowlist[0], u.Tokens[0].Value})
-}
-
 func TestConcurrency(t *testing.T) {
 	t.Parallel()
 	f := setup(t, rctest.EnforceRateLimits())
-	overSocket := f.Listen()
+	portURL := f.Listen()
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
-	paths := []string{
-		getToken, expire, info, refresh, block, unblock, blockQuery, checkOnline, blacklistAdd, blacklistQuery,
-		settingSet, settingQuery, whitelistAdd, whitelistRemove, deactivate, deactivatedQuery, reactivate,
-	}
+	paths := rctest.Paths()
 	var group sync.WaitGroup
 	for i := range 64 {
 		mine := &fake{f.Server, t, f.http, f.base}
 		if i%4 == 0 {
-			mine.http, mine.base = &http.Client{Transport: transport}, overSocket
+			mine.http, mine.base = &http.Client{Transport: transport}, portURL
 		}
 		group.Go(func() {
 			for j := range 40 {

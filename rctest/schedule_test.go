@@ -9,8 +9,8 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-// TestTimerIsForWebhooksAlone: a server without one may be left to the garbage collector.
-func TestTimerIsForWebhooksAlone(t *testing.T) {
+// TestTimerOnlyWithWebhook: without one, the garbage collector can free a server that isn't closed.
+func TestTimerOnlyWithWebhook(t *testing.T) {
 	t.Parallel()
 	srv := NewServer()
 	defer srv.Close()
