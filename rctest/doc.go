@@ -55,7 +55,8 @@
 // Requests:
 //
 //   - Checks run in this order: path, method, App-Key, nonce, signature and timestamp, rate, body, fields.
-//   - A timestamp that isn't a number, missing signature headers and, with [Strict], old timestamps and long nonces are 1004.
+//   - A timestamp that isn't a number, missing signature headers and, with [Strict], old timestamps and long nonces are
+//     1004.
 //   - A body whose Content-Type isn't a form is 1003, as is an empty one where a field is required. Invalid percent-encoding
 //     is 1002.
 //   - Too many ids, numbers out of range, invalid UTF-8, and control characters in ids are 1002. All other characters

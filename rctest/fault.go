@@ -52,7 +52,7 @@ type Fault struct {
 
 	Kind FaultKind // how the call ends
 
-	Code    int    // RC's code, with its body and HTTP status; 400 if RC has no such code
+	Code    int    // RC's code, with its body and HTTP status; HTTP 400 if RC has no such code
 	Status  int    // HTTP status, 200 to 999; the body is empty if neither Code nor Body is set
 	Body    string // replaces RC's; the status is 200 if neither Status nor Code is set
 	Applied bool   // the call is applied, if it is valid, before it gets this answer
@@ -62,7 +62,7 @@ type Fault struct {
 	RetryAfter  string        // the Retry-After header, sent as it is
 	HeaderDelay time.Duration // delays the answer; the call is received and applied at once
 	BodyDelay   time.Duration // delays the second half of the body
-	ClockOffset time.Duration // shifts the server's clock: Date is off, and a Timestamp more than 5 minutes off that clock is 1004
+	ClockOffset time.Duration // shifts the clock of Date and of the check of Timestamp, which gives 1004 beyond 5 minutes
 }
 
 // Inject makes calls fail from now on, until the fault has hit as many as it should or [Server.ClearFaults] is called.
