@@ -5,49 +5,48 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"time"
 
 	"github.com/f0207b22/rcuser"
 )
 
-// Config is what [NewHandler] makes a handler from. Credentials and at least one of the functions are required; the zero
+// Config configures a [Handler]. Credentials and at least one callback (one of the On functions) are required; the zero
 // value of every other field is its default.
 //
-// The functions get one event at a time, those of one request in its order. RC may send an event twice, and in
-// any order: what they do must be right then too, as by comparing times. An event of a kind that has no function is
-// answered 200 and forgotten.
+// A callback gets one event at a time, and the events of one request in their order. RC may send an event twice and in
+// any order, so callbacks must tolerate both, for instance by comparing times. An event whose callback is nil is
+// answered 200 and ignored.
 //
-// Without a Queue, RC is answered when the functions have returned: 200 if they all returned nil, else 500, and RC
-// sends the request again, 3 times in all. Their context ends 4 seconds after the request came. If they haven't returned
-// by then RC is answered 503, as it wouldn't wait for longer than 5 seconds; they go on, and until they return the same
-// request is answered 503 again. A panic counts as an error.
+// Without a Queue, the handler answers after the callbacks have returned: 200 if all of them returned nil, otherwise
+// 500, and RC sends the request again, up to 3 times in all. The callbacks' context ends 4 seconds after the request
+// arrived. If they haven't returned by then, the handler answers 503, as RC waits for 5 seconds only. They keep running,
+// and until they return, the same request is answered 503 again. A panic counts as an error.
 type Config struct {
-	// Credentials returns the app's key and secret, both old and new ones while a secret is rotated. It is asked for
-	// every request whose parameters could be RC's: cache what is slow to fetch. [StaticCredentials] makes one.
+	// Credentials returns the app's key and secret; while a secret is rotated, both the old and the new ones. It is called
+	// for every request whose parameters are well-formed, so cache what is slow to fetch. See [StaticCredentials].
 	Credentials func(context.Context) ([]rcuser.Credentials, error)
 
 	OnPresence     func(context.Context, PresenceEvent) error
-	OnDeactivation func(context.Context, DeactivationEvent) error // of reactivations too, see their Type; Operations.Handle, or what calls it
+	OnDeactivation func(context.Context, DeactivationEvent) error // also of reactivations, see the event's Type; usually Operations.Handle
 	OnProfile      func(context.Context, ProfileEvent) error
 	OnFriendship   func(context.Context, FriendshipEvent) error
 	OnUnknown      func(context.Context, UnknownEvent) error
 
-	Window  Window      // how old a request may be, and how far ahead; zero = 10 and 5 minutes
-	Replays ReplayGuard // nil = in memory, DefaultReplays of them
+	Window  Window      // accepted difference between signing time and now; zero = 10 minutes past, 5 minutes future
+	Replays ReplayGuard // nil = in memory, for DefaultReplays requests
 
-	// Queue, unless 0, is how many events may wait for the functions; those of one request are taken together, even if
-	// that makes them more. RC is answered 200 as soon as a request is in the queue, or 503 if that is full. The functions
-	// may then take as long as they need, but what they return is only logged: RC won't send the request again, and a
-	// process that dies loses what is in the queue.
+	// Queue is the number of events that may wait for the callbacks; 0 = no queue. A request is accepted with all of its
+	// events while fewer than Queue events are waiting, even if that exceeds Queue. The handler answers 200 as soon as a
+	// request is queued, or 503 if the queue is full. Callbacks may then take as long as they need, but their errors are
+	// only logged: RC won't send the request again, and queued events are lost if the process dies.
 	Queue   int
-	Workers int // that take from the queue; 0 = 1, which keeps the order of arrival
+	Workers int // goroutines that take events from the queue; 0 = 1, which keeps the order of arrival
 
-	// Logger gets a line for every request that isn't answered 200, and for every failure in the queue; nil = silent.
-	// Where RC's requests are refused and nobody knows why, as for a wrong secret, it says so.
+	// Logger gets one record for every request that isn't answered 200 and for every failed event of the queue, with the
+	// reason, such as a signature that doesn't verify because the secret is wrong; nil = no logging.
 	Logger *slog.Logger
 }
 
-// StaticCredentials returns a [Config]'s Credentials for secrets that don't change while the program runs.
+// StaticCredentials returns a value for [Config]'s Credentials that always returns the given credentials.
 func StaticCredentials(credentials ...rcuser.Credentials) func(context.Context) ([]rcuser.Credentials, error) {
 	credentials = slices.Clone(credentials)
 	return func(context.Context) ([]rcuser.Credentials, error) { return credentials, nil }
@@ -58,7 +57,7 @@ func (c Config) check() error {
 	case c.Credentials == nil:
 		return &rcuser.ArgumentError{Name: "Config.Credentials", Reason: "is nil"}
 	case c.OnPresence == nil && c.OnDeactivation == nil && c.OnProfile == nil && c.OnFriendship == nil && c.OnUnknown == nil:
-		return &rcuser.ArgumentError{Name: "Config", Reason: "has no function for any event"}
+		return &rcuser.ArgumentError{Name: "Config", Reason: "has no callback, at least 1 is needed"}
 	case c.Queue < 0:
 		return &rcuser.ArgumentError{Name: "Config.Queue", Reason: fmt.Sprintf("%d is negative", c.Queue)}
 	case c.Workers < 0:
@@ -69,8 +68,8 @@ func (c Config) check() error {
 	return c.Window.check("Config.Window")
 }
 
-// NewHandler checks cfg and returns a handler that uses it. It asks for no credentials yet. An error is an
-// [*rcuser.ArgumentError] that names the field.
+// NewHandler returns a handler for cfg. It doesn't call cfg.Credentials. An error is an [*rcuser.ArgumentError] that
+// names the field.
 func NewHandler(cfg Config) (*Handler, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -83,16 +82,7 @@ func NewHandler(cfg Config) (*Handler, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	h := &Handler{config: cfg}
-	h.ending, h.end = context.WithCancel(context.Background())
-	h.queue = queue{most: cfg.Queue, workers: max(cfg.Workers, 1), run: h.work, start: h.startWorker}
+	h.lifetime, h.cancelAll = context.WithCancel(context.Background())
+	h.queue = queue{limit: cfg.Queue, maxWorkers: max(cfg.Workers, 1), handle: h.handleQueued, goWorker: h.goWorker}
 	return h, nil
-}
-
-// remember returns until when a request must be known as handled: for as long as its signature is good, and a little
-// longer, as the check of its time and that of the guard aren't one.
-func (w Window) remember(signedAt time.Time) time.Time {
-	if w.Past == Unlimited {
-		return time.Now().Add(unlimitedReplays)
-	}
-	return signedAt.Add(w.Past).Add(time.Minute) // the sum of both may be no duration
 }

@@ -12,13 +12,12 @@ import (
 	"unicode/utf8"
 )
 
-// Decode returns the events in the body of a request: one or, if RC sent a list, several. The documentation
-// contradicts itself on the Content-Type of some events, so the body itself decides: JSON begins with a brace or a
-// bracket, and everything else is a form. What is well-formed but none of the events that this package knows is an
-// [UnknownEvent]; fields that it doesn't know are ignored.
+// Decode returns the events in the body of a request. RC's documentation contradicts itself about the Content-Type of
+// some events, so Decode ignores it: a body that begins with a brace or a bracket is JSON, everything else is a form. A
+// well-formed event of a kind that this package doesn't know becomes an [UnknownEvent]. Unknown fields are ignored.
 //
-// Errors: an [*Error] with [ErrBody], with the name of the field that is missing or wrong if it is one of those that
-// the event can't do without. No event is returned then, also of a list. A list has at most 10,000 events.
+// Errors: an [*Error] with [ErrBody] if the body is malformed, has more than 10,000 events, or a field of a known event is
+// missing or invalid; its Name is that field. No event is returned then, even if others in the list are valid.
 func Decode(body []byte) ([]Event, error) {
 	if !utf8.Valid(body) {
 		return nil, &Error{Reason: ErrBody, Detail: "is not valid UTF-8"}
@@ -66,7 +65,7 @@ func decodeList(body []byte) ([]Event, error) {
 			return nil, err
 		}
 		if o == nil { // null
-			return nil, notAnEvent()
+			return nil, notAnEventError()
 		}
 		e, err := o.decode(raw)
 		if err != nil {
@@ -83,21 +82,21 @@ func decodeForm(body []byte) ([]Event, error) {
 		return nil, &Error{Reason: ErrBody, Detail: "is neither JSON nor a form"}
 	}
 	o := make(object, len(form))
-	var wrong error // of a field, which an event that isn't known may have as it likes
+	var invalid error // ignored for an unknown event, whose fields may repeat or have any encoding
 	for name, values := range form {
 		switch {
 		case len(values) > 1:
-			wrong = fieldError(name, "is given more than once")
+			invalid = fieldError(name, "is given more than once")
 		case !utf8.ValidString(values[0]):
-			wrong = fieldError(name, "is not valid UTF-8")
+			invalid = fieldError(name, "is not valid UTF-8")
 		}
 		if o[name], err = json.Marshal(values[0]); err != nil {
 			return nil, &Error{Reason: ErrBody, Name: name, Err: err}
 		}
 	}
 	e, err := o.decode(body)
-	if _, isUnknown := e.(UnknownEvent); !isUnknown && wrong != nil {
-		err = wrong
+	if _, isUnknown := e.(UnknownEvent); !isUnknown && invalid != nil {
+		err = invalid
 	}
 	if err != nil {
 		return nil, err
@@ -108,7 +107,7 @@ func decodeForm(body []byte) ([]Event, error) {
 func unmarshal(raw []byte, into any) error {
 	err := json.Unmarshal(raw, into)
 	if _, isType := errors.AsType[*json.UnmarshalTypeError](err); isType {
-		return notAnEvent()
+		return notAnEventError()
 	}
 	if err != nil {
 		return &Error{Reason: ErrBody, Err: err}
@@ -116,11 +115,11 @@ func unmarshal(raw []byte, into any) error {
 	return nil
 }
 
-func notAnEvent() error {
-	return &Error{Reason: ErrBody, Detail: "holds something other than an event"}
+func notAnEventError() error {
+	return &Error{Reason: ErrBody, Detail: "contains something other than an event"}
 }
 
-const maxEvents = 10_000 // far more than RC sends: small ones would take a hundred times the memory of their body
+const maxEvents = 10_000 // far more than RC sends; a decoded event can take a hundred times the memory of its JSON
 
 func checkCount(n int) error {
 	if n > maxEvents {
@@ -129,18 +128,19 @@ func checkCount(n int) error {
 	return nil
 }
 
-const maxName = 64 // the sender's fields may have any name
+const maxFieldName = 64 // bytes in an error; the body isn't signed, so that a name may have any length
 
 func fieldError(name, detail string) error {
-	return &Error{Reason: ErrBody, Name: strings.ToValidUTF8(name[:min(len(name), maxName)], ""), Detail: detail}
+	return &Error{Reason: ErrBody, Name: strings.ToValidUTF8(name[:min(len(name), maxFieldName)], ""), Detail: detail}
 }
 
-// object is an event's fields. encoding/json would take userid for userId; RC means different events by them.
+// object has an event's fields. A struct wouldn't do: encoding/json matches userid and userId alike, but these two tell
+// RC's events apart.
 type object map[string]json.RawMessage
 
-// decode tells the events apart by the fields that only they have.
+// decode recognizes each kind of event by fields that no other kind has.
 func (o object) decode(raw []byte) (Event, error) {
-	r := reader{fields: o}
+	r := fieldReader{fields: o}
 	var e Event
 	switch {
 	case o.has("operateId"):
@@ -152,27 +152,27 @@ func (o object) decode(raw []byte) (Event, error) {
 	case o.has("userProfile") || o.has("userExtProfile") || o.isClearedProfile():
 		e = r.profile("userId", "type", "userExtProfile")
 	default:
-		return unknown(raw), nil
+		return unknownEvent(raw), nil
 	}
 	return e, r.err
 }
 
-func unknown(raw []byte) Event { return UnknownEvent{bytes.Clone(raw)} }
+func unknownEvent(raw []byte) Event { return UnknownEvent{bytes.Clone(raw)} }
 
-// has takes null for a field that isn't there.
+// has reports whether the field exists and isn't null.
 func (o object) has(name string) bool {
 	raw, ok := o[name]
 	return ok && string(raw) != "null"
 }
 
-// isClearedProfile recognizes the one event that has no field of its own.
+// isClearedProfile recognizes the only event without a field of its own, by its exact set of fields.
 func (o object) isClearedProfile() bool {
-	kind, isText := text(o["type"])
-	return len(o) == 3 && o.has("userId") && o.has("time") && isText && ProfileChange(kind) == ProfileCleared
+	change, ok := looseString(o["type"])
+	return len(o) == 3 && o.has("userId") && o.has("time") && ok && ProfileChange(change) == ProfileCleared
 }
 
-// text returns a string, or a number as it is written: RC's documentation gives some fields as either.
-func text(raw json.RawMessage) (string, bool) {
+// looseString returns a JSON string, or a number in its JSON form: RC's documentation shows some fields as both.
+func looseString(raw json.RawMessage) (string, bool) {
 	if len(raw) == 0 {
 		return "", false
 	}
@@ -187,31 +187,31 @@ func text(raw json.RawMessage) (string, bool) {
 	return "", false
 }
 
-// reader reads the fields of one event. After the first that is wrong it has an error.
-type reader struct {
-	fields object
-	time   time.Time // of an event that has none; zero = it must have one
-	err    error
+// fieldReader reads the fields of one event and keeps the first error.
+type fieldReader struct {
+	fields      object
+	defaultTime time.Time // for an event without a time; zero = the time is required
+	err         error
 }
 
-func (r *reader) fail(name, detail string) {
+func (r *fieldReader) fail(name, detail string) {
 	if r.err == nil {
 		r.err = fieldError(name, detail)
 	}
 }
 
-func (r *reader) optional(name string) string {
+func (r *fieldReader) optional(name string) string {
 	if !r.fields.has(name) {
 		return ""
 	}
-	value, ok := text(r.fields[name])
+	value, ok := looseString(r.fields[name])
 	if !ok {
 		r.fail(name, "is neither a string nor a number")
 	}
 	return value
 }
 
-func (r *reader) required(name string) string {
+func (r *fieldReader) required(name string) string {
 	value := r.optional(name)
 	if value == "" {
 		r.fail(name, "is missing or empty")
@@ -219,12 +219,12 @@ func (r *reader) required(name string) string {
 	return value
 }
 
-const maxMillis = 1 << 48 // some 8,900 years: no time of RC's, and time.Time's arithmetic is exact up to there
+const maxMillis = 1 << 48 // in the year 10889: later than any event, and time.Time's arithmetic is exact up to it
 
-// instant reads milliseconds.
-func (r *reader) instant() time.Time {
-	if !r.fields.has("time") && !r.time.IsZero() {
-		return r.time
+// timestamp reads the field time, in milliseconds.
+func (r *fieldReader) timestamp() time.Time {
+	if !r.fields.has("time") && !r.defaultTime.IsZero() {
+		return r.defaultTime
 	}
 	value, err := strconv.ParseInt(r.required("time"), 10, 64)
 	if err != nil || value <= 0 || value > maxMillis {
@@ -234,13 +234,13 @@ func (r *reader) instant() time.Time {
 	return time.UnixMilli(value).UTC()
 }
 
-// nested returns an object that is one, or that is the text of one.
-func (r *reader) nested(name string) json.RawMessage {
+// jsonObject reads a field that is a JSON object or a string with one.
+func (r *fieldReader) jsonObject(name string) json.RawMessage {
 	if !r.fields.has(name) {
 		return nil
 	}
 	raw := r.fields[name]
-	if value, isText := text(raw); isText {
+	if value, ok := looseString(raw); ok {
 		if raw = []byte(value); value == "" {
 			return nil
 		}
@@ -253,24 +253,24 @@ func (r *reader) nested(name string) json.RawMessage {
 	return raw
 }
 
-func (r *reader) presence(userID string) Event {
+func (r *fieldReader) presence(userIDField string) Event {
 	return PresenceEvent{
-		UserID: r.required(userID), Status: Status(r.required("status")), OS: r.optional("os"), Time: r.instant(),
+		UserID: r.required(userIDField), Status: Status(r.required("status")), OS: r.optional("os"), Time: r.timestamp(),
 		ClientIP: r.optional("clientIp"), SessionID: r.optional("sessionId"),
 	}
 }
 
-func (r *reader) deactivation(kind string) Event {
+func (r *fieldReader) deactivation(typeField string) Event {
 	return DeactivationEvent{
-		UserID: r.required("userId"), OperationID: r.required("operateId"), Type: OperationType(r.required(kind)),
-		Code: r.required("code"), Time: r.instant(),
+		UserID: r.required("userId"), OperationID: r.required("operateId"), Type: OperationType(r.required(typeField)),
+		Code: r.required("code"), Time: r.timestamp(),
 	}
 }
 
-func (r *reader) profile(userID, change, ext string) Event {
+func (r *fieldReader) profile(userIDField, changeField, extField string) Event {
 	e := ProfileEvent{
-		UserID: r.required(userID), Change: ProfileChange(r.optional(change)), Time: r.instant(),
-		Profile: r.nested("userProfile"), ExtProfile: r.nested(ext),
+		UserID: r.required(userIDField), Change: ProfileChange(r.optional(changeField)), Time: r.timestamp(),
+		Profile: r.jsonObject("userProfile"), ExtProfile: r.jsonObject(extField),
 	}
 	if e.Change == "" {
 		e.Change = ProfileModified
@@ -278,9 +278,9 @@ func (r *reader) profile(userID, change, ext string) Event {
 	return e
 }
 
-func (r *reader) friendship(change, source string) Event {
+func (r *fieldReader) friendship(changeField, sourceField string) Event {
 	return FriendshipEvent{
-		UserID: r.required("userId"), ToUserID: r.required("toUserId"), Change: FriendshipChange(r.required(change)),
-		Source: r.optional(source), Extra: r.optional("extra"), Time: r.instant(),
+		UserID: r.required("userId"), ToUserID: r.required("toUserId"), Change: FriendshipChange(r.required(changeField)),
+		Source: r.optional(sourceField), Extra: r.optional("extra"), Time: r.timestamp(),
 	}
 }

@@ -2,6 +2,7 @@ package webhook_test
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -11,10 +12,10 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-func at(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
+func utcMillis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 
 // decoded are bodies as RC's documentation shows them, and others that it allows, with what they mean.
-var decoded = []struct {
+var decodeCases = []struct {
 	name, body string
 	want       []webhook.Event
 }{
@@ -23,56 +24,56 @@ var decoded = []struct {
 		`[{"userid":"1103863","status":"1","os":"iOS","time":1571130409553,"clientIp":"180.108.223.44:52229"},` +
 			`{"userid":"1103863","status":"0","os":"iOS","time":1571130409590,"clientIp":"180.108.223.44:52231"}]`,
 		[]webhook.Event{
-			webhook.PresenceEvent{UserID: "1103863", Status: webhook.Offline, OS: "iOS", Time: at(1571130409553), ClientIP: "180.108.223.44:52229"},
-			webhook.PresenceEvent{UserID: "1103863", Status: webhook.Online, OS: "iOS", Time: at(1571130409590), ClientIP: "180.108.223.44:52231"},
+			webhook.PresenceEvent{UserID: "1103863", Status: webhook.Offline, OS: "iOS", Time: utcMillis(1571130409553), ClientIP: "180.108.223.44:52229"},
+			webhook.PresenceEvent{UserID: "1103863", Status: webhook.Online, OS: "iOS", Time: utcMillis(1571130409590), ClientIP: "180.108.223.44:52231"},
 		},
 	},
 	{
 		"presence, an object with everything", `{"userid":"u1","status":"2","os":"PC","time":1571130409553,"clientIp":"1.2.3.4:5","sessionId":"s","new":[1]}`,
-		[]webhook.Event{webhook.PresenceEvent{UserID: "u1", Status: webhook.LoggedOut, OS: "PC", Time: at(1571130409553), ClientIP: "1.2.3.4:5", SessionID: "s"}},
+		[]webhook.Event{webhook.PresenceEvent{UserID: "u1", Status: webhook.LoggedOut, OS: "PC", Time: utcMillis(1571130409553), ClientIP: "1.2.3.4:5", SessionID: "s"}},
 	},
 	{
 		"numbers for strings, strings for numbers", `{"userid":18446744073709551617,"status":0,"os":null,"time":"1571130409553","sessionId":7}`,
-		[]webhook.Event{webhook.PresenceEvent{UserID: "18446744073709551617", Status: webhook.Online, Time: at(1571130409553), SessionID: "7"}},
+		[]webhook.Event{webhook.PresenceEvent{UserID: "18446744073709551617", Status: webhook.Online, Time: utcMillis(1571130409553), SessionID: "7"}},
 	},
 	{
 		"presence, a form", "userid=u%2B1&status=1&os=iOS&time=1571130409553",
-		[]webhook.Event{webhook.PresenceEvent{UserID: "u+1", Status: webhook.Offline, OS: "iOS", Time: at(1571130409553)}},
+		[]webhook.Event{webhook.PresenceEvent{UserID: "u+1", Status: webhook.Offline, OS: "iOS", Time: utcMillis(1571130409553)}},
 	},
 	{
 		"a status of the future, white space", " \r\n\t{ \"userid\" : \"李雷🎉\" , \"status\" : \"9\" , \"time\" : 1 } \n",
-		[]webhook.Event{webhook.PresenceEvent{UserID: "李雷🎉", Status: "9", Time: at(1)}},
+		[]webhook.Event{webhook.PresenceEvent{UserID: "李雷🎉", Status: "9", Time: utcMillis(1)}},
 	},
 	{
 		"deactivation", "userId=uid1&operateId=C70B-B1D6-82E8-5SBO&type=0&code=0&time=1730192400000",
-		[]webhook.Event{webhook.DeactivationEvent{UserID: "uid1", OperationID: "C70B-B1D6-82E8-5SBO", Type: webhook.Deactivation, Code: webhook.CodeDone, Time: at(1730192400000)}},
+		[]webhook.Event{webhook.DeactivationEvent{UserID: "uid1", OperationID: "C70B-B1D6-82E8-5SBO", Type: webhook.Deactivation, Code: webhook.CodeDone, Time: utcMillis(1730192400000)}},
 	},
 	{
 		"reactivation that failed, JSON", `{"userId":"uid1","operateId":"C70B-B1D6-82E8-5SBO","type":1,"code":"1004","time":1730192400000}`,
-		[]webhook.Event{webhook.DeactivationEvent{UserID: "uid1", OperationID: "C70B-B1D6-82E8-5SBO", Type: webhook.Reactivation, Code: "1004", Time: at(1730192400000)}},
+		[]webhook.Event{webhook.DeactivationEvent{UserID: "uid1", OperationID: "C70B-B1D6-82E8-5SBO", Type: webhook.Reactivation, Code: "1004", Time: utcMillis(1730192400000)}},
 	},
 	{
 		"profile", `{"userId":"uid1","time":1574476797772,"userProfile":{"uniqueId":"testAppName","level":2},"userExtProfile":{"ext_Profile":"testExt"}}`,
 		[]webhook.Event{webhook.ProfileEvent{
-			UserID: "uid1", Change: webhook.ProfileModified, Time: at(1574476797772),
+			UserID: "uid1", Change: webhook.ProfileModified, Time: utcMillis(1574476797772),
 			Profile: json.RawMessage(`{"uniqueId":"testAppName","level":2}`), ExtProfile: json.RawMessage(`{"ext_Profile":"testExt"}`),
 		}},
 	},
 	{
 		"profile, a form with JSON inside", "userId=uid1&type=1&time=1574476797772&userProfile=%7B%22level%22%3A2%7D&userExtProfile=",
-		[]webhook.Event{webhook.ProfileEvent{UserID: "uid1", Change: webhook.ProfileModified, Time: at(1574476797772), Profile: json.RawMessage(`{"level":2}`)}},
+		[]webhook.Event{webhook.ProfileEvent{UserID: "uid1", Change: webhook.ProfileModified, Time: utcMillis(1574476797772), Profile: json.RawMessage(`{"level":2}`)}},
 	},
 	{
 		"profile, JSON with JSON inside", `{"userId":"uid1","type":"1","time":1574476797772,"userProfile":null,"userExtProfile":"{\"ext_a\":\"\\u674e\"}"}`,
-		[]webhook.Event{webhook.ProfileEvent{UserID: "uid1", Change: webhook.ProfileModified, Time: at(1574476797772), ExtProfile: json.RawMessage(`{"ext_a":"\u674e"}`)}},
+		[]webhook.Event{webhook.ProfileEvent{UserID: "uid1", Change: webhook.ProfileModified, Time: utcMillis(1574476797772), ExtProfile: json.RawMessage(`{"ext_a":"\u674e"}`)}},
 	},
 	{
 		"profile cleared", `{"userId":"uid1","type":0,"time":1574476797772}`,
-		[]webhook.Event{webhook.ProfileEvent{UserID: "uid1", Change: webhook.ProfileCleared, Time: at(1574476797772)}},
+		[]webhook.Event{webhook.ProfileEvent{UserID: "uid1", Change: webhook.ProfileCleared, Time: utcMillis(1574476797772)}},
 	},
 	{
 		"profile cleared, a form", `userId=uid1&type=0&time=1574476797772`,
-		[]webhook.Event{webhook.ProfileEvent{UserID: "uid1", Change: webhook.ProfileCleared, Time: at(1574476797772)}},
+		[]webhook.Event{webhook.ProfileEvent{UserID: "uid1", Change: webhook.ProfileCleared, Time: utcMillis(1574476797772)}},
 	},
 	{
 		"more than a cleared profile has", `{"userId":"uid1","type":0,"time":1574476797772,"room":"r"}`,
@@ -81,39 +82,39 @@ var decoded = []struct {
 	{
 		"friendship", `{"userId":"userId11","eventType":3,"toUserId":"toUserId22","source":"Android","extra":"XXXXXX","time":1774363668900}`,
 		[]webhook.Event{webhook.FriendshipEvent{
-			UserID: "userId11", ToUserID: "toUserId22", Change: webhook.FriendRejected, Source: "Android", Extra: "XXXXXX", Time: at(1774363668900),
+			UserID: "userId11", ToUserID: "toUserId22", Change: webhook.FriendRejected, Source: "Android", Extra: "XXXXXX", Time: utcMillis(1774363668900),
 		}},
 	},
 	{
 		"two kinds in a list", `[{"userid":"u1","status":"0","time":1},{"a":1},{"userId":"a","eventType":"5","toUserId":"b","time":"2"}]`,
 		[]webhook.Event{
-			webhook.PresenceEvent{UserID: "u1", Status: webhook.Online, Time: at(1)},
+			webhook.PresenceEvent{UserID: "u1", Status: webhook.Online, Time: utcMillis(1)},
 			webhook.UnknownEvent{Raw: []byte(`{"a":1}`)},
-			webhook.FriendshipEvent{UserID: "a", ToUserID: "b", Change: webhook.FriendAddedByServer, Time: at(2)},
+			webhook.FriendshipEvent{UserID: "a", ToUserID: "b", Change: webhook.FriendAddedByServer, Time: utcMillis(2)},
 		},
 	},
 	{
 		"envelope, activation", `{"type":"user:activation_state","id":"550e8400-e29b-41d4-a716-446655440002","time":1730192400000,"data":[` +
 			`{"userId":"user_001","operateId":"op_20241029_001","operationType":0,"code":"0","time":1730192400000}]}`,
-		[]webhook.Event{webhook.DeactivationEvent{UserID: "user_001", OperationID: "op_20241029_001", Type: webhook.Deactivation, Code: "0", Time: at(1730192400000)}},
+		[]webhook.Event{webhook.DeactivationEvent{UserID: "user_001", OperationID: "op_20241029_001", Type: webhook.Deactivation, Code: "0", Time: utcMillis(1730192400000)}},
 	},
 	{
 		"envelope, presence, the first without a time", `{"type":"user:connection_status","id":"x","time":"1730192400000","data":[` +
 			`{"userId":"u1","status":"0","os":"PC","clientIp":"1.2.3.4:5","sessionId":"s"},{"userId":"u2","status":1,"time":1730192400001}]}`,
 		[]webhook.Event{
-			webhook.PresenceEvent{UserID: "u1", Status: webhook.Online, OS: "PC", ClientIP: "1.2.3.4:5", SessionID: "s", Time: at(1730192400000)},
-			webhook.PresenceEvent{UserID: "u2", Status: webhook.Offline, Time: at(1730192400001)},
+			webhook.PresenceEvent{UserID: "u1", Status: webhook.Online, OS: "PC", ClientIP: "1.2.3.4:5", SessionID: "s", Time: utcMillis(1730192400000)},
+			webhook.PresenceEvent{UserID: "u2", Status: webhook.Offline, Time: utcMillis(1730192400001)},
 		},
 	},
 	{
 		"envelope, profile", `{"type":"user:profile_update","time":5,"data":[{"operatorId":"admin","operationType":"0","userProfile":{"a":1},"userMetaData":{"b":2}}]}`,
 		[]webhook.Event{webhook.ProfileEvent{
-			UserID: "admin", Change: webhook.ProfileCleared, Time: at(5), Profile: json.RawMessage(`{"a":1}`), ExtProfile: json.RawMessage(`{"b":2}`),
+			UserID: "admin", Change: webhook.ProfileCleared, Time: utcMillis(5), Profile: json.RawMessage(`{"a":1}`), ExtProfile: json.RawMessage(`{"b":2}`),
 		}},
 	},
 	{
 		"envelope, friendship", `{"type":"user:friendship","time":5,"data":[{"userId":"a","toUserId":"b","operationType":4,"os":"iOS","extra":"e","time":6}]}`,
-		[]webhook.Event{webhook.FriendshipEvent{UserID: "a", ToUserID: "b", Change: webhook.FriendRemoved, Source: "iOS", Extra: "e", Time: at(6)}},
+		[]webhook.Event{webhook.FriendshipEvent{UserID: "a", ToUserID: "b", Change: webhook.FriendRemoved, Source: "iOS", Extra: "e", Time: utcMillis(6)}},
 	},
 	{"envelope, nothing in it", `{"type":"user:friendship","time":"never","data":[]}`, []webhook.Event{}},
 	{"an empty list", `[]`, []webhook.Event{}},
@@ -127,12 +128,12 @@ var decoded = []struct {
 	{"another event's form with bytes", "content=%ff%fe", []webhook.Event{webhook.UnknownEvent{Raw: []byte("content=%ff%fe")}}},
 	{"names in other letters", `{"USERID":"u1","STATUS":"0","TIME":1}`, []webhook.Event{webhook.UnknownEvent{Raw: []byte(`{"USERID":"u1","STATUS":"0","TIME":1}`)}}},
 	{"userId isn't userid", `{"userId":"u1","status":"0","time":1}`, []webhook.Event{webhook.UnknownEvent{Raw: []byte(`{"userId":"u1","status":"0","time":1}`)}}},
-	{"the last time there is", `{"userid":"u1","status":"0","time":281474976710656}`, []webhook.Event{webhook.PresenceEvent{UserID: "u1", Status: "0", Time: at(1 << 48)}}},
+	{"the last time there is", `{"userid":"u1","status":"0","time":281474976710656}`, []webhook.Event{webhook.PresenceEvent{UserID: "u1", Status: "0", Time: utcMillis(1 << 48)}}},
 }
 
 func TestDecode(t *testing.T) {
 	t.Parallel()
-	for _, tc := range decoded {
+	for _, tc := range decodeCases {
 		body := []byte(tc.body)
 		events, err := webhook.Decode(body)
 		require.NoError(t, err, tc.name)
@@ -144,7 +145,7 @@ func TestDecode(t *testing.T) {
 }
 
 // TestDecodeNamesTheField that an event lacks or that can't be understood, in whichever place of a list it is.
-func TestDecodeNamesTheField(t *testing.T) {
+func TestDecodeInvalidFields(t *testing.T) {
 	t.Parallel()
 	const long = "99999999999999999999"
 	for _, tc := range []struct{ body, field string }{
@@ -167,7 +168,7 @@ func TestDecodeNamesTheField(t *testing.T) {
 		{`{"userid":"u1","status":"0","time":1,"os":{}}`, "os"},
 		{`{"userid":"u1","status":"0","time":1,"clientIp":false}`, "clientIp"},
 		{`{"userid":"u1","status":"0","time":1,"sessionId":[]}`, "sessionId"},
-		{`[` + onePresence + `,{"userid":"u1","status":"0"}]`, "time"},
+		{`[` + presenceEvent + `,{"userid":"u1","status":"0"}]`, "time"},
 		{"operateId=1&type=0&code=0&time=1", "userId"},
 		{"userId=1&operateId=&type=0&code=0&time=1", "operateId"},
 		{"userId=1&operateId=1&code=0&time=1", "type"},
@@ -201,10 +202,10 @@ func TestDecodeNamesTheField(t *testing.T) {
 }
 
 // TestDecodeBroken is about bodies that aren't events at all, or not wholly.
-func TestDecodeBroken(t *testing.T) {
+func TestDecodeMalformed(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
-		"", " \r\n\t", "{", "[", `{"userid":"u1"`, onePresence + "x", onePresence + onePresence, "[" + onePresence, "[" + onePresence + "] x",
+		"", " \r\n\t", "{", "[", `{"userid":"u1"`, presenceEvent + "x", presenceEvent + presenceEvent, "[" + presenceEvent, "[" + presenceEvent + "] x",
 		`["a"]`, "[1]", "[[]]", "[true]", `{"a":1,}`, `{'a':1}`, "{a:1}",
 		"{\"userid\":\"\xff\",\"status\":\"0\",\"time\":1}", "\xff", "a=%zz", "a=1;b=2", "a=\xc3",
 		strings.Repeat("[", 1<<20), strings.Repeat(`{"a":`, 200_000), `{"type":"user:friendship","data":[1]}`, `{"type":"user:friendship","data":["a"]}`,
@@ -221,14 +222,14 @@ func TestDecodeBroken(t *testing.T) {
 // TestDecodeNullInAList is no more of an event than a number is, nor an UnknownEvent, whose Raw is an object.
 func TestDecodeNullInAList(t *testing.T) {
 	t.Parallel()
-	for _, body := range []string{"[null]", "[ null ]", "[" + onePresence + ",null]"} {
+	for _, body := range []string{"[null]", "[ null ]", "[" + presenceEvent + ",null]"} {
 		_, err := webhook.Decode([]byte(body))
 		requireReason(t, webhook.ErrBody, err)
 	}
 }
 
 // TestDecodeErrorsStaySmall: the body says what a field is called, and nobody signed that.
-func TestDecodeErrorsStaySmall(t *testing.T) {
+func TestDecodeErrorSize(t *testing.T) {
 	t.Parallel()
 	name := strings.Repeat("n", 500_000)
 	_, err := webhook.Decode([]byte("operateId=1&" + name + "=1&" + name + "=2"))
@@ -236,16 +237,48 @@ func TestDecodeErrorsStaySmall(t *testing.T) {
 	require.Less(t, len(err.Error()), 1000)
 }
 
-// TestNames are for logs: what has no name is shown as it came.
-func TestNames(t *testing.T) {
-	t.Parallel()
-	require.Equal(t, []string{"online", "offline", "logged out", "9", ""}, []string{
-		webhook.Online.String(), webhook.Offline.String(), webhook.LoggedOut.String(), webhook.Status("9").String(), webhook.Status("").String(),
+// FuzzDecode: whatever comes, the app's functions get no event without what it can't do without.
+func FuzzDecode(f *testing.F) {
+	for _, tc := range decodeCases {
+		f.Add([]byte(tc.body))
+	}
+	f.Add([]byte(`{"userid":"\ud800","status":"\u0000","time":1}`))
+	f.Add([]byte("[[[[{}]]]]"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		events, err := webhook.Decode(body)
+		var failure *webhook.Error
+		switch {
+		case err == nil:
+		case !errors.As(err, &failure) || failure.Reason != webhook.ErrBody || events != nil:
+			t.Fatalf("%v, %+v", err, events)
+		default:
+			return
+		}
+		for _, e := range events {
+			if !isComplete(e, body) {
+				t.Fatalf("%q became %+v", body, e)
+			}
+		}
 	})
-	require.Equal(t, []string{"deactivation", "reactivation", "2"}, []string{
-		webhook.Deactivation.String(), webhook.Reactivation.String(), webhook.OperationType("2").String(),
-	})
-	require.True(t, webhook.DeactivationEvent{Code: "0"}.Done())
-	require.False(t, webhook.DeactivationEvent{Code: "00"}.Done())
-	require.False(t, webhook.DeactivationEvent{}.Done())
+}
+
+// complete reports whether an event has its required fields.
+func isComplete(e webhook.Event, body []byte) bool {
+	timed := func(at time.Time) bool {
+		return at.UnixMilli() > 0 && at.UnixMilli() <= 1<<48 && at.Location() == time.UTC
+	}
+	switch e := e.(type) {
+	case webhook.PresenceEvent:
+		return e.UserID != "" && e.Status != "" && timed(e.Time)
+	case webhook.DeactivationEvent:
+		return e.UserID != "" && e.OperationID != "" && e.Type != "" && e.Code != "" && timed(e.Time)
+	case webhook.ProfileEvent:
+		object := func(raw []byte) bool { return raw == nil || strings.HasPrefix(strings.TrimSpace(string(raw)), "{") }
+		return e.UserID != "" && e.Change != "" && timed(e.Time) && object(e.Profile) && object(e.ExtProfile)
+	case webhook.FriendshipEvent:
+		return e.UserID != "" && e.ToUserID != "" && e.Change != "" && timed(e.Time)
+	case webhook.UnknownEvent:
+		return len(e.Raw) > 0 && strings.Contains(string(body), string(e.Raw))
+	}
+	return false
 }

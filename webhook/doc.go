@@ -1,5 +1,5 @@
-// Package webhook receives what RC posts to the app's server about users: who went online or offline, deactivations and
-// reactivations that finished, changes of profiles and friendships.
+// Package webhook receives the webhooks that RC posts to the app's server about users: who went online or offline,
+// finished deactivations and reactivations, and changes of profiles and friendships.
 //
 //	h, err := webhook.NewHandler(webhook.Config{
 //		Credentials: webhook.StaticCredentials(rcuser.Credentials{AppKey: key, AppSecret: secret}),
@@ -8,42 +8,42 @@
 //		},
 //	})
 //	...
-//	http.Handle("POST /rc/3f9c81d2b7", h) // a path that nobody can guess, and https
+//	http.Handle("POST /rc/3f9c81d2b7", h) // use https and a path that can't be guessed
 //
-// [Operations] waits for the results of deactivations. [Verify] and [Decode] are for those who route themselves, [Sign]
-// is for their tests, and rctest posts signed events as RC does.
+// [Operations] waits for the results of deactivations. [Verify] and [Decode] are for programs with a handler of their
+// own, and [Sign] is for the tests of such a handler. The fake RC of package rctest posts signed events as RC does.
 //
 // # What a signature proves
 //
-// RC signs with SHA-1 of the secret, a nonce and a timestamp, in the URL. A signature that verifies proves that somebody
-// who knows the secret made it at about that time. It does not prove that RC sent this request, and it says nothing
-// about the body and the path:
+// RC puts a nonce, a timestamp and a signature into the URL's query. The signature is the SHA-1 of the app secret, the
+// nonce and the timestamp. A valid one proves that it was made by someone who knows the secret, at about the time of the
+// timestamp. It does not prove that RC sent this request, and it covers neither the body nor the path:
 //
-//   - Whoever sees a URL, in the log of a proxy or on the way, can post another body to it, until the signature is too
-//     old. The replay guard lets only the first request with a signature through, whoever sends it.
-//   - Without the checks of the parameters that Verify does, one URL would be enough to make any number of signatures:
-//     SHA-1 can be extended, and nonce and timestamp have no boundary. What no check can tell: if RC signs in seconds, as
-//     it did with the oldest parameters, a nonce whose last digits happen to fit can become the first digits of
-//     milliseconds, for a time weeks later.
+//   - Anyone who sees a URL, for instance in a proxy's log, can post a different body to it until the signature expires.
+//     The replay guard accepts only the first request with a given signature, whoever sends it.
+//   - SHA-1 is open to length extension, and the digest has no separator between nonce and timestamp, so that one URL
+//     would be enough to forge others. Verify checks the syntax of the parameters to prevent this. One case can't be
+//     detected: if RC signs with a timestamp in seconds, as it did with its oldest parameter names, the last digits of a
+//     nonce may happen to form a timestamp in milliseconds, weeks later, together with those seconds.
 //   - The same secret signs the app's calls to RC.
 //
-// What to do about it:
+// Therefore:
 //
 //   - Receive webhooks over https only, at a path that can't be guessed, and keep the query out of logs.
-//   - Let only RC's addresses in, in the firewall or in a handler around this one. RC lists them for each data center;
-//     they change, so they aren't here.
-//   - Take an event for a hint. Before something that can't be undone, ask RC: [rcuser.PresenceService.Online],
+//   - Allow only RC's IP addresses, in the firewall or in a handler around this one. RC publishes them for each data
+//     center; they change, so they aren't listed here.
+//   - Before doing anything that can't be undone, confirm the event by asking RC: [rcuser.PresenceService.Online],
 //     [rcuser.UsersService.ListDeactivated].
 //
 // # Delivery
 //
-// RC wants an answer of 200 within 5 seconds, tries 3 times in all, and pauses for a minute after many timeouts. It
-// promises no order, and an event may come twice or never. A [Handler] answers in time whatever the app does; whether
-// the app's functions are right when events come late, twice or out of order is theirs to see to.
+// RC expects status 200 within 5 seconds, makes 3 attempts in all, and pauses for a minute after many timeouts. It
+// guarantees no order, and an event may arrive twice or never. A [Handler] answers in time however long the app's code
+// takes; the app's callbacks must be correct for events that arrive late, twice or out of order.
 //
-// Where RC's documentation is silent: it is assumed that what is sent again has the same signature or a new one, and
-// that a timestamp in the URL has the milliseconds or seconds of when it was signed.
+// RC's documentation leaves two things open. This package assumes that a repeated request may have the same signature or
+// a new one, and that the timestamp is the time of signing, in milliseconds or seconds.
 //
-// A process that runs with GODEBUG=fips140=only can't compute SHA-1, and so can't verify anything: it panics, which a
-// Handler answers with 500.
+// A process that runs with GODEBUG=fips140=only can't compute SHA-1, so that it can't verify anything: Verify panics,
+// and a Handler answers 500.
 package webhook

@@ -5,29 +5,29 @@ import (
 	"strings"
 )
 
-// Reason is why a request was refused, and itself an error: errors.Is(err, webhook.ErrSignature) is how to ask for one.
+// Reason says why a request was refused. It is an error itself, so that errors.Is(err, webhook.ErrSignature) matches it.
 type Reason int
 
-// The reasons that [Verify] and [Decode] refuse a request for, and the HTTP status that a [Handler] answers each with.
+// The reasons why [Verify] and [Decode] refuse a request, with the HTTP status that a [Handler] answers.
 const (
 	ErrMethod      Reason = iota + 1 // the method isn't POST (405)
 	ErrTooLarge                      // the body is larger than 1 MiB (413)
 	ErrParameters                    // the URL's query is malformed, or doesn't have each parameter of the signature exactly once (401)
-	ErrSyntax                        // a parameter isn't what RC could have sent, or is ambiguous, see [Verify] (401)
-	ErrCredentials                   // there are none to verify with, or they have no key or no secret (500)
-	ErrSignature                     // the signature was made with none of the secrets (401)
+	ErrSyntax                        // a parameter has a form that RC never sends, or is ambiguous, see [Verify] (401)
+	ErrCredentials                   // no credentials to verify with, or some have an empty key or secret (500)
+	ErrSignature                     // the signature matches none of the secrets (401)
 	ErrAppKey                        // the app key isn't the one that the secret belongs to (401)
 	ErrStale                         // it was signed too long ago (401)
 	ErrFuture                        // it was signed too far in the future (401)
-	ErrBody                          // the body is broken, or an event in it lacks a field (400)
-	errRead                          // the body didn't arrive
+	ErrBody                          // the body can't be decoded, or an event in it lacks a field (400)
+	errRead                          // the body couldn't be read
 	errBusy                          // a request with the same signature is being handled
 	errGuard                         // the replay guard failed
 	errQueueFull
 	errShutdown
-	errTimeout  // the app's function, or what came before it, took too long
-	errFunction // the app's function returned an error
-	errPanic
+	errTimeout  // the callbacks, or reading and verifying the request, took too long
+	errCallback // a callback returned an error
+	errPanic    // code of the app panicked
 )
 
 var reasons = map[Reason]struct {
@@ -40,33 +40,32 @@ var reasons = map[Reason]struct {
 	ErrSyntax:      {http.StatusUnauthorized, "a signature parameter is malformed"},
 	ErrCredentials: {http.StatusInternalServerError, "no credentials to verify with"},
 	ErrSignature:   {http.StatusUnauthorized, "the signature doesn't verify"},
-	ErrAppKey:      {http.StatusUnauthorized, "the app key is another app's"},
+	ErrAppKey:      {http.StatusUnauthorized, "the app key doesn't belong to the secret"},
 	ErrStale:       {http.StatusUnauthorized, "the timestamp is too old"},
 	ErrFuture:      {http.StatusUnauthorized, "the timestamp is in the future"},
-	ErrBody:        {http.StatusBadRequest, "the body can't be understood"},
-	errRead:        {http.StatusBadRequest, "the body didn't arrive"},
+	ErrBody:        {http.StatusBadRequest, "the body can't be decoded"},
+	errRead:        {http.StatusBadRequest, "the body couldn't be read"},
 	errBusy:        {http.StatusServiceUnavailable, "the same request is being handled"},
 	errGuard:       {http.StatusServiceUnavailable, "the replay guard failed"},
 	errQueueFull:   {http.StatusServiceUnavailable, "the queue is full"},
 	errShutdown:    {http.StatusServiceUnavailable, "shutting down"},
 	errTimeout:     {http.StatusServiceUnavailable, "not handled in time"},
-	errFunction:    {http.StatusInternalServerError, "the event was not handled"},
-	errPanic:       {http.StatusInternalServerError, "a function panicked"},
+	errCallback:    {http.StatusInternalServerError, "a callback returned an error"},
+	errPanic:       {http.StatusInternalServerError, "the handler panicked"},
 }
 
-// Error returns the reason in words.
+// Error returns the reason as text, such as "the signature doesn't verify".
 func (r Reason) Error() string {
-	if known, ok := reasons[r]; ok {
-		return known.text
+	if reason, ok := reasons[r]; ok {
+		return reason.text
 	}
 	return "unknown reason"
 }
 
-// Error is what [Verify] and [Decode] return. Neither its text nor anything else in it holds a signature, whether
-// received or expected, or a secret.
+// Error is the error of [Verify] and [Decode]. No field contains a secret, or the received or the expected signature.
 type Error struct {
 	Reason Reason
-	Name   string // the parameter or field at fault; may be empty
+	Name   string // the invalid parameter or field; may be empty
 	Detail string // what is wrong with it; may be empty
 	Err    error  // the cause; may be nil
 }
@@ -80,7 +79,7 @@ func (e *Error) Error() string {
 	return text
 }
 
-// detail is what the reason alone doesn't say.
+// detail returns everything but the reason.
 func (e *Error) detail() string {
 	var parts []string
 	for _, part := range []string{e.Name, e.Detail} {
@@ -94,7 +93,7 @@ func (e *Error) detail() string {
 	return strings.Join(parts, ": ")
 }
 
-// Unwrap gives errors.Is and errors.As both the reason and the cause.
+// Unwrap returns the reason and, if there is one, the cause.
 func (e *Error) Unwrap() []error {
 	if e.Err == nil {
 		return []error{e.Reason}

@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// Event is what RC reports: a [PresenceEvent], [DeactivationEvent], [ProfileEvent], [FriendshipEvent] or [UnknownEvent].
+// Event is one event of a webhook: a [PresenceEvent], [DeactivationEvent], [ProfileEvent], [FriendshipEvent] or [UnknownEvent].
 type Event interface{ event() }
 
-// Status is what happened to a connection. Values that have no constant here are kept as they came.
+// Status is what happened to a connection. Values without a constant are kept as RC sent them.
 type Status string
 
-// The values are the reverse of what RC's API answers when asked who is online.
+// The statuses. Note that in RC's API, which [rcuser.PresenceService.Online] calls, 1 means online.
 const (
 	Online    Status = "0" // a device connected
 	Offline   Status = "1" // a device disconnected, or was disconnected
-	LoggedOut Status = "2" // a device logged out: it gets no push notifications either
+	LoggedOut Status = "2" // a device logged out, and gets no push notifications any more
 )
 
 // String returns "online", "offline", "logged out" or the value itself.
@@ -31,9 +31,9 @@ func (s Status) String() string {
 	return string(s)
 }
 
-// PresenceEvent is a device of a user that connected or disconnected. A user with several devices is online while any
-// of them is: keep a state for each SessionID or, if that is empty, for each OS, and ignore an event that is older than
-// the one before. That a connection broke may be reported 5 minutes late.
+// PresenceEvent reports that a device of a user connected or disconnected. A user with several devices is online while any
+// of them is: keep the state of each SessionID or, if that is empty, of each OS, and ignore an event that is older than
+// the previous one. RC may report a broken connection 5 minutes late.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/onlinestatus.
 type PresenceEvent struct {
@@ -42,15 +42,15 @@ type PresenceEvent struct {
 	OS        string // iOS, Android, HarmonyOS, Websocket, PC, MiniProgram
 	Time      time.Time
 	ClientIP  string // address and port
-	SessionID string // tells the user's devices apart; older installations of RC don't send it
+	SessionID string // identifies the device's connection; older installations of RC don't send it
 }
 
 func (PresenceEvent) event() {}
 
-// OperationType is what was done to an account. Values that have no constant here are kept as they came.
+// OperationType says whether an account was deactivated or reactivated. Values without a constant are kept as RC sent them.
 type OperationType string
 
-// The operations.
+// The types of operations.
 const (
 	Deactivation OperationType = "0"
 	Reactivation OperationType = "1"
@@ -67,27 +67,27 @@ func (t OperationType) String() string {
 	return string(t)
 }
 
-// CodeDone is the code of an operation that succeeded. RC's documentation has no readable table of the others.
+// CodeDone is the code of a successful operation. RC's documentation has no readable table of the other codes.
 const CodeDone = "0"
 
-// DeactivationEvent is the end of one user's deactivation or reactivation: within 15 minutes for a deactivation, at
-// once for a reactivation and for what was done before.
+// DeactivationEvent is the result of the deactivation or reactivation of one user. RC sends it within 15 minutes for a
+// deactivation, and at once for a reactivation or if the user is already in that state.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/deactivation/callback-deactivation.
 type DeactivationEvent struct {
 	UserID      string
-	OperationID string // of [rcuser.Operation]
+	OperationID string // the ID of [rcuser.Operation]
 	Type        OperationType
-	Code        string // CodeDone, or why RC refused
+	Code        string // CodeDone, or the reason why RC refused
 	Time        time.Time
 }
 
 func (DeactivationEvent) event() {}
 
-// Done reports whether the operation, be it a deactivation or a reactivation, succeeded.
+// Done reports whether the deactivation or reactivation succeeded.
 func (e DeactivationEvent) Done() bool { return e.Code == CodeDone }
 
-// ProfileChange is what happened to a profile. Values that have no constant here are kept as they came.
+// ProfileChange is what happened to a profile. Values without a constant are kept as RC sent them.
 type ProfileChange string
 
 // The changes of a profile.
@@ -96,20 +96,20 @@ const (
 	ProfileModified ProfileChange = "1"
 )
 
-// ProfileEvent is a change of a profile that RC hosts.
+// ProfileEvent reports a change of a user profile that RC hosts.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user-profiles/sync-profiles-status.
 type ProfileEvent struct {
-	UserID     string        // whose profile it is; with RC's newer format it may be who changed it
-	Change     ProfileChange // an event that doesn't say is taken for a modification; that is assumed
+	UserID     string        // the profile's user; in the newer format it may be the user who changed it
+	Change     ProfileChange // ProfileModified if the event doesn't say, which is an assumption
 	Time       time.Time
-	Profile    json.RawMessage // the object; nil if there is none
-	ExtProfile json.RawMessage // the app's own fields, an object; nil if there are none
+	Profile    json.RawMessage // a JSON object; nil if the event has none
+	ExtProfile json.RawMessage // the app's own fields, a JSON object; nil if the event has none
 }
 
 func (ProfileEvent) event() {}
 
-// FriendshipChange is what happened between two users. Values that have no constant here are kept as they came.
+// FriendshipChange is what happened between two users. Values without a constant are kept as RC sent them.
 type FriendshipChange string
 
 // The changes of a friendship.
@@ -121,7 +121,7 @@ const (
 	FriendAddedByServer FriendshipChange = "5"
 )
 
-// FriendshipEvent is a change between a user and another.
+// FriendshipEvent reports a change of the friendship between two users.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/friend-profile/friendship-sync.
 type FriendshipEvent struct {
@@ -134,9 +134,9 @@ type FriendshipEvent struct {
 
 func (FriendshipEvent) event() {}
 
-// UnknownEvent is one of a kind that this package doesn't know. RC posts all events that are switched on for the app.
+// UnknownEvent is an event of a kind that this package doesn't know. RC posts every kind that is enabled for the app.
 type UnknownEvent struct {
-	Raw []byte // the JSON object, or the whole form
+	Raw []byte // the JSON object or the whole form, unchanged
 }
 
 func (UnknownEvent) event() {}

@@ -12,7 +12,7 @@ import (
 )
 
 // connect returns a client of the fake, and Operations that its webhook feeds.
-func connect(srv *rctest.Server) (*rcuser.Client, *webhook.Operations, error) {
+func newOperations(srv *rctest.Server) (*rcuser.Client, *webhook.Operations, error) {
 	client, err := rcuser.NewClient(srv.Config())
 	if err != nil {
 		return nil, nil, err
@@ -32,7 +32,7 @@ func connect(srv *rctest.Server) (*rcuser.Client, *webhook.Operations, error) {
 func ExampleOperations_Wait() {
 	srv := rctest.NewServer()
 	defer srv.Close()
-	client, ops, err := connect(srv)
+	client, ops, err := newOperations(srv)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -63,7 +63,7 @@ func ExampleOperations_Wait() {
 func ExampleOperations_Reactivate() {
 	srv := rctest.NewServer()
 	defer srv.Close()
-	_, ops, err := connect(srv)
+	_, ops, err := newOperations(srv)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -6,27 +6,27 @@ import (
 	"time"
 )
 
-// expiring is a bounded map whose entries end by themselves, so that memory returns to nothing without anybody asking.
-// Its methods expect mu to be held.
-type expiring[K comparable, V any] struct {
+// expiringMap is a map with a maximum size whose entries expire. A timer removes expired entries, so that their memory
+// is freed even if the map isn't used any more. The caller of get and set must hold mu.
+type expiringMap[K comparable, V any] struct {
 	mu      sync.Mutex
-	most    int
+	limit   int
 	entries map[K]*entry[K, V]
-	order   order[K, V] // also of entries that were replaced
-	timer   *time.Timer // nil if there are none
+	byEnd   entryHeap[K, V] // also has the entries that were replaced
+	timer   *time.Timer     // nil while the map is empty
 }
 
 type entry[K comparable, V any] struct {
 	key   K
 	value V
-	until time.Time // the last instant at which it is there
+	until time.Time // inclusive
 }
 
-func newExpiring[K comparable, V any](most int) *expiring[K, V] {
-	return &expiring[K, V]{most: most, entries: make(map[K]*entry[K, V])}
+func newExpiringMap[K comparable, V any](limit int) *expiringMap[K, V] {
+	return &expiringMap[K, V]{limit: limit, entries: make(map[K]*entry[K, V])}
 }
 
-func (m *expiring[K, V]) get(key K) (value V, ok bool) {
+func (m *expiringMap[K, V]) get(key K) (value V, ok bool) {
 	e := m.entries[key]
 	if e == nil || time.Now().After(e.until) {
 		return value, false
@@ -34,30 +34,31 @@ func (m *expiring[K, V]) get(key K) (value V, ok bool) {
 	return e.value, true
 }
 
-// put replaces an entry. If there are too many, replaced ones included, the one that would end first ends now.
-func (m *expiring[K, V]) put(key K, value V, until time.Time) {
+// set adds or replaces an entry. If there are more than limit entries, including replaced ones, it removes those that
+// expire first.
+func (m *expiringMap[K, V]) set(key K, value V, until time.Time) {
 	e := &entry[K, V]{key, value, until}
 	m.entries[key] = e
-	heap.Push(&m.order, e)
-	for len(m.order) > m.most {
-		m.drop()
+	heap.Push(&m.byEnd, e)
+	for len(m.byEnd) > m.limit {
+		m.removeFirst()
 	}
 	if m.timer == nil {
-		m.schedule()
+		m.scheduleSweep()
 	}
 }
 
-// drop removes the entry that ends first, or one that was replaced before.
-func (m *expiring[K, V]) drop() {
-	e := heap.Pop(&m.order).(*entry[K, V])
+// removeFirst removes the entry that expires first, which may be a replaced one.
+func (m *expiringMap[K, V]) removeFirst() {
+	e := heap.Pop(&m.byEnd).(*entry[K, V])
 	if m.entries[e.key] == e {
 		delete(m.entries, e.key)
 	}
 }
 
-// schedule looks again after a while, not at the exact end of every entry.
-func (m *expiring[K, V]) schedule() {
-	m.timer = time.AfterFunc(min(max(time.Until(m.order[0].until), minSweep), maxSweep)+1, m.sweep)
+// scheduleSweep bounds the interval, so that many entries that expire one after the other cost one sweep a second.
+func (m *expiringMap[K, V]) scheduleSweep() {
+	m.timer = time.AfterFunc(min(max(time.Until(m.byEnd[0].until), minSweep), maxSweep)+1, m.sweep)
 }
 
 const (
@@ -65,33 +66,33 @@ const (
 	maxSweep = 24 * time.Hour
 )
 
-func (m *expiring[K, V]) sweep() {
+func (m *expiringMap[K, V]) sweep() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	for len(m.order) > 0 && now.After(m.order[0].until) {
-		m.drop()
+	for len(m.byEnd) > 0 && now.After(m.byEnd[0].until) {
+		m.removeFirst()
 	}
 	m.timer = nil
-	if len(m.order) > 0 {
-		m.schedule()
+	if len(m.byEnd) > 0 {
+		m.scheduleSweep()
 		return
 	}
-	m.entries, m.order = make(map[K]*entry[K, V]), nil // neither shrinks by itself
+	m.entries, m.byEnd = make(map[K]*entry[K, V]), nil // deleting entries alone doesn't free their memory
 }
 
-// order is a heap with the entry that ends first in front.
-type order[K comparable, V any] []*entry[K, V]
+// entryHeap is a heap.Interface with the entry that expires first at index 0.
+type entryHeap[K comparable, V any] []*entry[K, V]
 
-func (o order[K, V]) Len() int           { return len(o) }
-func (o order[K, V]) Less(i, j int) bool { return o[i].until.Before(o[j].until) }
-func (o order[K, V]) Swap(i, j int)      { o[i], o[j] = o[j], o[i] }
-func (o *order[K, V]) Push(e any)        { *o = append(*o, e.(*entry[K, V])) }
+func (h entryHeap[K, V]) Len() int           { return len(h) }
+func (h entryHeap[K, V]) Less(i, j int) bool { return h[i].until.Before(h[j].until) }
+func (h entryHeap[K, V]) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *entryHeap[K, V]) Push(e any)        { *h = append(*h, e.(*entry[K, V])) }
 
-func (o *order[K, V]) Pop() any {
-	last := len(*o) - 1
-	e := (*o)[last]
-	(*o)[last] = nil
-	*o = (*o)[:last]
+func (h *entryHeap[K, V]) Pop() any {
+	last := len(*h) - 1
+	e := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
 	return e
 }

@@ -11,33 +11,33 @@ import (
 )
 
 const (
-	maxBody      = 1 << 20
-	answerWithin = 4 * time.Second                     // RC waits for 5
-	readWithin   = answerWithin - 100*time.Millisecond // so that a body has ended, in whichever way, before its request is answered
-	settleWithin = 5 * time.Second                     // for the guard, after a request was handled
+	maxBody       = 1 << 20
+	answerTimeout = 4 * time.Second                      // RC waits for 5 s
+	readTimeout   = answerTimeout - 100*time.Millisecond // shorter, so that reading the body ends before the answer is due
+	settleTimeout = 5 * time.Second                      // for the guard, after a request was handled
 )
 
-// Handler receives RC's webhooks: it verifies that they are RC's, takes care that none is handled twice, decodes them,
-// and calls the functions of its [Config]. Make one with [NewHandler] and mount it where RC is told to post to. It is
+// Handler receives RC's webhooks: it verifies the signature, drops replayed requests, decodes the events and calls the
+// callbacks of its [Config]. Create it with [NewHandler] and mount it at the URL that is configured in RC's console. It is
 // safe for concurrent use.
 //
-// It answers within 4 seconds: with 200 what was handled, now or before, and everything else with the status of its
-// [Reason], which is also the body. It reads at most 1 MiB, and that only of requests that verify.
+// It answers within 4 seconds: 200 if the request was handled, now or before, otherwise the status and the text of the
+// [Reason]. It reads at most 1 MiB of a body, and only after the signature is verified.
 //
-// What comes before the handler is the server's to limit: set its ReadHeaderTimeout. A middleware must leave the body
-// unread. If it wraps the ResponseWriter, that needs a method Unwrap, as [http.ResponseController] has it; without one,
-// nothing but the server's ReadTimeout ends a body that comes slowly.
+// Set the server's ReadHeaderTimeout, which a handler can't enforce. Middleware must not read the body. Middleware that
+// wraps the ResponseWriter must implement Unwrap, as [http.ResponseController] requires; without it, only the server's
+// ReadTimeout limits how long a slow body may take.
 type Handler struct {
 	config Config
 	queue  queue
 
 	mu      sync.Mutex
-	running int // goroutines, also those whose requests were answered already
+	running int // goroutines, including those whose requests were already answered
 	closed  bool
-	idle    chan struct{} // closed when nothing runs any more; nil before Shutdown
+	idle    chan struct{} // closed when running reaches 0; nil before Shutdown
 
-	ending context.Context // ends when Shutdown gives up
-	end    context.CancelFunc
+	lifetime  context.Context // canceled when Shutdown gives up
+	cancelAll context.CancelFunc
 }
 
 // ServeHTTP answers one request.
@@ -46,99 +46,99 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the handler was not made by NewHandler", http.StatusInternalServerError)
 		return
 	}
-	// The server reads what is left of a body before it answers and before it lets go of the connection. So this stays in
-	// force; the server itself ends it where the body ends.
-	limited := http.NewResponseController(w).SetReadDeadline(time.Now().Add(readWithin)) == nil
+	// The deadline isn't reset here, because the server reads the rest of the body before it answers and before it reuses
+	// the connection. The server clears the deadline itself at the end of the body.
+	limited := http.NewResponseController(w).SetReadDeadline(time.Now().Add(readTimeout)) == nil
 	err := h.handle(r)
 	if err != nil && !limited {
 		w.Header().Set("Connection", "close") // so that the server doesn't wait for the rest of the body
 	}
-	h.answer(w, r, err)
+	h.respond(w, r, err)
 }
 
-// handle calls what the app gave on goroutines of their own, as it may take longer than RC waits. The body is read on
-// that of the server, as net/http wants it.
+// handle runs the app's code in goroutines of its own, as that code may take longer than RC waits. It reads the body in
+// the server's goroutine, as net/http requires.
 func (h *Handler) handle(r *http.Request) error {
-	parent, release := h.context(r.Context())
+	parent, release := h.detach(r.Context())
 	defer release()
-	ctx, cancel := context.WithTimeout(parent, answerWithin)
+	ctx, cancel := context.WithTimeout(parent, answerTimeout)
 	defer cancel()
-	signed, err := check(r)
+	params, err := checkRequest(r)
 	if err != nil {
 		return err
 	}
 	var request Verified
-	err = h.inTime(ctx, func() (err error) {
-		request, err = h.verify(ctx, signed)
+	err = h.runUntil(ctx, func() (err error) {
+		request, err = h.verify(ctx, params)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	body, err := read(r) // before the guard is asked, so that whoever has seen the URL can't hold the claim by sending slowly
+	body, err := readBody(r) // before the claim, so that a replayed URL with a slow body can't block RC's own request
 	if err != nil {
 		return err
 	}
-	return h.inTime(ctx, func() error { return h.process(ctx, request, body) })
+	return h.runUntil(ctx, func() error { return h.process(ctx, request, body) })
 }
 
-// inTime returns what run does, or an error as soon as ctx ends.
-func (h *Handler) inTime(ctx context.Context, run func() error) error {
-	if !h.begin() {
+// runUntil returns the result of run, or an error as soon as ctx ends. In that case run continues in the background.
+func (h *Handler) runUntil(ctx context.Context, run func() error) error {
+	if !h.tryStart() {
 		return &Error{Reason: errShutdown}
 	}
 	done := make(chan error, 1)
 	go func() {
 		defer h.finish()
-		h.contain(run, func(err error) { done <- err })
+		h.protect(run, func(err error) { done <- err })
 	}()
 	select {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
-		return h.outOfTime(nil)
+		return h.contextError(nil)
 	}
 }
 
-// outOfTime is the error of what its context has ended.
-func (h *Handler) outOfTime(err error) error {
-	if h.ending.Err() != nil {
+// contextError returns the error for work whose context ended, with err as its cause.
+func (h *Handler) contextError(err error) error {
+	if h.lifetime.Err() != nil {
 		return &Error{Reason: errShutdown, Err: err}
 	}
 	return &Error{Reason: errTimeout, Err: err}
 }
 
-// context returns one that has the values of parent, but doesn't end with the request: what has begun shall have its
-// time, even if RC hangs up.
-func (h *Handler) context(parent context.Context) (context.Context, context.CancelFunc) {
+// detach returns a context with the values of parent that doesn't end when RC closes the connection, but when Shutdown
+// gives up.
+func (h *Handler) detach(parent context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
-	stop := context.AfterFunc(h.ending, cancel)
+	stop := context.AfterFunc(h.lifetime, cancel)
 	return ctx, func() {
 		stop()
 		cancel()
 	}
 }
 
-// check does what costs nothing, and finds most of what isn't RC's.
-func check(r *http.Request) (signed, error) {
+// checkRequest does the cheap checks, which refuse most requests that aren't RC's.
+func checkRequest(r *http.Request) (signatureParams, error) {
 	switch {
 	case r.Method != http.MethodPost:
-		return signed{}, &Error{Reason: ErrMethod}
+		return signatureParams{}, &Error{Reason: ErrMethod}
 	case r.ContentLength > maxBody:
-		return signed{}, &Error{Reason: ErrTooLarge}
+		return signatureParams{}, &Error{Reason: ErrTooLarge}
 	}
-	return parse(r)
+	return parseParams(r)
 }
 
-func (h *Handler) verify(ctx context.Context, s signed) (Verified, error) {
+func (h *Handler) verify(ctx context.Context, params signatureParams) (Verified, error) {
 	credentials, err := h.config.Credentials(ctx)
 	if err != nil {
 		return Verified{}, &Error{Reason: ErrCredentials, Err: err}
 	}
-	return s.verify(h.config.Window, credentials)
+	return params.verify(h.config.Window, credentials)
 }
 
-// process does what an answer of 200 promises.
+// process claims, decodes and dispatches a verified request. It returns nil only if RC must not send it again.
 func (h *Handler) process(ctx context.Context, request Verified, body []byte) error {
 	switch claim, err := h.config.Replays.Claim(ctx, request.ReplayKey); {
 	case err != nil:
@@ -148,7 +148,7 @@ func (h *Handler) process(ctx context.Context, request Verified, body []byte) er
 	case claim == Busy:
 		return &Error{Reason: errBusy}
 	case claim != Claimed:
-		return &Error{Reason: errGuard, Detail: "its answer is none of the three"}
+		return &Error{Reason: errGuard, Detail: "Claim returned an unknown value"}
 	}
 	handled := false
 	defer func() { h.settle(ctx, request, handled) }()
@@ -156,34 +156,34 @@ func (h *Handler) process(ctx context.Context, request Verified, body []byte) er
 	if err != nil {
 		return err
 	}
-	if err := h.take(ctx, events); err != nil {
+	if err := h.accept(ctx, events); err != nil {
 		return err
 	}
 	handled = true
 	return nil
 }
 
-// settle tells the guard what became of a request. Its failure doesn't change the answer, as what was handled was
-// handled; if it takes too long, RC is answered 503 all the same.
+// settle commits or releases the claim. An error of the guard is only logged, because the events were handled or failed
+// already; but a guard that takes too long still makes the answer 503.
 func (h *Handler) settle(ctx context.Context, request Verified, handled bool) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleWithin)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
 	var err error
 	if handled {
-		err = h.config.Replays.Commit(ctx, request.ReplayKey, h.config.Window.remember(request.SignedAt))
+		err = h.config.Replays.Commit(ctx, request.ReplayKey, h.config.Window.retainUntil(request.SignedAt))
 	} else {
 		err = h.config.Replays.Release(ctx, request.ReplayKey)
 	}
 	if err != nil {
-		h.log(ctx, "", &Error{Reason: errGuard, Err: err})
+		h.logFailure(ctx, "", &Error{Reason: errGuard, Err: err})
 	}
 }
 
-func read(r *http.Request) ([]byte, error) {
+func readBody(r *http.Request) ([]byte, error) {
 	if r.Body == nil {
 		return nil, nil
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1)) // one more, to tell what is too large from what just fits
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1)) // one byte more, to detect a body that is too large
 	_, limited := errors.AsType[*http.MaxBytesError](err)
 	switch {
 	case limited || len(body) > maxBody:
@@ -193,17 +193,17 @@ func read(r *http.Request) ([]byte, error) {
 	case err != nil:
 		return nil, &Error{Reason: errRead, Err: err}
 	case len(body) == 0 && r.ContentLength > 0:
-		return nil, &Error{Reason: errRead, Detail: "something before the handler has read it"}
+		return nil, &Error{Reason: errRead, Detail: "it was already read before the handler got the request"}
 	}
 	return body, nil
 }
 
-// answer tells the sender the reason alone: what else is known of it goes to the log.
-func (h *Handler) answer(w http.ResponseWriter, r *http.Request, err error) {
+// respond sends the sender only the reason. Details go to the log.
+func (h *Handler) respond(w http.ResponseWriter, r *http.Request, err error) {
 	status, text := http.StatusOK, "OK"
 	if failure, failed := errors.AsType[*Error](err); failed {
 		status, text = reasons[failure.Reason].status, failure.Reason.Error()
-		h.log(r.Context(), r.RemoteAddr, failure)
+		h.logFailure(r.Context(), r.RemoteAddr, failure)
 	}
 	if status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", http.MethodPost)
@@ -211,5 +211,5 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, text+"\n") // a sender that is gone sends again
+	_, _ = io.WriteString(w, text+"\n") // if this fails, RC sends the request again
 }

@@ -10,7 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -22,15 +22,13 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-var errApp = errors.New("the database is away")
-
 // TestReasons provokes every answer that there is. The text is the reason's own, and nothing but it. All 18 occur.
-func TestReasons(t *testing.T) {
+func TestHandlerAnswersEveryReason(t *testing.T) {
 	t.Parallel()
-	failing := func(r *receiver) { r.do = func(context.Context, webhook.Event) error { return errApp } }
-	panicking := func(r *receiver) { r.do = func(context.Context, webhook.Event) error { panic(errApp) } }
+	failing := func(r *receiver) { r.onEvent = func(context.Context, webhook.Event) error { return errApp } }
+	panicking := func(r *receiver) { r.onEvent = func(context.Context, webhook.Event) error { panic(errApp) } }
 	hanging := func(r *receiver) {
-		r.do = func(ctx context.Context, _ webhook.Event) error { <-ctx.Done(); return errApp }
+		r.onEvent = func(ctx context.Context, _ webhook.Event) error { <-ctx.Done(); return errApp }
 	}
 	closed := func(r *receiver) { _ = r.Shutdown(context.Background()) }
 	reached := map[string]bool{}
@@ -40,23 +38,23 @@ func TestReasons(t *testing.T) {
 		forge   func(*http.Request)
 		config  func(*webhook.Config)
 	}{
-		{want: answers.method, forge: method("GET")},
+		{want: answers.method, forge: setMethod("GET")},
 		{want: answers.large, forge: func(r *http.Request) { r.ContentLength = 1<<20 + 1 }},
-		{want: answers.parameters, forge: remove("nonce")},
-		{want: answers.syntax, forge: set("nonce", "*")},
-		{want: answers.credentials, config: func(c *webhook.Config) { c.Credentials = knows() }},
-		{want: answers.signature, forge: set("nonce", "14315")},
-		{want: answers.appKey, forge: set("appKey", "other")},
-		{want: answers.stale, forge: signed(goodNonce, "1081790000000")},
-		{want: answers.future, forge: signed(goodNonce, "1981790000000")},
+		{want: answers.parameters, forge: removeParam("nonce")},
+		{want: answers.syntax, forge: setParam("nonce", "*")},
+		{want: answers.credentials, config: func(c *webhook.Config) { c.Credentials = returnCredentials() }},
+		{want: answers.signature, forge: setParam("nonce", "14315")},
+		{want: answers.appKey, forge: setParam("appKey", "other")},
+		{want: answers.stale, forge: sign(testNonce, "1081790000000")},
+		{want: answers.future, forge: sign(testNonce, "1981790000000")},
 		{want: answers.body, forge: func(r *http.Request) { r.Body, r.ContentLength = http.NoBody, 0 }},
 		{want: answers.read, forge: func(r *http.Request) { r.Body = http.NoBody }}, // as r.ParseForm leaves it
 		{want: answers.large, forge: func(r *http.Request) { r.Body = http.MaxBytesReader(nil, r.Body, 10) }},
 		{want: answers.body, forge: func(r *http.Request) { r.Body = nil }},
 		{want: answers.read, forge: func(r *http.Request) { r.Body = io.NopCloser(iotest.ErrReader(errApp)) }},
-		{want: answers.busy, config: replays(guard{claim: says(webhook.Busy, nil)})},
-		{want: answers.guard, config: replays(guard{claim: says(0, errApp)})},
-		{want: answers.full, config: queued(1, 1), prepare: fill},
+		{want: answers.busy, config: withGuard(fakeGuard{claim: returnClaim(webhook.Busy, nil)})},
+		{want: answers.guard, config: withGuard(fakeGuard{claim: returnClaim(0, errApp)})},
+		{want: answers.full, config: withQueue(1, 1), prepare: fillQueue},
 		{want: answers.shutdown, prepare: closed},
 		{want: answers.timeout, prepare: hanging},
 		{want: answers.function, prepare: failing},
@@ -84,7 +82,7 @@ func TestReasons(t *testing.T) {
 // requireRefusal looks at the answer and at its line in the log.
 func requireRefusal(t *testing.T, receiver *receiver, forge func(*http.Request), want answer) {
 	t.Helper()
-	request := fresh(goodNonce)
+	request := validRequest(testNonce)
 	if forge != nil {
 		forge(request)
 	}
@@ -94,149 +92,23 @@ func requireRefusal(t *testing.T, receiver *receiver, forge func(*http.Request),
 	for _, part := range []string{`"level":"` + level + `"`, fmt.Sprintf(`"status":%d,"reason":%q`, want.Status, want.Text), `"remote":"192.0.2.1:1234"`} {
 		require.Contains(t, log, part)
 	}
-	requireSilent(t, request, log)
+	requireNoSecrets(t, request, log)
 }
 
-func TestReasonsThatDontExist(t *testing.T) {
-	t.Parallel()
-	for _, none := range []webhook.Reason{-1, 0, 19} {
-		require.Equal(t, "unknown reason", none.Error())
-	}
-}
-
-func says(claim webhook.Claim, err error) func(context.Context, string) (webhook.Claim, error) {
+func returnClaim(claim webhook.Claim, err error) func(context.Context, string) (webhook.Claim, error) {
 	return func(context.Context, string) (webhook.Claim, error) { return claim, err }
 }
 
 // fill keeps a worker busy for an hour and lets an event wait for it.
-func fill(r *receiver) {
-	r.do = func(context.Context, webhook.Event) error { time.Sleep(time.Hour); return nil }
-	r.serve(fresh("1"))
+func fillQueue(r *receiver) {
+	r.onEvent = func(context.Context, webhook.Event) error { time.Sleep(time.Hour); return nil }
+	r.serve(validRequest("1"))
 	synctest.Wait()
-	r.serve(fresh("2"))
+	r.serve(validRequest("2"))
 }
-
-// TestErrorText is what a log has: the reason, what is at fault, and the cause, which errors.As finds.
-func TestErrorText(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		err  webhook.Error
-		want string
-	}{
-		{webhook.Error{Reason: webhook.ErrSignature}, "webhook: the signature doesn't verify"},
-		{webhook.Error{Reason: webhook.ErrBody, Name: "time", Detail: "is missing or empty"}, "webhook: the body can't be understood: time: is missing or empty"},
-		{webhook.Error{Reason: webhook.ErrBody, Err: io.ErrUnexpectedEOF}, "webhook: the body can't be understood: unexpected EOF"},
-	} {
-		require.Equal(t, tc.want, tc.err.Error())
-		require.ErrorIs(t, &tc.err, tc.err.Reason)
-		require.NotErrorIs(t, &tc.err, webhook.ErrMethod)
-		require.Equal(t, tc.err.Err != nil, errors.Is(&tc.err, io.ErrUnexpectedEOF))
-	}
-	request := fresh(goodNonce)
-	add("nonce", "2")(request)
-	_, err := webhook.Verify(request, webhook.Window{}, good)
-	require.EqualError(t, err, "webhook: a signature parameter is missing or ambiguous: nonce: is given 2 times, it must be once")
-	_, err = webhook.Verify(post("nonce=%zz", ""), webhook.Window{}, good)
-	require.EqualError(t, err, "webhook: a signature parameter is missing or ambiguous: the query is malformed", "and nothing of it")
-}
-
-// TestWrongConfigs names the field that is wrong.
-func TestWrongConfigs(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		name   string
-		change func(*webhook.Config)
-	}{
-		{"Config.Credentials", func(c *webhook.Config) { c.Credentials = nil }},
-		{"Config", func(c *webhook.Config) { *c = webhook.Config{Credentials: c.Credentials, Queue: 1} }},
-		{"Config.Queue", queued(-1, 0)},
-		{"Config.Workers", queued(1, -1)},
-		{"Config.Workers", queued(0, 1)},
-	} {
-		config := webhook.Config{Credentials: knows(good), OnUnknown: recorded[webhook.UnknownEvent](nil)}
-		tc.change(&config)
-		var argument *rcuser.ArgumentError
-		h, err := webhook.NewHandler(config)
-		require.ErrorAs(t, err, &argument)
-		require.Equal(t, tc.name, argument.Name)
-		require.Nil(t, h)
-	}
-}
-
-// TestEachFunctionAlone is enough, and gets its own events; the others' are answered 200 and forgotten.
-func TestEachFunctionAlone(t *testing.T) {
-	t.Parallel()
-	bodies := []string{
-		onePresence,
-		"userId=uid1&operateId=C70B-B1D6-82E8-5SBO&type=0&code=0&time=1730192400000",
-		`{"userId":"uid1","time":1574476797772,"userProfile":{"level":2}}`,
-		`{"userId":"userId11","eventType":3,"toUserId":"toUserId22","time":1774363668900}`,
-		`{"of":"the future"}`,
-	}
-	for i := range bodies {
-		events := &receiver{}
-		config := webhook.Config{Credentials: knows(good)}
-		[]func(){
-			func() { config.OnPresence = recorded[webhook.PresenceEvent](events) },
-			func() { config.OnDeactivation = recorded[webhook.DeactivationEvent](events) },
-			func() { config.OnProfile = recorded[webhook.ProfileEvent](events) },
-			func() { config.OnFriendship = recorded[webhook.FriendshipEvent](events) },
-			func() { config.OnUnknown = recorded[webhook.UnknownEvent](events) },
-		}[i]()
-		var err error
-		events.Handler, err = webhook.NewHandler(config)
-		require.NoError(t, err)
-		for k, body := range bodies {
-			require.Equal(t, answers.ok, events.serve(post(signedQuery(strings.Repeat("1", k+1), time.Now()), body)))
-		}
-		want, err := webhook.Decode([]byte(bodies[i]))
-		require.NoError(t, err)
-		require.Equal(t, want, events.received())
-	}
-}
-
-// TestFirstFailureEnds the work on a request: RC sends all of its events again.
-func TestFirstFailureEnds(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(t *testing.T) {
-		receiver := newReceiver(t)
-		receiver.do = func(_ context.Context, e webhook.Event) error {
-			if e.(webhook.PresenceEvent).UserID == "u2" {
-				return errApp
-			}
-			return nil
-		}
-		list := `[{"userid":"u1","status":"0","time":1},{"userid":"u2","status":"0","time":1},{"userid":"u3","status":"0","time":1}]`
-		require.Equal(t, answers.function, receiver.serve(post(signedQuery(goodNonce, start), list)))
-		require.Equal(t, []string{"u1", "u2"}, receiver.users())
-		require.Contains(t, receiver.log.String(), "the database is away")
-		require.NotContains(t, receiver.log.String(), "3f9c81d2b7", "the path is a secret too")
-	})
-}
-
-// TestLateFunctionEnds the work on a request too, even if it returns nil: it is sent again, and its first event handled
-// twice rather than its second never.
-func TestLateFunctionEnds(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(t *testing.T) {
-		receiver := newReceiver(t)
-		late := 5 * time.Second
-		receiver.do = func(context.Context, webhook.Event) error { time.Sleep(late); return nil }
-		query := signedQuery(goodNonce, start)
-		require.Equal(t, answers.timeout, receiver.serve(post(query, presenceOf("u1", "u2"))))
-		time.Sleep(time.Minute)
-		synctest.Wait()
-		require.Equal(t, []string{"u1"}, receiver.users())
-		late = 0
-		require.Equal(t, answers.ok, receiver.serve(post(query, presenceOf("u1", "u2"))))
-		require.Equal(t, []string{"u1", "u1", "u2"}, receiver.users())
-	})
-}
-
-type contextKey struct{}
 
 // TestContext has the request's values, and ends neither when RC hangs up nor later than after 4 seconds.
-func TestContext(t *testing.T) {
+func TestCallbackContext(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T) {
 		receiver := newReceiver(t)
@@ -244,15 +116,15 @@ func TestContext(t *testing.T) {
 		var ended time.Duration
 		var hungUp error
 		ctx, hangUp := context.WithCancel(context.WithValue(t.Context(), contextKey{}, "traced"))
-		receiver.do = func(ctx context.Context, _ webhook.Event) error {
+		receiver.onEvent = func(ctx context.Context, _ webhook.Event) error {
 			hangUp()
 			synctest.Wait()
 			hungUp, value = ctx.Err(), ctx.Value(contextKey{})
 			<-ctx.Done()
-			ended = time.Since(start)
+			ended = time.Since(startTime)
 			return nil
 		}
-		require.Equal(t, answers.timeout, receiver.serve(fresh(goodNonce).WithContext(ctx)))
+		require.Equal(t, answers.timeout, receiver.serve(validRequest(testNonce).WithContext(ctx)))
 		synctest.Wait()
 		require.NoError(t, hungUp)
 		require.Equal(t, "traced", value)
@@ -261,11 +133,11 @@ func TestContext(t *testing.T) {
 }
 
 // TestHeaders of an answer: a browser must not take it for a page, and 405 says what is allowed.
-func TestHeaders(t *testing.T) {
+func TestAnswerHeaders(t *testing.T) {
 	t.Parallel()
 	receiver := newReceiver(t)
 	for name, allow := range map[string]string{"POST": "", "GET": "POST"} {
-		request := fresh(goodNonce)
+		request := validRequest(testNonce)
 		request.Method = name
 		recorder := httptest.NewRecorder()
 		receiver.ServeHTTP(recorder, request)
@@ -276,18 +148,21 @@ func TestHeaders(t *testing.T) {
 }
 
 // TestPanics of whatever the app gave the handler are answered 500, and the next request is none the worse for it.
-func TestPanics(t *testing.T) {
+func TestPanicsAreAnswered500(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(){"panic": func() { panic("boom") }, "end": runtime.Goexit, "runtime": func() { _ = []int(nil)[len(t.Name())] }} {
 		for place, change := range map[string]func(*webhook.Config, func()){
 			"credentials": func(c *webhook.Config, end func()) {
-				c.Credentials = func(context.Context) ([]rcuser.Credentials, error) { end(); return []rcuser.Credentials{good}, nil }
+				c.Credentials = func(context.Context) ([]rcuser.Credentials, error) {
+					end()
+					return []rcuser.Credentials{validCredentials}, nil
+				}
 			},
 			"claim": func(c *webhook.Config, end func()) {
-				c.Replays = guard{claim: func(context.Context, string) (webhook.Claim, error) { end(); return webhook.Claimed, nil }}
+				c.Replays = fakeGuard{claim: func(context.Context, string) (webhook.Claim, error) { end(); return webhook.Claimed, nil }}
 			},
 			"commit": func(c *webhook.Config, end func()) {
-				c.Replays = guard{commit: func(context.Context, string, time.Time) error { end(); return nil }}
+				c.Replays = fakeGuard{commit: func(context.Context, string, time.Time) error { end(); return nil }}
 			},
 		} {
 			inBubble(t, func(t *testing.T) {
@@ -299,18 +174,18 @@ func TestPanics(t *testing.T) {
 						}
 					})
 				})
-				request := fresh(goodNonce)
+				request := validRequest(testNonce)
 				require.Equal(t, answers.panicked, receiver.serve(request), "%s in %s", name, place)
-				requireSilent(t, request, receiver.log.String())
+				requireNoSecrets(t, request, receiver.log.String())
 				ends = false
-				require.Equal(t, answers.ok, receiver.serve(fresh(goodNonce)), "%s in %s", name, place)
+				require.Equal(t, answers.ok, receiver.serve(validRequest(testNonce)), "%s in %s", name, place)
 			})
 		}
 	}
 }
 
 // TestSettling: what a guard says after the fact changes no answer. It gets its time even if the request has had its own.
-func TestSettling(t *testing.T) {
+func TestGuardErrorsAfterHandling(t *testing.T) {
 	t.Parallel()
 	for _, fails := range []bool{false, true} {
 		inBubble(t, func(t *testing.T) {
@@ -323,21 +198,21 @@ func TestSettling(t *testing.T) {
 				return errApp
 			}
 			var until time.Time
-			receiver := newReceiver(t, replays(guard{
+			receiver := newReceiver(t, withGuard(fakeGuard{
 				commit: func(ctx context.Context, key string, end time.Time) error {
 					until = end
 					return settle(ctx, "commit", key)
 				},
 				release: func(ctx context.Context, key string) error { return settle(ctx, "release", key) },
 			}))
-			receiver.do = func(context.Context, webhook.Event) error {
+			receiver.onEvent = func(context.Context, webhook.Event) error {
 				if fails {
 					return errApp
 				}
 				time.Sleep(3 * time.Second)
 				return nil
 			}
-			request := fresh(goodNonce)
+			request := validRequest(testNonce)
 			key := request.URL.Query().Get("signature")
 			if fails {
 				require.Equal(t, answers.function, receiver.serve(request))
@@ -345,11 +220,11 @@ func TestSettling(t *testing.T) {
 			} else {
 				require.Equal(t, answers.ok, receiver.serve(request))
 				require.Equal(t, []string{"commit " + key}, calls)
-				require.False(t, until.Before(start.Add(10*time.Minute)))
+				require.False(t, until.Before(startTime.Add(10*time.Minute)))
 			}
 			require.Equal(t, 5*time.Second, left)
 			require.Contains(t, receiver.log.String(), `"reason":"the replay guard failed","detail":"the database is away"`)
-			requireSilent(t, request, receiver.log.String())
+			requireNoSecrets(t, request, receiver.log.String())
 		})
 	}
 }
@@ -365,8 +240,88 @@ func TestFIPS(t *testing.T) {
 		require.Contains(t, string(out), "--- PASS: TestFIPS")
 		return
 	}
-	receiver := newReceiver(t, window(anyTime))
-	require.Equal(t, answers.panicked, receiver.serve(post(soundQuery, onePresence)))
-	require.Equal(t, answers.parameters, receiver.serve(post("", onePresence)))
-	require.Empty(t, receiver.received())
+	receiver := newReceiver(t, withWindow(anyTime))
+	require.Equal(t, answers.panicked, receiver.serve(newRequest(vectorQuery, presenceEvent)))
+	require.Equal(t, answers.parameters, receiver.serve(newRequest("", presenceEvent)))
+	require.Empty(t, receiver.dispatched())
+}
+
+// TestHanging: RC waits for 5 seconds and pauses for a minute after many timeouts, so that it is answered after 4,
+// whether or not what hangs looks at its context.
+func TestAnswerInTime(t *testing.T) {
+	t.Parallel()
+	for _, ignores := range []bool{false, true} {
+		for place, change := range map[string]func(*webhook.Config, func(context.Context)){
+			"credentials": func(c *webhook.Config, hang func(context.Context)) {
+				c.Credentials = func(ctx context.Context) ([]rcuser.Credentials, error) { hang(ctx); return nil, ctx.Err() }
+			},
+			"claim": func(c *webhook.Config, hang func(context.Context)) {
+				c.Replays = fakeGuard{claim: func(ctx context.Context, _ string) (webhook.Claim, error) { hang(ctx); return 0, ctx.Err() }}
+			},
+			"commit": func(c *webhook.Config, hang func(context.Context)) {
+				c.Replays = fakeGuard{commit: func(ctx context.Context, _ string, _ time.Time) error { hang(ctx); return ctx.Err() }}
+			},
+			"function": func(c *webhook.Config, hang func(context.Context)) {
+				c.OnPresence = func(ctx context.Context, _ webhook.PresenceEvent) error { hang(ctx); return ctx.Err() }
+			},
+		} {
+			t.Run(fmt.Sprint(place, ignores), func(t *testing.T) {
+				t.Parallel()
+				inBubble(t, func(t *testing.T) { requireAnswerInTime(t, place, ignores, change) })
+			})
+		}
+	}
+}
+
+func requireAnswerInTime(t *testing.T, place string, ignores bool, change func(*webhook.Config, func(context.Context))) {
+	t.Helper()
+	var mu sync.Mutex
+	var ended time.Duration
+	receiver := newReceiver(t, func(c *webhook.Config) {
+		change(c, func(ctx context.Context) {
+			<-ctx.Done()
+			mu.Lock()
+			ended = time.Since(startTime)
+			mu.Unlock()
+			if ignores {
+				time.Sleep(time.Hour)
+			}
+		})
+	})
+	require.Equal(t, answers.timeout, receiver.serve(validRequest(testNonce)))
+	require.Equal(t, 4*time.Second, time.Since(startTime))
+	time.Sleep(2 * time.Hour)
+	mu.Lock()
+	defer mu.Unlock()
+	if place == "commit" { // which has 5 seconds, lest what was handled is handled again
+		require.Equal(t, 5*time.Second, ended)
+		return
+	}
+	require.Equal(t, 4*time.Second, ended)
+}
+
+// TestCredentialsAreAskedLast: what can't be RC's costs no look at a secret store. What that answers stays in the log.
+func TestCredentialsAreFetchedLast(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		asked := 0
+		receiver := newReceiver(t, func(c *webhook.Config) {
+			c.Credentials = func(context.Context) ([]rcuser.Credentials, error) {
+				asked++
+				return []rcuser.Credentials{validCredentials}, errors.New("the store is sealed")
+			}
+		})
+		for _, table := range [][]forgery{invalidParams[:28], invalidSyntax} {
+			for _, tc := range table {
+				request := validRequest(testNonce)
+				tc.forge(request)
+				receiver.serve(request)
+				require.Zero(t, asked, tc.name)
+			}
+		}
+		require.Equal(t, answers.credentials, receiver.serve(validRequest(testNonce)))
+		require.Equal(t, 1, asked)
+		require.Empty(t, receiver.dispatched())
+		require.Contains(t, receiver.log.String(), "the store is sealed")
+	})
 }

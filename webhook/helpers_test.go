@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/sha1"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,22 +27,22 @@ import (
 )
 
 const (
-	goodKey     = "app-key-7"
-	goodSecret  = "Y1W2MeFwwwRxa0" // of the documentation's example, as is the nonce
-	goodNonce   = "14314"
-	onePresence = `{"userid":"u1","status":"0","os":"iOS","time":1571130409553}`
+	testAppKey    = "app-key-7"
+	testAppSecret = "Y1W2MeFwwwRxa0" // of the documentation's example, as is the nonce
+	testNonce     = "14314"
+	presenceEvent = `{"userid":"u1","status":"0","os":"iOS","time":1571130409553}`
 )
 
-var good = rcuser.Credentials{AppKey: goodKey, AppSecret: goodSecret}
+var validCredentials = rcuser.Credentials{AppKey: testAppKey, AppSecret: testAppSecret}
 
 // start is when the tests' time begins: bubbles begin in 2000, when timestamps had fewer digits than now.
-var start = time.UnixMilli(1_781_790_000_000)
+var startTime = time.UnixMilli(1_781_790_000_000)
 
 // inBubble runs a test in a bubble whose clock stands at start.
 func inBubble(t *testing.T, run func(*testing.T)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(time.Until(start))
+		time.Sleep(time.Until(startTime))
 		defer func() {
 			if t.Failed() { // what still sleeps would hide the failure behind a panic
 				time.Sleep(1000 * time.Hour)
@@ -55,26 +58,28 @@ func digest(secret, nonce, timestamp string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func millis(at time.Time) string { return strconv.FormatInt(at.UnixMilli(), 10) }
+func inMillis(at time.Time) string { return strconv.FormatInt(at.UnixMilli(), 10) }
 
-func seconds(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
+func inSeconds(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
 
 // signedQuery is what RC would sign at a time, with a nonce.
 func signedQuery(nonce string, at time.Time) string {
 	return url.Values{
-		"appKey": {goodKey}, "nonce": {nonce}, "timestamp": {millis(at)}, "signature": {digest(goodSecret, nonce, millis(at))},
+		"appKey": {testAppKey}, "nonce": {nonce}, "timestamp": {inMillis(at)}, "signature": {digest(testAppSecret, nonce, inMillis(at))},
 	}.Encode()
 }
 
 // post is a request with a query as it stands, sound or not.
-func post(query, body string) *http.Request {
+func newRequest(query, body string) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "/rc/3f9c81d2b7", strings.NewReader(body))
 	r.URL.RawQuery = query
 	return r
 }
 
 // fresh is a sound request, other than those with another nonce.
-func fresh(nonce string) *http.Request { return post(signedQuery(nonce, time.Now()), onePresence) }
+func validRequest(nonce string) *http.Request {
+	return newRequest(signedQuery(nonce, time.Now()), presenceEvent)
+}
 
 // answer is what the sender of a request gets.
 type answer struct {
@@ -94,45 +99,45 @@ var answers = struct {
 	syntax:      answer{401, "a signature parameter is malformed"},
 	credentials: answer{500, "no credentials to verify with"},
 	signature:   answer{401, "the signature doesn't verify"},
-	appKey:      answer{401, "the app key is another app's"},
+	appKey:      answer{401, "the app key doesn't belong to the secret"},
 	stale:       answer{401, "the timestamp is too old"},
 	future:      answer{401, "the timestamp is in the future"},
-	body:        answer{400, "the body can't be understood"},
-	read:        answer{400, "the body didn't arrive"},
+	body:        answer{400, "the body can't be decoded"},
+	read:        answer{400, "the body couldn't be read"},
 	busy:        answer{503, "the same request is being handled"},
 	guard:       answer{503, "the replay guard failed"},
 	full:        answer{503, "the queue is full"},
 	shutdown:    answer{503, "shutting down"},
 	timeout:     answer{503, "not handled in time"},
-	function:    answer{500, "the event was not handled"},
-	panicked:    answer{500, "a function panicked"},
+	function:    answer{500, "a callback returned an error"},
+	panicked:    answer{500, "the handler panicked"},
 }
 
 // receiver is a handler whose functions record their events, and what it logs.
 type receiver struct {
 	*webhook.Handler
-	log locked
+	log syncBuffer
 
 	// do is what the functions do after they have recorded an event; nil = nothing. It is set before the first request.
-	do func(context.Context, webhook.Event) error
+	onEvent func(context.Context, webhook.Event) error
 
 	mu     sync.Mutex
 	events []webhook.Event
 }
 
 // locked is a buffer that a handler's goroutines may write to.
-type locked struct {
+type syncBuffer struct {
 	mu     sync.Mutex
 	buffer bytes.Buffer
 }
 
-func (l *locked) Write(p []byte) (int, error) {
+func (l *syncBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.buffer.Write(p)
 }
 
-func (l *locked) String() string {
+func (l *syncBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.buffer.String()
@@ -142,12 +147,12 @@ func newReceiver(t *testing.T, changes ...func(*webhook.Config)) *receiver {
 	t.Helper()
 	r := &receiver{}
 	config := webhook.Config{
-		Credentials:    knows(good),
-		OnPresence:     recorded[webhook.PresenceEvent](r),
-		OnDeactivation: recorded[webhook.DeactivationEvent](r),
-		OnProfile:      recorded[webhook.ProfileEvent](r),
-		OnFriendship:   recorded[webhook.FriendshipEvent](r),
-		OnUnknown:      recorded[webhook.UnknownEvent](r),
+		Credentials:    returnCredentials(validCredentials),
+		OnPresence:     record[webhook.PresenceEvent](r),
+		OnDeactivation: record[webhook.DeactivationEvent](r),
+		OnProfile:      record[webhook.ProfileEvent](r),
+		OnFriendship:   record[webhook.FriendshipEvent](r),
+		OnUnknown:      record[webhook.UnknownEvent](r),
 		Logger:         slog.New(slog.NewJSONHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelDebug, AddSource: true})),
 	}
 	for _, change := range changes {
@@ -159,29 +164,29 @@ func newReceiver(t *testing.T, changes ...func(*webhook.Config)) *receiver {
 	return r
 }
 
-func recorded[E webhook.Event](r *receiver) func(context.Context, E) error {
+func record[E webhook.Event](r *receiver) func(context.Context, E) error {
 	return func(ctx context.Context, e E) error {
 		r.mu.Lock()
 		r.events = append(r.events, e)
 		r.mu.Unlock()
-		if r.do == nil {
+		if r.onEvent == nil {
 			return nil
 		}
-		return r.do(ctx, e)
+		return r.onEvent(ctx, e)
 	}
 }
 
 // received returns the events that were dispatched up to now.
-func (r *receiver) received() []webhook.Event {
+func (r *receiver) dispatched() []webhook.Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.events)
 }
 
 // users returns the user of each presence event that was dispatched.
-func (r *receiver) users() []string {
+func (r *receiver) dispatchedUsers() []string {
 	var ids []string
-	for _, e := range r.received() {
+	for _, e := range r.dispatched() {
 		ids = append(ids, e.(webhook.PresenceEvent).UserID)
 	}
 	return ids
@@ -195,45 +200,45 @@ func (r *receiver) serve(request *http.Request) answer {
 }
 
 // knows is a Credentials function.
-func knows(list ...rcuser.Credentials) func(context.Context) ([]rcuser.Credentials, error) {
+func returnCredentials(list ...rcuser.Credentials) func(context.Context) ([]rcuser.Credentials, error) {
 	return func(context.Context) ([]rcuser.Credentials, error) { return list, nil }
 }
 
 // window, replays and queued are changes of a Config.
-func window(w webhook.Window) func(*webhook.Config) {
+func withWindow(w webhook.Window) func(*webhook.Config) {
 	return func(config *webhook.Config) { config.Window = w }
 }
 
-func replays(guard webhook.ReplayGuard) func(*webhook.Config) {
+func withGuard(guard webhook.ReplayGuard) func(*webhook.Config) {
 	return func(config *webhook.Config) { config.Replays = guard }
 }
 
-func queued(most, workers int) func(*webhook.Config) {
+func withQueue(most, workers int) func(*webhook.Config) {
 	return func(config *webhook.Config) { config.Queue, config.Workers = most, workers }
 }
 
 // guard is a ReplayGuard that does what its functions do; a nil one takes everything and remembers nothing.
-type guard struct {
+type fakeGuard struct {
 	claim   func(context.Context, string) (webhook.Claim, error)
 	commit  func(context.Context, string, time.Time) error
 	release func(context.Context, string) error
 }
 
-func (g guard) Claim(ctx context.Context, key string) (webhook.Claim, error) {
+func (g fakeGuard) Claim(ctx context.Context, key string) (webhook.Claim, error) {
 	if g.claim == nil {
 		return webhook.Claimed, nil
 	}
 	return g.claim(ctx, key)
 }
 
-func (g guard) Commit(ctx context.Context, key string, until time.Time) error {
+func (g fakeGuard) Commit(ctx context.Context, key string, until time.Time) error {
 	if g.commit == nil {
 		return nil
 	}
 	return g.commit(ctx, key, until)
 }
 
-func (g guard) Release(ctx context.Context, key string) error {
+func (g fakeGuard) Release(ctx context.Context, key string) error {
 	if g.release == nil {
 		return nil
 	}
@@ -251,12 +256,12 @@ func requireReason(t *testing.T, want webhook.Reason, err error) webhook.Error {
 }
 
 // requireSilent checks that nothing in texts gives away what a sender could use. What is short is found everywhere.
-func requireSilent(t *testing.T, request *http.Request, texts ...string) {
+func requireNoSecrets(t *testing.T, request *http.Request, texts ...string) {
 	t.Helper()
 	query := request.URL.Query()
 	nonce := query.Get("nonce") + query.Get("rc-nonce")
 	timestamp := query.Get("timestamp") + query.Get("signTimestamp") + query.Get("rc-timestamp")
-	secrets := []string{goodSecret, digest(goodSecret, nonce, timestamp), request.URL.RawQuery, request.URL.Path}
+	secrets := []string{testAppSecret, digest(testAppSecret, nonce, timestamp), request.URL.RawQuery, request.URL.Path}
 	secrets = append(append(secrets, query["signature"]...), query["rc-signature"]...)
 	for _, secret := range secrets {
 		if len(secret) < 10 {
@@ -267,3 +272,37 @@ func requireSilent(t *testing.T, request *http.Request, texts ...string) {
 		}
 	}
 }
+
+var errApp = errors.New("the database is away")
+
+type contextKey struct{}
+
+// counted is a body without an end, of spaces, that counts what is read of it.
+type endlessBody struct{ bytesRead atomic.Int64 }
+
+func (c *endlessBody) Read(p []byte) (int, error) {
+	c.bytesRead.Add(int64(len(p)))
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
+}
+
+// presenceOf is the body of an event about each of some users.
+func presenceEvents(users ...string) string {
+	var list []string
+	for _, user := range users {
+		list = append(list, fmt.Sprintf(`{"userid":%q,"status":"0","time":1}`, user))
+	}
+	return "[" + strings.Join(list, ",") + "]"
+}
+
+// takes is what a function does that needs so long.
+func sleepFor(d time.Duration) func(context.Context, webhook.Event) error {
+	return func(context.Context, webhook.Event) error { time.Sleep(d); return nil }
+}
+
+const (
+	vectorQuery     = "appKey=app-key-7&nonce=14314&timestamp=1408710653000&signature=30be0bbca9c9b2e27578701e9fda2358a814c88f"
+	vectorSignature = "30be0bbca9c9b2e27578701e9fda2358a814c88f"
+)

@@ -12,8 +12,8 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-// Operations waits for what RC does after it has answered: deactivations and reactivations, whose results come by
-// webhook, user by user. Make one with [NewOperations], let a [Handler] feed it, and keep it:
+// Operations waits for the results of deactivations and reactivations, which RC executes after it has answered the call,
+// and reports for each user by webhook. Create one with [NewOperations], and use its Handle as callback of a [Handler]:
 //
 //	webhook.Config{OnDeactivation: ops.Handle, ...}
 //
@@ -21,33 +21,32 @@ import (
 //	...
 //	results, err := ops.Wait(ctx, op, ids)
 //
-// It is safe for concurrent use, has no goroutine while nobody waits, and nothing in memory an hour after the last event.
+// It is safe for concurrent use. It has a goroutine only while a Wait polls, and keeps results in memory for an hour.
 type Operations struct {
-	client *rcuser.Client
-	store  Store
-	shared bool          // others may put into store
-	poll   time.Duration // 0 = never
-	begun  *expiring[string, begun]
+	client       *rcuser.Client
+	store        Store
+	sharedStore  bool          // other processes may write to store
+	pollInterval time.Duration // 0 = never
+	starts       *expiringMap[string, operationStart]
 
 	mu          sync.Mutex
 	waiters     map[string]map[*waiter]struct{} // by operation
-	stopPolling context.CancelFunc              // nil while nobody waits
+	stopPolling context.CancelFunc              // nil while no Wait polls
 }
 
-// OperationsOptions say how [Operations] learns of results. The zero value is fine where one process does all.
+// OperationsOptions configures [Operations]. The zero value is right for a single process.
 type OperationsOptions struct {
-	// Store is looked at once a second while somebody waits; nil = in memory, for an hour and at most 100,000 users.
+	// Store is read once a second during a Wait; nil = in memory, for an hour and at most 100,000 results.
 	Store Store
-	// Poll, unless 0, is how often the list of deactivated users is read while somebody waits for longer than the 15
-	// minutes that RC takes at most; it must be at least a second. It finds what no webhook told, see [Result.Polled],
-	// and reads the whole list, 50 ids a call. The minutes count from the deactivation where that is known: from
-	// [Operations.Deactivate], from the first call of Wait, or by the store. It is for deactivations: don't wait so for a
-	// reactivation that wasn't asked for by [Operations.Reactivate] of this process.
+	// Poll is how often the list of deactivated users is read during a Wait, starting 15 minutes after the deactivation,
+	// which is RC's maximum; 0 = never, else at least 1 second. Polling finds deactivations whose webhook was lost, see
+	// [Result.Polled]. It reads the whole list, at 50 ids a call. The 15 minutes start at [Operations.Deactivate], at the
+	// time in the store, or else at the first Wait. With polling, don't wait for a reactivation unless it was started by
+	// [Operations.Reactivate] in this process.
 	Poll time.Duration
 }
 
-// NewOperations returns one that uses client for what it does itself. It does no I/O. An error is an
-// [*rcuser.ArgumentError].
+// NewOperations returns Operations that call RC with client. It does no I/O. An error is an [*rcuser.ArgumentError].
 func NewOperations(client *rcuser.Client, opts OperationsOptions) (*Operations, error) {
 	switch {
 	case client == nil:
@@ -55,46 +54,49 @@ func NewOperations(client *rcuser.Client, opts OperationsOptions) (*Operations, 
 	case opts.Poll != 0 && opts.Poll < time.Second:
 		return nil, &rcuser.ArgumentError{Name: "OperationsOptions.Poll", Reason: fmt.Sprintf("%v, it must be at least 1s", opts.Poll)}
 	}
-	o := &Operations{client: client, store: opts.Store, shared: true, poll: opts.Poll, waiters: make(map[string]map[*waiter]struct{}), begun: newExpiring[string, begun](storedResults)}
+	o := &Operations{
+		client: client, store: opts.Store, sharedStore: true, pollInterval: opts.Poll,
+		starts: newExpiringMap[string, operationStart](maxStored), waiters: make(map[string]map[*waiter]struct{}),
+	}
 	if o.store == nil {
-		o.store, o.shared = newMemoryStore(), false
+		o.store, o.sharedStore = newMemoryStore(), false
 	}
 	return o, nil
 }
 
-// Result is what became of one user in an operation.
+// Result is the result of an operation for one user.
 type Result struct {
 	Type OperationType
-	Code string    // CodeDone, or why RC refused; "" if Polled
-	Time time.Time // of RC's event or, if Polled, of the look at the list
+	Code string    // CodeDone, or the reason why RC refused; "" if Polled
+	Time time.Time // of RC's event or, if Polled, of reading the list
 
-	// Polled says that no event came, but that RC lists the user as deactivated, more than 15 minutes after that was
-	// asked for. That tells less: the list has users whose deactivation still runs too, so that the data is deleted by
-	// RC's promise of 15 minutes, not by its word. A refusal never shows in the list.
+	// Polled means that no event arrived, but RC lists the user as deactivated more than 15 minutes after the request. This
+	// is weaker than an event: the list also has users whose deactivation is still running, so that the user's data is
+	// deleted only if RC kept its maximum of 15 minutes. The list never shows a refusal.
 	Polled bool
 }
 
-// Done reports whether the operation succeeded: RC said so or, if Polled, it must have by its own documentation.
+// Done reports whether the operation succeeded: by RC's event or, if Polled, by its documented maximum of 15 minutes.
 func (r Result) Done() bool { return r.Code == CodeDone || r.Polled }
 
-// Handle keeps the result of an event and wakes who waits for it. It is to be a Config's OnDeactivation, or to be called
-// by that. An event that comes again changes nothing. Its error is the [Store]'s: return it, so that RC sends the event
-// again. With a Config's Queue RC doesn't: there a store that fails must be tried again by the function that calls Handle.
+// Handle stores the result in an event and wakes up the calls of Wait that need it. Use it as OnDeactivation of a [Config],
+// or call it from there. A repeated event changes nothing. An error comes from the [Store]: return it, so that RC sends the
+// event again. With a Queue, RC doesn't send it again, so that the callback must retry Handle itself.
 func (o *Operations) Handle(ctx context.Context, e DeactivationEvent) error {
 	if err := o.store.PutResult(ctx, e.OperationID, e.UserID, Result{Type: e.Type, Code: e.Code, Time: e.Time}); err != nil {
 		return err
 	}
-	o.wake(e.OperationID)
+	o.notifyWaiters(e.OperationID)
 	if e.Type == Deactivation && e.Done() {
-		return o.learnDeactivated(ctx, e)
+		return o.storeDeactivated(ctx, e)
 	}
 	return nil
 }
 
-// learnDeactivated takes the time of an event for that of the deactivation if nothing better is known: it was asked for
-// before that. As nobody can be deactivated twice within an hour, a time less than an hour before is the same
-// deactivation's. A time that is yet to come is none.
-func (o *Operations) learnDeactivated(ctx context.Context, e DeactivationEvent) error {
+// storeDeactivated stores the event's time as the time of the deactivation, unless the store has an earlier time of the
+// same deactivation, which is more exact: since a user can't be deactivated twice within an hour, any time less than an
+// hour earlier belongs to the same one. A time in the future is replaced by the current time.
+func (o *Operations) storeDeactivated(ctx context.Context, e DeactivationEvent) error {
 	user := []string{e.UserID}
 	known, err := o.store.Deactivated(ctx, user)
 	if err != nil {
@@ -104,22 +106,22 @@ func (o *Operations) learnDeactivated(ctx context.Context, e DeactivationEvent) 
 	if now := time.Now(); at.After(now) {
 		at = now
 	}
-	if before, ok := known[e.UserID]; ok && at.Sub(before) < reactivationAfter {
+	if before, ok := known[e.UserID]; ok && at.Sub(before) < minTimeToReactivation {
 		return nil
 	}
 	return o.store.PutDeactivated(ctx, user, at)
 }
 
-// WaitError says of which users nothing was heard when [Operations.Wait] ended.
+// WaitError says which users had no result when the context of [Operations.Wait] ended.
 type WaitError struct {
 	OperationID string
-	Missing     []string // in the order of the call
-	Err         error    // the context's cause, and the last errors of the store and of polling if there were any
+	Missing     []string // in the order of the argument
+	Err         error    // the context's cause, joined with the last errors of the store and of polling, if any
 }
 
 // Error returns a text such as "webhook: operation C70B: no result for 2 users (u1, u2): context deadline exceeded".
 func (e *WaitError) Error() string {
-	shown := e.Missing[:min(len(e.Missing), shownUsers)]
+	shown := e.Missing[:min(len(e.Missing), maxShownUsers)]
 	more := ""
 	if len(shown) < len(e.Missing) {
 		more = ", ..."
@@ -132,53 +134,53 @@ func (e *WaitError) Error() string {
 		e.OperationID, len(e.Missing), plural, strings.Join(shown, ", "), more, e.Err)
 }
 
-const shownUsers = 3
+const maxShownUsers = 3
 
 // Unwrap returns the cause.
 func (e *WaitError) Unwrap() error { return e.Err }
 
-// Wait returns when RC has said for each of the users what became of it: done or refused, see [Result.Done]. The events
-// may come before Wait is called, be it an hour, in any order, and more than once: the first counts. Several calls may
-// wait for one operation, and Wait may be called again.
+// Wait returns when there is a result for each of the users, done or refused, see [Result.Done]. Events may arrive up to an
+// hour before Wait is called, in any order and repeatedly; the first event of a user counts. Several calls may wait for one
+// operation, and Wait may be called again.
 //
-// Give ctx a deadline. RC takes up to 15 minutes for a deactivation, may be 5 minutes late, and drops an event after 3
-// attempts, which nothing but [OperationsOptions.Poll] makes up for, by then: 25 minutes are a good deadline. When ctx
-// ends, Wait returns the results that it has, and a [*WaitError] that names the other users and matches the context's
-// cause. Other errors are [*rcuser.ArgumentError].
+// Give ctx a deadline, such as 25 minutes: RC takes up to 15 minutes for a deactivation and may deliver 5 minutes late. It
+// drops an event after 3 failed attempts; then only [OperationsOptions.Poll] finds the result. When ctx ends, Wait returns
+// the results that it has and a [*WaitError] that lists the other users and matches the context's cause. Any other error is
+// an [*rcuser.ArgumentError].
 //
-// A test on rctest lets the minutes pass by its Server.Advance or by being in a [testing/synctest] bubble.
+// In tests with rctest, use its Server.Advance or a [testing/synctest] bubble to let the minutes pass.
 func (o *Operations) Wait(ctx context.Context, op rcuser.Operation, userIDs []string) (map[string]Result, error) {
 	if err := checkWait(ctx, op, userIDs); err != nil {
 		return nil, err
 	}
 	w := newWaiter(userIDs)
-	if o.poll != 0 {
-		w.due = o.due(ctx, op, userIDs)
+	if o.pollInterval != 0 {
+		w.pollAfter = o.pollAfter(ctx, op, userIDs)
 	}
-	o.join(op.ID, w)
-	defer o.leave(op.ID, w)
-	var again <-chan time.Time
-	if o.shared {
-		ticker := time.NewTicker(sharedPoll)
+	o.addWaiter(op.ID, w)
+	defer o.removeWaiter(op.ID, w)
+	var storeTick <-chan time.Time
+	if o.sharedStore {
+		ticker := time.NewTicker(storeInterval)
 		defer ticker.Stop()
-		again = ticker.C
+		storeTick = ticker.C
 	}
-	for o.look(ctx, op.ID, w) {
+	for o.collect(ctx, op.ID, w) {
 		select {
 		case <-ctx.Done():
 			return o.giveUp(ctx, op, w)
-		case <-w.wake:
-		case <-again:
+		case <-w.notified:
+		case <-storeTick:
 		}
 	}
 	return w.results, nil
 }
 
-// giveUp looks once more, as another process may have put something into the store since the last time.
+// giveUp reads the store a last time, because another process may have written to it since the last tick.
 func (o *Operations) giveUp(ctx context.Context, op rcuser.Operation, w *waiter) (map[string]Result, error) {
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastLook)
+	lastCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastReadTimeout)
 	defer cancel()
-	if !o.look(last, op.ID, w) {
+	if !o.collect(lastCtx, op.ID, w) {
 		return w.results, nil
 	}
 	cause := context.Cause(ctx)
@@ -189,8 +191,8 @@ func (o *Operations) giveUp(ctx context.Context, op rcuser.Operation, w *waiter)
 }
 
 const (
-	sharedPoll = time.Second
-	lastLook   = time.Second // when there is no time left
+	storeInterval   = time.Second
+	lastReadTimeout = time.Second // after the caller's context has ended
 )
 
 func checkWait(ctx context.Context, op rcuser.Operation, userIDs []string) error {

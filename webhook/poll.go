@@ -7,44 +7,46 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-// deactivationTakes is the longest that RC takes. Before it has passed, a user in the list tells nothing.
-const deactivationTakes = 15 * time.Minute
+// maxDeactivationTime is how long RC may take. Until it has passed, the list of deactivated users doesn't show whether a
+// deactivation is finished.
+const maxDeactivationTime = 15 * time.Minute
 
-// begun is what is known of an operation.
-type begun struct {
-	at           time.Time // or a little later
+// operationStart is when an operation was requested, at the latest.
+type operationStart struct {
+	at           time.Time
 	reactivation bool
 }
 
-// begin remembers an operation for an hour, which only polling asks for.
-func (o *Operations) begin(operationID string, b begun) {
-	if o.poll == 0 {
+// rememberStart stores the start of an operation for an hour. Only polling needs it.
+func (o *Operations) rememberStart(operationID string, start operationStart) {
+	if o.pollInterval == 0 {
 		return
 	}
-	o.begun.mu.Lock()
-	defer o.begun.mu.Unlock()
-	o.begun.put(operationID, b, time.Now().Add(storedFor))
+	o.starts.mu.Lock()
+	defer o.starts.mu.Unlock()
+	o.starts.set(operationID, start, time.Now().Add(storedFor))
 }
 
-// due returns from when on the list tells something of an operation: RC's 15 minutes after its begin as far as that is
-// known, so that neither a restart nor another call of Wait begins them anew.
-func (o *Operations) due(ctx context.Context, op rcuser.Operation, userIDs []string) time.Time {
-	o.begun.mu.Lock()
-	b, known := o.begun.get(op.ID)
-	o.begun.mu.Unlock()
+// pollAfter returns the time after which the list shows the result of an operation; zero = never. It is 15 minutes after
+// the start of the operation, which is remembered, so that neither a restart nor another Wait prolongs the time.
+func (o *Operations) pollAfter(ctx context.Context, op rcuser.Operation, userIDs []string) time.Time {
+	o.starts.mu.Lock()
+	start, known := o.starts.get(op.ID)
+	o.starts.mu.Unlock()
 	if !known {
-		b.at = o.deactivated(ctx, userIDs)
-		o.begin(op.ID, b)
+		start.at = o.deactivatedAt(ctx, userIDs)
+		o.rememberStart(op.ID, start)
 	}
-	if b.reactivation {
+	if start.reactivation {
 		return time.Time{}
 	}
-	return b.at.Add(deactivationTakes)
+	return start.at.Add(maxDeactivationTime)
 }
 
-// deactivated returns when the last of the users was, by the store, or the time that it is now. What is an hour old may
-// be another deactivation, that was taken back.
-func (o *Operations) deactivated(ctx context.Context, userIDs []string) time.Time {
+// deactivatedAt returns when the last of the users was deactivated, according to the store. It returns the current time if
+// that isn't known of all of them. A time more than an hour ago doesn't count, because it may belong to an earlier
+// deactivation, after which the user was reactivated.
+func (o *Operations) deactivatedAt(ctx context.Context, userIDs []string) time.Time {
 	now := time.Now()
 	known, err := o.store.Deactivated(ctx, userIDs)
 	if err != nil {
@@ -53,7 +55,7 @@ func (o *Operations) deactivated(ctx context.Context, userIDs []string) time.Tim
 	var last time.Time
 	for _, id := range userIDs {
 		at, ok := known[id]
-		if !ok || now.Sub(at) >= reactivationAfter {
+		if !ok || now.Sub(at) >= minTimeToReactivation {
 			return now
 		}
 		if at.After(last) {
@@ -63,41 +65,40 @@ func (o *Operations) deactivated(ctx context.Context, userIDs []string) time.Tim
 	return last
 }
 
-// pollUntil reads the list for all who wait, until nobody does.
-func (o *Operations) pollUntil(stop context.Context) {
-	ticker := time.NewTicker(o.poll)
+// poll reads the list for all waiters, at every interval until ctx ends.
+func (o *Operations) poll(ctx context.Context) {
+	ticker := time.NewTicker(o.pollInterval)
 	defer ticker.Stop()
 	for {
 		select {
-		case <-stop.Done():
+		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		if patient := o.patient(); len(patient) > 0 {
-			o.pollOnce(stop, patient)
+		if waiters := o.pollableWaiters(); len(waiters) > 0 {
+			o.pollOnce(ctx, waiters)
 		}
 	}
 }
 
-// patient returns who has waited for long enough.
-func (o *Operations) patient() []*waiter {
+func (o *Operations) pollableWaiters() []*waiter {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := time.Now()
-	var patient []*waiter
+	var pollable []*waiter
 	for _, waiters := range o.waiters {
 		for w := range waiters {
-			if !w.due.IsZero() && now.After(w.due) {
-				patient = append(patient, w)
+			if !w.pollAfter.IsZero() && now.After(w.pollAfter) {
+				pollable = append(pollable, w)
 			}
 		}
 	}
-	return patient
+	return pollable
 }
 
-func (o *Operations) pollOnce(ctx context.Context, patient []*waiter) {
+func (o *Operations) pollOnce(ctx context.Context, waiters []*waiter) {
 	wanted := make(map[string][]*waiter)
-	for _, w := range patient {
+	for _, w := range waiters {
 		w.mu.Lock()
 		w.pollErr = nil
 		for _, id := range w.missing {
@@ -107,13 +108,13 @@ func (o *Operations) pollOnce(ctx context.Context, patient []*waiter) {
 	}
 	for id, err := range o.client.Users.AllDeactivated(ctx) {
 		if err != nil {
-			for _, w := range patient {
-				w.failPoll(err)
+			for _, w := range waiters {
+				w.setPollError(err)
 			}
 			return
 		}
 		for _, w := range wanted[id] {
-			w.list(id)
+			w.addPolled(id)
 		}
 		if delete(wanted, id); len(wanted) == 0 {
 			return
@@ -121,18 +122,18 @@ func (o *Operations) pollOnce(ctx context.Context, patient []*waiter) {
 	}
 }
 
-// list says that RC lists a user as deactivated.
-func (w *waiter) list(id string) {
+// addPolled stores that RC lists a user as deactivated.
+func (w *waiter) addPolled(id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.listed == nil {
-		w.listed = make(map[string]Result)
+	if w.polled == nil {
+		w.polled = make(map[string]Result)
 	}
-	w.listed[id] = Result{Type: Deactivation, Time: time.Now(), Polled: true}
-	w.wakeUp()
+	w.polled[id] = Result{Type: Deactivation, Time: time.Now(), Polled: true}
+	w.notify()
 }
 
-func (w *waiter) failPoll(err error) {
+func (w *waiter) setPollError(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.pollErr = err

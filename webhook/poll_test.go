@@ -14,13 +14,13 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-const listPath = "/user/deactivate/query.json"
+const deactivatedListPath = "/user/deactivate/query.json"
 
 // reads counts how often the list of deactivated users was read.
-func (r *rc) reads() int {
+func (r *fakeRC) listReads() int {
 	count := 0
 	for _, request := range r.Requests() {
-		if request.Path == listPath {
+		if request.Path == deactivatedListPath {
 			count++
 		}
 	}
@@ -32,7 +32,7 @@ func (r *rc) reads() int {
 func TestPolling(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newSilentRC(t, webhook.OperationsOptions{Poll: time.Minute})
+		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Poll: time.Minute})
 		ids := make([]string, 60) // more than a page
 		for i := range ids {
 			ids[i] = fmt.Sprintf("u%d", i)
@@ -40,7 +40,7 @@ func TestPolling(t *testing.T) {
 		op, err := r.client.Users.Deactivate(t.Context(), ids)
 		require.NoError(t, err)
 		start := time.Now()
-		results, err := r.ops.Wait(within(t, time.Hour), op, ids)
+		results, err := r.ops.Wait(contextWithin(t, time.Hour), op, ids)
 		require.NoError(t, err)
 		require.Equal(t, 16*time.Minute, time.Since(start))
 		require.Len(t, results, 60)
@@ -50,7 +50,7 @@ func TestPolling(t *testing.T) {
 			require.Empty(t, result.Code)
 			require.Equal(t, webhook.Deactivation, result.Type)
 		}
-		require.Equal(t, 2, r.reads())
+		require.Equal(t, 2, r.listReads())
 	})
 }
 
@@ -60,15 +60,15 @@ func TestPollingAfterARestart(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ pause, takes time.Duration }{{20 * time.Minute, time.Minute}, {time.Hour, 16 * time.Minute}} {
 		synctest.Test(t, func(t *testing.T) {
-			opts := webhook.OperationsOptions{Poll: time.Minute, Store: newShared()}
-			r := newSilentRC(t, opts)
+			opts := webhook.OperationsOptions{Poll: time.Minute, Store: newSharedStore()}
+			r := newFakeRCWithoutWebhook(t, opts)
 			op, err := r.ops.Deactivate(t.Context(), []string{"u1"})
 			require.NoError(t, err)
 			time.Sleep(tc.pause)
 			restarted, err := webhook.NewOperations(r.client, opts)
 			require.NoError(t, err)
 			start := time.Now()
-			results, err := restarted.Wait(within(t, time.Hour), op, []string{"u1"})
+			results, err := restarted.Wait(contextWithin(t, time.Hour), op, []string{"u1"})
 			require.NoError(t, err)
 			require.True(t, results["u1"].Polled)
 			require.LessOrEqual(t, time.Since(start)-tc.takes, time.Second)
@@ -78,14 +78,14 @@ func TestPollingAfterARestart(t *testing.T) {
 }
 
 // TestPollingTellsNoRefusal shows what polling can't: who isn't in the list may have been refused, or not be there yet.
-func TestPollingTellsNoRefusal(t *testing.T) {
+func TestPollingDoesNotFindRefusals(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newSilentRC(t, webhook.OperationsOptions{Poll: time.Minute})
+		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Poll: time.Minute})
 		r.RefuseDeactivation("u2", "24410")
 		op, err := r.client.Users.Deactivate(t.Context(), []string{"u1", "u2"})
 		require.NoError(t, err)
-		results, err := r.ops.Wait(within(t, time.Hour), op, []string{"u1", "u2"})
+		results, err := r.ops.Wait(contextWithin(t, time.Hour), op, []string{"u1", "u2"})
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.Len(t, results, 1)
 		require.True(t, results["u1"].Polled)
@@ -93,17 +93,17 @@ func TestPollingTellsNoRefusal(t *testing.T) {
 }
 
 // TestEventBeatsPolling if both are there.
-func TestEventBeatsPolling(t *testing.T) {
+func TestEventTakesPrecedenceOverPolling(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newSilentRC(t, webhook.OperationsOptions{Poll: 16 * time.Minute})
+		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Poll: 16 * time.Minute})
 		op, err := r.client.Users.Deactivate(t.Context(), []string{"u1", "u2"})
 		require.NoError(t, err)
 		go func() {
 			time.Sleep(15*time.Minute + time.Second)
-			_ = r.ops.Handle(t.Context(), ended(op, "u1", "0", time.Now()))
+			_ = r.ops.Handle(t.Context(), deactivationEvent(op, "u1", "0", time.Now()))
 		}()
-		results, err := r.ops.Wait(within(t, time.Hour), op, []string{"u1", "u2"})
+		results, err := r.ops.Wait(contextWithin(t, time.Hour), op, []string{"u1", "u2"})
 		require.NoError(t, err)
 		require.False(t, results["u1"].Polled)
 		require.True(t, results["u2"].Polled)
@@ -114,15 +114,15 @@ func TestEventBeatsPolling(t *testing.T) {
 func TestPollingCountsFromTheFirstWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newSilentRC(t, webhook.OperationsOptions{Poll: time.Minute})
+		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Poll: time.Minute})
 		op, err := r.client.Users.Deactivate(t.Context(), []string{"u1"})
 		require.NoError(t, err)
 		start := time.Now()
 		for time.Since(start) < 14*time.Minute {
-			_, err = r.ops.Wait(within(t, 2*time.Minute), op, []string{"u1"})
+			_, err = r.ops.Wait(contextWithin(t, 2*time.Minute), op, []string{"u1"})
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 		}
-		results, err := r.ops.Wait(within(t, 3*time.Minute), op, []string{"u1"})
+		results, err := r.ops.Wait(contextWithin(t, 3*time.Minute), op, []string{"u1"})
 		require.NoError(t, err)
 		require.True(t, results["u1"].Polled)
 		require.Greater(t, time.Since(start), 15*time.Minute)
@@ -133,7 +133,7 @@ func TestPollingCountsFromTheFirstWait(t *testing.T) {
 func TestPollingIsNotForReactivations(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newSilentRC(t, webhook.OperationsOptions{Poll: time.Minute})
+		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Poll: time.Minute})
 		_, err := r.ops.Deactivate(t.Context(), []string{"u1"})
 		require.NoError(t, err)
 		time.Sleep(2 * time.Hour)
@@ -141,25 +141,25 @@ func TestPollingIsNotForReactivations(t *testing.T) {
 		require.NoError(t, err)
 		_, err = r.ops.Deactivate(t.Context(), []string{"u1"})
 		require.NoError(t, err)
-		results, err := r.ops.Wait(within(t, time.Hour), op, []string{"u1"})
+		results, err := r.ops.Wait(contextWithin(t, time.Hour), op, []string{"u1"})
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.Empty(t, results)
 	})
 }
 
 // TestPollingFails and tries again; if it never succeeds, Wait's error says why.
-func TestPollingFails(t *testing.T) {
+func TestPollingErrors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newSilentRC(t, webhook.OperationsOptions{Poll: time.Minute})
+		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Poll: time.Minute})
 		op, err := r.client.Users.Deactivate(t.Context(), []string{"u1"})
 		require.NoError(t, err)
-		r.Inject(rctest.Fault{Endpoint: listPath, Code: 1007, Times: rctest.Always})
-		_, err = r.ops.Wait(within(t, 20*time.Minute), op, []string{"u1"})
+		r.Inject(rctest.Fault{Endpoint: deactivatedListPath, Code: 1007, Times: rctest.Always})
+		_, err = r.ops.Wait(contextWithin(t, 20*time.Minute), op, []string{"u1"})
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.ErrorIs(t, err, rcuser.ErrForbidden)
 		r.ClearFaults()
-		results, err := r.ops.Wait(within(t, 20*time.Minute), op, []string{"u1"})
+		results, err := r.ops.Wait(contextWithin(t, 20*time.Minute), op, []string{"u1"})
 		require.NoError(t, err)
 		require.True(t, results["u1"].Polled)
 	})
@@ -169,13 +169,13 @@ func TestPollingFails(t *testing.T) {
 func TestPollingIsShared(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newSilentRC(t, webhook.OperationsOptions{Poll: time.Minute})
+		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Poll: time.Minute})
 		for i := range 30 {
 			go func() {
-				_, _ = r.ops.Wait(within(t, 30*time.Minute+time.Second), rcuser.Operation{ID: fmt.Sprint(i)}, []string{fmt.Sprint(i)})
+				_, _ = r.ops.Wait(contextWithin(t, 30*time.Minute+time.Second), rcuser.Operation{ID: fmt.Sprint(i)}, []string{fmt.Sprint(i)})
 			}()
 		}
 		time.Sleep(2 * time.Hour)
-		require.Equal(t, 15, r.reads(), "once a minute from the 16th to the 30th, however many wait")
+		require.Equal(t, 15, r.listReads(), "once a minute from the 16th to the 30th, however many wait")
 	})
 }

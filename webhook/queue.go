@@ -5,56 +5,57 @@ import (
 	"sync"
 )
 
-// queue is bounded, and has no goroutine while it is empty.
+// queue is a bounded queue of events. Its workers end when it is empty.
 type queue struct {
-	most, workers int
-	run           func(context.Context, Event)
-	start         func(worker func())
+	limit, maxWorkers int
+	handle            func(context.Context, Event)
+	goWorker          func(work func()) // starts a goroutine
 
 	mu      sync.Mutex
 	waiting []job
-	closed  bool // takes nothing any more
-	working int
+	closed  bool
+	workers int // running now
 }
 
-// job is one event, with the values of its request's context.
+// job is one event, with the context of its request for the values.
 type job struct {
 	values context.Context
 	event  Event
 }
 
-// put takes all events of a request or, if there is no room, none.
-func (q *queue) put(values context.Context, events []Event) bool {
+// add queues all events of a request, or returns false if the queue is full or closed.
+func (q *queue) add(values context.Context, events []Event) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed || len(q.waiting) >= q.most {
+	if q.closed || len(q.waiting) >= q.limit {
 		return false
 	}
 	for _, e := range events {
 		q.waiting = append(q.waiting, job{values, e})
-		q.hire()
+		q.startWorker()
 	}
 	return true
 }
 
-// hire starts a worker if there is work for one. It expects mu to be held.
-func (q *queue) hire() {
-	if len(q.waiting) > 0 && q.working < q.workers {
-		q.working++
-		q.start(q.work)
+// startWorker starts a worker if an event is waiting and fewer than maxWorkers are running. The caller must hold mu.
+func (q *queue) startWorker() {
+	if len(q.waiting) > 0 && q.workers < q.maxWorkers {
+		q.workers++
+		q.goWorker(q.work)
 	}
 }
 
-// work hires another in its place if a function of the app's ends its goroutine.
+// work handles events until the queue is empty. If a callback ends its goroutine by runtime.Goexit, a new worker
+// replaces it.
 func (q *queue) work() {
 	defer func() {
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		q.working--
-		q.hire()
+		q.workers--
+		q.startWorker()
 	}()
 	for j, ok := q.next(); ok; j, ok = q.next() {
-		q.run(j.values, j.event)
+		q.handle(j.values, j.event)
 	}
 }
 
@@ -65,12 +66,12 @@ func (q *queue) next() (j job, ok bool) {
 		return job{}, false
 	}
 	j = q.waiting[0]
-	q.waiting[0] = job{}
+	q.waiting[0] = job{} // so that it can be garbage-collected
 	q.waiting = q.waiting[1:]
 	return j, true
 }
 
-// close forgets what waits, and returns how much that was.
+// close drops the waiting events, returns their number, and refuses new ones.
 func (q *queue) close() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()

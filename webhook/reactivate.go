@@ -10,14 +10,14 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-// reactivationAfter is how long RC refuses to reactivate a user.
-const reactivationAfter = time.Hour
+// minTimeToReactivation is how long after a deactivation RC refuses to reactivate the user.
+const minTimeToReactivation = time.Hour
 
-// TooEarlyError is RC's refusal of a reactivation, where a deactivation of less than an hour ago is known that may
-// explain it: RC has no code for that, and may have had another reason.
+// TooEarlyError says that RC refused a reactivation, probably because at least one of the users was deactivated less than
+// an hour ago. RC has no code for this refusal, so that it may have had another reason.
 type TooEarlyError struct {
-	NotBefore time.Time            // from when on all of the users can be reactivated; it may be possible a little earlier
-	Users     map[string]time.Time // the same for each user who can't be yet, as far as is known
+	NotBefore time.Time            // when all of the users can be reactivated; it may be possible slightly earlier
+	Users     map[string]time.Time // when each user can be reactivated, for those of whom the store has the time
 	Err       error                // RC's refusal, an [*rcuser.Error]
 }
 
@@ -34,23 +34,23 @@ func (e *TooEarlyError) Error() string {
 // Unwrap returns RC's refusal.
 func (e *TooEarlyError) Unwrap() error { return e.Err }
 
-// Deactivate is [rcuser.UsersService.Deactivate], and remembers when that was, for [Operations.Reactivate].
+// Deactivate calls [rcuser.UsersService.Deactivate] and stores the time, which [Operations.Reactivate] and polling use.
 func (o *Operations) Deactivate(ctx context.Context, userIDs []string) (rcuser.Operation, error) {
 	op, err := o.client.Users.Deactivate(ctx, userIDs)
 	if err == nil {
-		o.begin(op.ID, begun{at: time.Now()})
-		_ = o.store.PutDeactivated(ctx, userIDs, time.Now()) // it only serves to explain: no reason to lose the operation
+		o.rememberStart(op.ID, operationStart{at: time.Now()})
+		_ = o.store.PutDeactivated(ctx, userIDs, time.Now()) // the caller needs the operation even if the time is lost
 	}
 	return op, err
 }
 
-// Reactivate is [rcuser.UsersService.Reactivate]. RC refuses it within an hour of the deactivation. If the store knows
-// of one, from [Operations.Deactivate] or from an event, the error is a [*TooEarlyError] around RC's that says from
-// when on it will be possible.
+// Reactivate calls [rcuser.UsersService.Reactivate]. RC refuses a reactivation within an hour of the deactivation. If the
+// store has the time of the deactivation, from [Operations.Deactivate] or from an event, the error is a [*TooEarlyError]
+// that wraps RC's error and says when a reactivation will be possible.
 func (o *Operations) Reactivate(ctx context.Context, userIDs []string) (rcuser.Operation, error) {
 	op, err := o.client.Users.Reactivate(ctx, userIDs)
 	if err == nil {
-		o.begin(op.ID, begun{time.Now(), true})
+		o.rememberStart(op.ID, operationStart{time.Now(), true})
 	}
 	if failure, failed := errors.AsType[*rcuser.Error](err); failed && mayBeTooEarly(failure) {
 		if early := o.tooEarly(ctx, userIDs); early != nil {
@@ -61,13 +61,14 @@ func (o *Operations) Reactivate(ctx context.Context, userIDs []string) (rcuser.O
 	return op, err
 }
 
-// mayBeTooEarly leaves out the refusals that have a reason of their own.
+// mayBeTooEarly excludes the errors that have a known reason.
 func mayBeTooEarly(failure *rcuser.Error) bool {
 	return failure.Outcome == rcuser.NotApplied && failure.Code != 0 && !failure.Retryable() && !slices.Contains([]rcuser.ErrorCode{
 		rcuser.ErrAppSecret, rcuser.ErrNoData, rcuser.ErrSignature, rcuser.ErrTooLong, rcuser.ErrAppLocked, rcuser.ErrForbidden, rcuser.ErrNotEnabled,
 	}, failure.Code)
 }
 
+// tooEarly returns an error without its cause, or nil if the store has no deactivation of the last hour.
 func (o *Operations) tooEarly(ctx context.Context, userIDs []string) *TooEarlyError {
 	known, err := o.store.Deactivated(ctx, userIDs)
 	if err != nil {
@@ -76,7 +77,7 @@ func (o *Operations) tooEarly(ctx context.Context, userIDs []string) *TooEarlyEr
 	now := time.Now()
 	early := &TooEarlyError{Users: make(map[string]time.Time)}
 	for id, at := range known {
-		if until := at.Add(reactivationAfter); until.After(now) {
+		if until := at.Add(minTimeToReactivation); until.After(now) {
 			early.Users[id] = until
 			if until.After(early.NotBefore) {
 				early.NotBefore = until

@@ -16,7 +16,7 @@ import (
 func TestReactivatingTooEarly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRC(t, webhook.OperationsOptions{})
+		r := newFakeRC(t, webhook.OperationsOptions{})
 		start := time.Now()
 		_, err := r.ops.Deactivate(t.Context(), []string{"u1"})
 		require.NoError(t, err)
@@ -40,10 +40,10 @@ func TestReactivatingTooEarly(t *testing.T) {
 }
 
 // TestReactivatingByTheEventsTime is for a deactivation that was asked for elsewhere: it was before its event.
-func TestReactivatingByTheEventsTime(t *testing.T) {
+func TestReactivationTimeFromEvent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRC(t, webhook.OperationsOptions{})
+		r := newFakeRC(t, webhook.OperationsOptions{})
 		start := time.Now()
 		_, err := r.client.Users.Deactivate(t.Context(), []string{"u1"})
 		require.NoError(t, err)
@@ -60,13 +60,13 @@ func TestReactivatingByTheEventsTime(t *testing.T) {
 }
 
 // TestEventFromTheFuture is one that nobody signed: it mustn't put a reactivation off for ever.
-func TestEventFromTheFuture(t *testing.T) {
+func TestEventTimeInTheFuture(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newSilentRC(t, webhook.OperationsOptions{})
+		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{})
 		op, err := r.client.Users.Deactivate(t.Context(), []string{"u1"})
 		require.NoError(t, err)
-		require.NoError(t, r.ops.Handle(t.Context(), ended(op, "u1", "0", time.Now().AddDate(1000, 0, 0))))
+		require.NoError(t, r.ops.Handle(t.Context(), deactivationEvent(op, "u1", "0", time.Now().AddDate(1000, 0, 0))))
 		_, err = r.ops.Reactivate(t.Context(), []string{"u1"})
 		early, ok := errors.AsType[*webhook.TooEarlyError](err)
 		require.True(t, ok)
@@ -75,10 +75,10 @@ func TestEventFromTheFuture(t *testing.T) {
 }
 
 // TestSecondDeactivation counts anew after a reactivation.
-func TestSecondDeactivation(t *testing.T) {
+func TestDeactivationAfterReactivation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRC(t, webhook.OperationsOptions{Store: newShared()})
+		r := newFakeRC(t, webhook.OperationsOptions{Store: newSharedStore()})
 		for range 2 {
 			_, err := r.client.Users.Deactivate(t.Context(), []string{"u1"})
 			require.NoError(t, err)
@@ -108,7 +108,7 @@ func TestOtherRefusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				r := newSilentRC(t, webhook.OperationsOptions{})
+				r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{})
 				_, err := r.ops.Deactivate(t.Context(), []string{"u1"})
 				require.NoError(t, err)
 				r.Inject(fault)

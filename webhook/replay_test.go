@@ -23,25 +23,25 @@ func TestReplay(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T) {
 		receiver := newReceiver(t)
-		query := signedQuery(goodNonce, time.Now())
-		require.Equal(t, answers.ok, receiver.serve(post(query, onePresence)))
-		other := strings.ReplaceAll(onePresence, "u1", "u2")
+		query := signedQuery(testNonce, time.Now())
+		require.Equal(t, answers.ok, receiver.serve(newRequest(query, presenceEvent)))
+		other := strings.ReplaceAll(presenceEvent, "u1", "u2")
 		older := strings.NewReplacer("nonce=", "rc-nonce=", "timestamp=", "rc-timestamp=", "signature=", "rc-signature=").Replace(query)
 		for _, request := range []*http.Request{
-			post(query, onePresence), post(query, other), post(query, "no event"), post(query, ""), post(query+"&x=1", other),
-			post(older, other), post(strings.Replace(query, "timestamp=", "signTimestamp=", 1), other),
-			post(strings.Replace(query, "appKey=app-key-7&", "", 1), other), post(strings.Replace(query, "14314", "1431%34", 1), other),
+			newRequest(query, presenceEvent), newRequest(query, other), newRequest(query, "no event"), newRequest(query, ""), newRequest(query+"&x=1", other),
+			newRequest(older, other), newRequest(strings.Replace(query, "timestamp=", "signTimestamp=", 1), other),
+			newRequest(strings.Replace(query, "appKey=app-key-7&", "", 1), other), newRequest(strings.Replace(query, "14314", "1431%34", 1), other),
 		} {
 			require.Equal(t, answers.ok, receiver.serve(request))
 		}
-		require.Equal(t, []string{"u1"}, receiver.users())
-		require.Equal(t, answers.ok, receiver.serve(fresh("14315")), "another signature is another request")
-		require.Len(t, receiver.received(), 2)
+		require.Equal(t, []string{"u1"}, receiver.dispatchedUsers())
+		require.Equal(t, answers.ok, receiver.serve(validRequest("14315")), "another signature is another request")
+		require.Len(t, receiver.dispatched(), 2)
 	})
 }
 
 // TestReplayOfAFailure: RC sends again what wasn't handled, with the same signature perhaps, and it must be handled then.
-func TestReplayOfAFailure(t *testing.T) {
+func TestFailedRequestIsHandledAgain(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name string
@@ -49,15 +49,15 @@ func TestReplayOfAFailure(t *testing.T) {
 		body string
 		want answer
 	}{
-		{"error", func(context.Context) error { return errors.New("no") }, onePresence, answers.function},
-		{"panic", func(context.Context) error { panic("no") }, onePresence, answers.panicked},
-		{"panic without a value", func(context.Context) error { panic(error(nil)) }, onePresence, answers.panicked},
-		{"abort", func(context.Context) error { panic(http.ErrAbortHandler) }, onePresence, answers.panicked},
-		{"end of the goroutine", func(context.Context) error { runtime.Goexit(); return nil }, onePresence, answers.panicked},
-		{"timeout", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, onePresence, answers.timeout},
-		{"late error", func(context.Context) error { time.Sleep(time.Minute); return errors.New("no") }, onePresence, answers.timeout},
-		{"late panic", func(context.Context) error { time.Sleep(time.Minute); panic("no") }, onePresence, answers.timeout},
-		{"the second event", nil, `[` + onePresence + `,{"userid":"u2","status":"1"}]`, answers.body},
+		{"error", func(context.Context) error { return errors.New("no") }, presenceEvent, answers.function},
+		{"panic", func(context.Context) error { panic("no") }, presenceEvent, answers.panicked},
+		{"panic without a value", func(context.Context) error { panic(error(nil)) }, presenceEvent, answers.panicked},
+		{"abort", func(context.Context) error { panic(http.ErrAbortHandler) }, presenceEvent, answers.panicked},
+		{"end of the goroutine", func(context.Context) error { runtime.Goexit(); return nil }, presenceEvent, answers.panicked},
+		{"timeout", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, presenceEvent, answers.timeout},
+		{"late error", func(context.Context) error { time.Sleep(time.Minute); return errors.New("no") }, presenceEvent, answers.timeout},
+		{"late panic", func(context.Context) error { time.Sleep(time.Minute); panic("no") }, presenceEvent, answers.timeout},
+		{"the second event", nil, `[` + presenceEvent + `,{"userid":"u2","status":"1"}]`, answers.body},
 		{"body", nil, `{"userid":"u1","status":"0"}`, answers.body},
 		{"no body", nil, "", answers.body},
 		{"large body", nil, strings.Repeat(" ", 1<<20+1), answers.large},
@@ -65,16 +65,16 @@ func TestReplayOfAFailure(t *testing.T) {
 		inBubble(t, func(t *testing.T) {
 			receiver := newReceiver(t)
 			fails := true
-			receiver.do = func(ctx context.Context, _ webhook.Event) error {
+			receiver.onEvent = func(ctx context.Context, _ webhook.Event) error {
 				if !fails {
 					return nil
 				}
 				return tc.do(ctx)
 			}
-			query := signedQuery(goodNonce, time.Now())
+			query := signedQuery(testNonce, time.Now())
 			before := 0
 			for range 2 {
-				request := post(query, tc.body)
+				request := newRequest(query, tc.body)
 				request.ContentLength = -1
 				require.Equal(t, tc.want, receiver.serve(request), tc.name)
 				time.Sleep(2 * time.Minute)
@@ -83,11 +83,11 @@ func TestReplayOfAFailure(t *testing.T) {
 			if tc.do != nil {
 				before = 2
 			}
-			require.Len(t, receiver.received(), before, tc.name)
+			require.Len(t, receiver.dispatched(), before, tc.name)
 			fails = false
-			require.Equal(t, answers.ok, receiver.serve(post(query, onePresence)), tc.name)
-			require.Equal(t, answers.ok, receiver.serve(post(query, onePresence)), tc.name)
-			require.Len(t, receiver.received(), before+1, tc.name)
+			require.Equal(t, answers.ok, receiver.serve(newRequest(query, presenceEvent)), tc.name)
+			require.Equal(t, answers.ok, receiver.serve(newRequest(query, presenceEvent)), tc.name)
+			require.Len(t, receiver.dispatched(), before+1, tc.name)
 		})
 	}
 }
@@ -99,25 +99,25 @@ func TestReplayWhileHandled(t *testing.T) {
 	for _, late := range []error{nil, errors.New("no")} {
 		inBubble(t, func(t *testing.T) {
 			receiver := newReceiver(t)
-			receiver.do = func(context.Context, webhook.Event) error { time.Sleep(12 * time.Second); return late }
-			query := signedQuery(goodNonce, time.Now())
+			receiver.onEvent = func(context.Context, webhook.Event) error { time.Sleep(12 * time.Second); return late }
+			query := signedQuery(testNonce, time.Now())
 			first := make(chan answer, 1)
-			go func() { first <- receiver.serve(post(query, onePresence)) }()
+			go func() { first <- receiver.serve(newRequest(query, presenceEvent)) }()
 			for _, at := range []time.Duration{0, time.Second, 4 * time.Second, 5 * time.Second, 11_999 * time.Millisecond} {
-				time.Sleep(time.Until(start.Add(at)))
+				time.Sleep(time.Until(startTime.Add(at)))
 				synctest.Wait()
-				require.Equal(t, answers.busy, receiver.serve(post(query, onePresence)), at)
+				require.Equal(t, answers.busy, receiver.serve(newRequest(query, presenceEvent)), at)
 			}
 			require.Equal(t, answers.timeout, <-first)
 			time.Sleep(time.Second)
-			require.Len(t, receiver.received(), 1)
+			require.Len(t, receiver.dispatched(), 1)
 			if late == nil {
-				require.Equal(t, answers.ok, receiver.serve(post(query, onePresence)))
-				require.Len(t, receiver.received(), 1, "handled, if late")
+				require.Equal(t, answers.ok, receiver.serve(newRequest(query, presenceEvent)))
+				require.Len(t, receiver.dispatched(), 1, "handled, if late")
 				return
 			}
-			require.Equal(t, answers.timeout, receiver.serve(post(query, onePresence)))
-			require.Len(t, receiver.received(), 2, "failed, so again")
+			require.Equal(t, answers.timeout, receiver.serve(newRequest(query, presenceEvent)))
+			require.Len(t, receiver.dispatched(), 2, "failed, so again")
 			time.Sleep(time.Minute)
 		})
 	}
@@ -141,54 +141,54 @@ func TestReplayWindow(t *testing.T) {
 		{webhook.Window{Past: time.Hour, Future: webhook.Unlimited}, 20 * day, time.Hour, answers.stale},
 	} {
 		inBubble(t, func(t *testing.T) {
-			receiver := newReceiver(t, window(tc.window))
-			signedAt := start.Add(tc.ahead)
-			query := signedQuery(goodNonce, signedAt)
-			require.Equal(t, answers.ok, receiver.serve(post(query, onePresence)))
+			receiver := newReceiver(t, withWindow(tc.window))
+			signedAt := startTime.Add(tc.ahead)
+			query := signedQuery(testNonce, signedAt)
+			require.Equal(t, answers.ok, receiver.serve(newRequest(query, presenceEvent)))
 			for share := range 5 { // a good while before its end, and exactly there
 				time.Sleep(time.Until(signedAt.Add(tc.good * time.Duration(share) / 4)))
-				require.Equal(t, answers.ok, receiver.serve(post(query, onePresence)))
+				require.Equal(t, answers.ok, receiver.serve(newRequest(query, presenceEvent)))
 			}
-			require.Len(t, receiver.received(), 1)
+			require.Len(t, receiver.dispatched(), 1)
 			time.Sleep(time.Millisecond)
-			require.Equal(t, tc.after, receiver.serve(post(query, onePresence)))
-			require.Len(t, receiver.received(), 1)
+			require.Equal(t, tc.after, receiver.serve(newRequest(query, presenceEvent)))
+			require.Len(t, receiver.dispatched(), 1)
 		})
 	}
 }
 
 // TestReplayWithoutEnd: a signature that is good for ever is remembered for a day, counted from when it came.
-func TestReplayWithoutEnd(t *testing.T) {
+func TestReplayWithUnlimitedWindow(t *testing.T) {
 	t.Parallel()
 	for name, past := range map[string]time.Duration{"unlimited": webhook.Unlimited, "the longest": math.MaxInt64} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			inBubble(t, func(t *testing.T) {
-				receiver := newReceiver(t, window(webhook.Window{Past: past}))
-				query := signedQuery(goodNonce, start.Add(-1000*time.Hour))
-				require.Equal(t, answers.ok, receiver.serve(post(query, onePresence)))
-				require.Equal(t, answers.ok, receiver.serve(post(query, onePresence)))
+				receiver := newReceiver(t, withWindow(webhook.Window{Past: past}))
+				query := signedQuery(testNonce, startTime.Add(-1000*time.Hour))
+				require.Equal(t, answers.ok, receiver.serve(newRequest(query, presenceEvent)))
+				require.Equal(t, answers.ok, receiver.serve(newRequest(query, presenceEvent)))
 				time.Sleep(24 * time.Hour)
-				require.Equal(t, answers.ok, receiver.serve(post(query, onePresence)))
-				require.Len(t, receiver.received(), 1)
+				require.Equal(t, answers.ok, receiver.serve(newRequest(query, presenceEvent)))
+				require.Len(t, receiver.dispatched(), 1)
 			})
 		})
 	}
 }
 
 // TestReplayConcurrently: of all that come at once, one is handled.
-func TestReplayConcurrently(t *testing.T) {
+func TestConcurrentReplays(t *testing.T) {
 	t.Parallel()
 	receiver := newReceiver(t)
 	for round := range 20 {
-		query := signedQuery(goodNonce+strings.Repeat("0", round), time.Now())
+		query := signedQuery(testNonce+strings.Repeat("0", round), time.Now())
 		begin := make(chan struct{})
 		var group sync.WaitGroup
 		var handled, busy atomic.Int32
 		for range 64 {
 			group.Go(func() {
 				<-begin
-				switch got := receiver.serve(post(query, onePresence)); got {
+				switch got := receiver.serve(newRequest(query, presenceEvent)); got {
 				case answers.ok:
 					handled.Add(1)
 				case answers.busy:
@@ -200,14 +200,14 @@ func TestReplayConcurrently(t *testing.T) {
 		group.Wait()
 		require.Equal(t, int32(64), handled.Load()+busy.Load())
 		require.Positive(t, handled.Load())
-		require.Len(t, receiver.received(), round+1)
-		require.Equal(t, answers.ok, receiver.serve(post(query, onePresence)))
-		require.Len(t, receiver.received(), round+1)
+		require.Len(t, receiver.dispatched(), round+1)
+		require.Equal(t, answers.ok, receiver.serve(newRequest(query, presenceEvent)))
+		require.Len(t, receiver.dispatched(), round+1)
 	}
 }
 
 // TestReplaysFullOfFailures: what is being handled takes no room from what was.
-func TestReplaysFullOfFailures(t *testing.T) {
+func TestClaimsDoNotCountAsHandled(t *testing.T) {
 	t.Parallel()
 	guard := webhook.NewReplayGuard(1)
 	for _, key := range []string{"a", "b", "c"} {
@@ -221,7 +221,7 @@ func TestReplaysFullOfFailures(t *testing.T) {
 }
 
 // TestReplaysAreBounded: when there are too many, those are forgotten that end soonest, and be it the newest.
-func TestReplaysAreBounded(t *testing.T) {
+func TestReplayGuardLimit(t *testing.T) {
 	t.Parallel()
 	for _, most := range []int{math.MinInt, -1, 0, 1, 2, 3} {
 		guard := webhook.NewReplayGuard(most)
@@ -245,13 +245,13 @@ func TestReplaysAreBounded(t *testing.T) {
 }
 
 // TestReplaysEnd: up to and including the time that Commit says.
-func TestReplaysEnd(t *testing.T) {
+func TestReplayGuardExpiry(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T) {
 		guard := webhook.NewReplayGuard(10)
 		requireClaim(t, guard, "a", webhook.Claimed)
-		require.NoError(t, guard.Commit(t.Context(), "a", start.Add(time.Minute)))
-		require.NoError(t, guard.Commit(t.Context(), "past", start.Add(-1)))
+		require.NoError(t, guard.Commit(t.Context(), "a", startTime.Add(time.Minute)))
+		require.NoError(t, guard.Commit(t.Context(), "past", startTime.Add(-1)))
 		requireClaim(t, guard, "past", webhook.Claimed)
 		time.Sleep(time.Minute)
 		requireClaim(t, guard, "a", webhook.Handled)
@@ -270,7 +270,7 @@ func requireClaim(t *testing.T, guard webhook.ReplayGuard, key string, want webh
 }
 
 // TestReplayGuards of the app's own may fail or answer nonsense: nothing is handled then, as it could be for the second time.
-func TestReplayGuards(t *testing.T) {
+func TestFailingReplayGuards(t *testing.T) {
 	t.Parallel()
 	for name, claim := range map[string]func(context.Context, string) (webhook.Claim, error){
 		"error": func(context.Context, string) (webhook.Claim, error) {
@@ -283,11 +283,11 @@ func TestReplayGuards(t *testing.T) {
 		},
 	} {
 		inBubble(t, func(t *testing.T) {
-			receiver := newReceiver(t, replays(guard{claim: claim, release: func(context.Context, string) error {
+			receiver := newReceiver(t, withGuard(fakeGuard{claim: claim, release: func(context.Context, string) error {
 				return errors.New("released what it didn't have")
 			}}))
-			require.Equal(t, answers.guard, receiver.serve(fresh(goodNonce)), name)
-			require.Empty(t, receiver.received())
+			require.Equal(t, answers.guard, receiver.serve(validRequest(testNonce)), name)
+			require.Empty(t, receiver.dispatched())
 			require.Equal(t, 1, strings.Count(receiver.log.String(), "\n"), receiver.log.String())
 			require.Equal(t, strings.Contains(name, "error"), strings.Contains(receiver.log.String(), "the store is away"))
 		})

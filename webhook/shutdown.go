@@ -5,10 +5,10 @@ import (
 	"fmt"
 )
 
-// Shutdown lets the handler end what it has begun: it answers new requests 503, so that RC sends them again, and
-// returns nil when the functions have returned and the queue is empty. If ctx ends before, it cancels the context of the
-// functions, drops what is in the queue, and returns an error that wraps the cause and says how much that was. Call it
-// before the server's own Shutdown, or after: each waits for its own.
+// Shutdown stops the handler gracefully: new requests are answered 503, so that RC sends them again, and Shutdown returns
+// nil once all callbacks have returned and the queue is empty. If ctx ends first, it cancels the callbacks' context, drops
+// the queued events, and returns an error that wraps the context's cause and says how many events were dropped and how
+// many goroutines are still running. Call it before or after the server's own Shutdown: neither depends on the other.
 func (h *Handler) Shutdown(ctx context.Context) error {
 	idle := h.close()
 	select {
@@ -16,19 +16,19 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	select {
-	case <-idle: // even if there is no time left
+	case <-idle: // checked again, because the first select may choose ctx.Done if both are ready
 		return nil
 	default:
 	}
-	h.end()
+	h.cancelAll()
 	dropped := h.queue.close()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return fmt.Errorf("webhook: shutting down: %d events dropped from the queue, %d functions still running: %w",
+	return fmt.Errorf("webhook: shutting down: %d events dropped from the queue, %d callbacks still running: %w",
 		dropped, h.running, context.Cause(ctx))
 }
 
-// close returns a channel that is closed when nothing runs any more.
+// close refuses new requests, and returns a channel that is closed when no goroutine runs any more.
 func (h *Handler) close() <-chan struct{} {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -42,8 +42,8 @@ func (h *Handler) close() <-chan struct{} {
 	return h.idle
 }
 
-// begin reports whether a request may run.
-func (h *Handler) begin() bool {
+// tryStart counts a goroutine of a request as running, or returns false after Shutdown. Call finish when it ends.
+func (h *Handler) tryStart() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
@@ -62,8 +62,8 @@ func (h *Handler) finish() {
 	}
 }
 
-// startWorker is for the queue, whose workers run longer than the requests.
-func (h *Handler) startWorker(work func()) {
+// goWorker starts a worker of the queue, also after Shutdown was called, as the queue has to become empty.
+func (h *Handler) goWorker(work func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.running++

@@ -5,35 +5,35 @@ import (
 	"time"
 )
 
-// Store keeps what RC said of deactivations and reactivations, for the processes that share it: the one that RC posts an
-// event to needn't be the one that waits for it. It is used from many goroutines at once. Everything may be forgotten
-// after a time, as after the hours or days for which the app may still ask.
+// Store keeps the results of deactivations and reactivations. Processes that share a store can wait for events that RC
+// posts to another of them. It is called from many goroutines at once. Entries may be deleted once the app won't ask for
+// them any more, for instance after some hours or days.
 type Store interface {
-	// PutResult keeps the result for a user of an operation. If there is one already, that stays.
+	// PutResult stores the result of a user in an operation. If there is one already, it must not be replaced.
 	PutResult(ctx context.Context, operationID, userID string, result Result) error
-	// Results returns those results of an operation's users that there are.
+	// Results returns the stored results of the given users in an operation. Users without a result are missing.
 	Results(ctx context.Context, operationID string, userIDs []string) (map[string]Result, error)
-	// PutDeactivated keeps when users were deactivated last.
+	// PutDeactivated stores when users were deactivated, and replaces earlier times.
 	PutDeactivated(ctx context.Context, userIDs []string, at time.Time) error
-	// Deactivated returns when users were deactivated last; those of whom that isn't known are missing.
+	// Deactivated returns when users were deactivated last. Users without a stored time are missing.
 	Deactivated(ctx context.Context, userIDs []string) (map[string]time.Time, error)
 }
 
 const (
-	storedResults = 100_000
-	storedFor     = time.Hour // a deactivation is reported within 15 minutes, and keeps from reactivating for an hour
+	maxStored = 100_000   // entries of each kind
+	storedFor = time.Hour // RC reports a deactivation within 15 minutes, and refuses a reactivation for an hour
 )
 
-// memoryStore is for a single process.
+// memoryStore is a Store for a single process.
 type memoryStore struct {
-	results     *expiring[resultKey, Result]
-	deactivated *expiring[string, time.Time]
+	results     *expiringMap[resultKey, Result]
+	deactivated *expiringMap[string, time.Time]
 }
 
 type resultKey struct{ operationID, userID string }
 
 func newMemoryStore() *memoryStore {
-	return &memoryStore{newExpiring[resultKey, Result](storedResults), newExpiring[string, time.Time](storedResults)}
+	return &memoryStore{newExpiringMap[resultKey, Result](maxStored), newExpiringMap[string, time.Time](maxStored)}
 }
 
 func (s *memoryStore) PutResult(_ context.Context, operationID, userID string, result Result) error {
@@ -41,7 +41,7 @@ func (s *memoryStore) PutResult(_ context.Context, operationID, userID string, r
 	defer s.results.mu.Unlock()
 	key := resultKey{operationID, userID}
 	if _, ok := s.results.get(key); !ok {
-		s.results.put(key, result, time.Now().Add(storedFor))
+		s.results.set(key, result, time.Now().Add(storedFor))
 	}
 	return nil
 }
@@ -62,7 +62,7 @@ func (s *memoryStore) PutDeactivated(_ context.Context, userIDs []string, at tim
 	s.deactivated.mu.Lock()
 	defer s.deactivated.mu.Unlock()
 	for _, id := range userIDs {
-		s.deactivated.put(id, at, time.Now().Add(storedFor))
+		s.deactivated.set(id, at, time.Now().Add(storedFor))
 	}
 	return nil
 }

@@ -1,8 +1,11 @@
 package webhook_test
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,27 +20,27 @@ var anyTime = webhook.Window{Past: webhook.Unlimited, Future: webhook.Unlimited}
 
 // TestVectors has digests that are computed elsewhere, the documentation's own among them, under all names that RC gave
 // the parameters.
-func TestVectors(t *testing.T) {
+func TestVerifyVectors(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		secret, query string
 		at            time.Time
 	}{
-		{goodSecret, "appKey=app-key-7&nonce=14314&timestamp=1408710653000&signature=30be0bbca9c9b2e27578701e9fda2358a814c88f", time.UnixMilli(1408710653000)},
-		{goodSecret, "nonce=14314&timestamp=1408710653000&signature=30be0bbca9c9b2e27578701e9fda2358a814c88f", time.UnixMilli(1408710653000)},
-		{goodSecret, "nonce=14314&timestamp=1408710653491&signature=dd11a264276f438b045b3b236a2741ddc89d48df", time.UnixMilli(1408710653491)},
-		{goodSecret, "signTimestamp=1408710653491&nonce=14314&signature=dd11a264276f438b045b3b236a2741ddc89d48df", time.UnixMilli(1408710653491)},
-		{goodSecret, "appKey=app-key-7&signTimestamp=1408706337&nonce=14314&signature=e107e3819638b81a00383951d1d871197910ffe6", time.Unix(1408706337, 0)},
-		{goodSecret, "rc-nonce=14314&rc-timestamp=1408706337&rc-signature=e107e3819638b81a00383951d1d871197910ffe6", time.Unix(1408706337, 0)},
-		{goodSecret, "appKey=app-key-7&rc-nonce=14314&rc-timestamp=1408710653000&rc-signature=30be0bbca9c9b2e27578701e9fda2358a814c88f", time.UnixMilli(1408710653000)},
+		{testAppSecret, "appKey=app-key-7&nonce=14314&timestamp=1408710653000&signature=30be0bbca9c9b2e27578701e9fda2358a814c88f", time.UnixMilli(1408710653000)},
+		{testAppSecret, "nonce=14314&timestamp=1408710653000&signature=30be0bbca9c9b2e27578701e9fda2358a814c88f", time.UnixMilli(1408710653000)},
+		{testAppSecret, "nonce=14314&timestamp=1408710653491&signature=dd11a264276f438b045b3b236a2741ddc89d48df", time.UnixMilli(1408710653491)},
+		{testAppSecret, "signTimestamp=1408710653491&nonce=14314&signature=dd11a264276f438b045b3b236a2741ddc89d48df", time.UnixMilli(1408710653491)},
+		{testAppSecret, "appKey=app-key-7&signTimestamp=1408706337&nonce=14314&signature=e107e3819638b81a00383951d1d871197910ffe6", time.Unix(1408706337, 0)},
+		{testAppSecret, "rc-nonce=14314&rc-timestamp=1408706337&rc-signature=e107e3819638b81a00383951d1d871197910ffe6", time.Unix(1408706337, 0)},
+		{testAppSecret, "appKey=app-key-7&rc-nonce=14314&rc-timestamp=1408710653000&rc-signature=30be0bbca9c9b2e27578701e9fda2358a814c88f", time.UnixMilli(1408710653000)},
 		{"uwd1c0sxdlx2", "nonce=14314&timestamp=1408706337&signature=45beb7cc7307889a8e711219a47b7cf6a5b000e8", time.Unix(1408706337, 0)},
-		{goodSecret, "room=7&nonce=14314&&x&timestamp=1408710653000&signature=30be0bbca9c9b2e27578701e9fda2358a814c88f&room=8", time.UnixMilli(1408710653000)},
-		{goodSecret, "%6eonce=1%34314&timestamp=1408710653000&signature=30be0bbca9c9b2e27578701e9fda2358a814c88f", time.UnixMilli(1408710653000)},
+		{testAppSecret, "room=7&nonce=14314&&x&timestamp=1408710653000&signature=30be0bbca9c9b2e27578701e9fda2358a814c88f&room=8", time.UnixMilli(1408710653000)},
+		{testAppSecret, "%6eonce=1%34314&timestamp=1408710653000&signature=30be0bbca9c9b2e27578701e9fda2358a814c88f", time.UnixMilli(1408710653000)},
 	} {
-		request := post(tc.query, "anything")
-		verified, err := webhook.Verify(request, anyTime, rcuser.Credentials{AppKey: goodKey, AppSecret: tc.secret})
+		request := newRequest(tc.query, "anything")
+		verified, err := webhook.Verify(request, anyTime, rcuser.Credentials{AppKey: testAppKey, AppSecret: tc.secret})
 		require.NoError(t, err, tc.query)
-		require.Equal(t, goodKey, verified.AppKey)
+		require.Equal(t, testAppKey, verified.AppKey)
 		require.True(t, tc.at.Equal(verified.SignedAt), "%v", verified.SignedAt)
 		require.Len(t, verified.ReplayKey, 40)
 		require.Contains(t, tc.query, verified.ReplayKey)
@@ -46,36 +49,36 @@ func TestVectors(t *testing.T) {
 
 // TestPlaceholder: the documentation's pages print this pair, and it is wrong. Who finds it accepted has a verifier that
 // verifies nothing.
-func TestPlaceholder(t *testing.T) {
+func TestWrongSignatureInDocumentation(t *testing.T) {
 	t.Parallel()
 	for _, query := range []string{
 		"signTimestamp=1408710653491&nonce=14314&signature=45beb7cc7307889a8e711219a47b7cf6a5b000e8",
 		"appKey=uwd1c0sxdlx2&nonce=14314&timestamp=1408710653491&signature=45beb7cc7307889a8e711219a47b7cf6a5b000e8",
 		"nonce=14314&timestamp=1408710653000&signature=890b422b75c1c5cb706e4f7921df1d94e69c17f4",
 	} {
-		for _, secret := range []string{goodSecret, "uwd1c0sxdlx2"} {
-			_, err := webhook.Verify(post(query, ""), anyTime, rcuser.Credentials{AppKey: "uwd1c0sxdlx2", AppSecret: secret})
+		for _, secret := range []string{testAppSecret, "uwd1c0sxdlx2"} {
+			_, err := webhook.Verify(newRequest(query, ""), anyTime, rcuser.Credentials{AppKey: "uwd1c0sxdlx2", AppSecret: secret})
 			requireReason(t, webhook.ErrSignature, err)
 		}
 	}
 }
 
 // TestNonces are all that RC or one of its SDKs might send, up to the longest that is taken.
-func TestNonces(t *testing.T) {
+func TestAcceptedNonces(t *testing.T) {
 	t.Parallel()
 	for _, nonce := range []string{
 		"0", "000000000000000001", "0.8234719823471982", "aZ09._-", "550e8400-e29b-41d4-a716-446655440000", strings.Repeat("z", 64),
 	} {
 		inBubble(t, func(t *testing.T) {
 			receiver := newReceiver(t)
-			require.Equal(t, answers.ok, receiver.serve(fresh(nonce)), nonce)
-			require.Len(t, receiver.received(), 1)
+			require.Equal(t, answers.ok, receiver.serve(validRequest(nonce)), nonce)
+			require.Len(t, receiver.dispatched(), 1)
 		})
 	}
 }
 
 // TestRotation: while a secret is rotated RC may sign with either, and each secret belongs to its own key.
-func TestRotation(t *testing.T) {
+func TestSecretRotation(t *testing.T) {
 	t.Parallel()
 	older, newer := rcuser.Credentials{AppKey: "old-key", AppSecret: "old-secret"}, rcuser.Credentials{AppKey: "new-key", AppSecret: "new-secret"}
 	sameKey := rcuser.Credentials{AppKey: "old-key", AppSecret: "new-secret"}
@@ -84,7 +87,7 @@ func TestRotation(t *testing.T) {
 		if appKey != "" {
 			query += "&appKey=" + appKey
 		}
-		return post(query, "")
+		return newRequest(query, "")
 	}
 	for _, tc := range []struct {
 		name        string
@@ -118,44 +121,110 @@ func TestRotation(t *testing.T) {
 }
 
 // TestVerifyLeavesTheRequest: who verifies themselves still has the body, and verifies as often as they like.
-func TestVerifyLeavesTheRequest(t *testing.T) {
+func TestVerifyDoesNotReadTheBody(t *testing.T) {
 	t.Parallel()
-	body := &counted{}
+	body := &endlessBody{}
 	request := httptest.NewRequest(http.MethodPost, "/", body)
 	request.ContentLength = 1 << 40 // its size is for the caller to check
 	request.URL.RawQuery = "nonce=14314&timestamp=1408710653000&signature=30be0bbca9c9b2e27578701e9fda2358a814c88f"
-	first, err := webhook.Verify(request, anyTime, good)
+	first, err := webhook.Verify(request, anyTime, validCredentials)
 	require.NoError(t, err)
-	second, err := webhook.Verify(request, anyTime, good)
+	second, err := webhook.Verify(request, anyTime, validCredentials)
 	require.NoError(t, err)
 	require.Equal(t, first, second)
-	require.Zero(t, body.read.Load())
+	require.Zero(t, body.bytesRead.Load())
 }
 
 // TestSign: what it signs is what RC would have signed, which an independent digest tells.
 func TestSign(t *testing.T) {
 	t.Parallel()
 	at := time.Now().Add(-time.Minute).Add(123 * time.Microsecond)
-	request := post("room=7&nonce=old&nonce=older&signature=x&appKey=y&timestamp=1", "body")
+	request := newRequest("room=7&nonce=old&nonce=older&signature=x&appKey=y&timestamp=1", "body")
 	request.Header.Set("X-Own", "kept")
 	seen := map[string]bool{}
 	for range 100 {
-		webhook.Sign(request, good, at)
+		webhook.Sign(request, validCredentials, at)
 		query := request.URL.Query()
 		require.Len(t, query, 5)
 		for name, values := range query {
 			require.Len(t, values, 1, name)
 		}
 		require.Equal(t, "7", query.Get("room"))
-		require.Equal(t, goodKey, query.Get("appKey"))
-		require.Equal(t, millis(at), query.Get("timestamp"))
+		require.Equal(t, testAppKey, query.Get("appKey"))
+		require.Equal(t, inMillis(at), query.Get("timestamp"))
 		require.LessOrEqual(t, len(query.Get("nonce")), 18, "RC's are no longer")
-		require.Equal(t, digest(goodSecret, query.Get("nonce"), millis(at)), query.Get("signature"))
+		require.Equal(t, digest(testAppSecret, query.Get("nonce"), inMillis(at)), query.Get("signature"))
 		seen[query.Get("nonce")] = true
 	}
 	require.Len(t, seen, 100)
 	require.Equal(t, "kept", request.Header.Get("X-Own"))
-	verified, err := webhook.Verify(request, webhook.Window{}, good)
+	verified, err := webhook.Verify(request, webhook.Window{}, validCredentials)
 	require.NoError(t, err)
 	require.True(t, at.Truncate(time.Millisecond).Equal(verified.SignedAt))
+}
+
+// FuzzVerify looks for a change of a signed request that verifies and says something else. Time is unlimited, so that
+// nothing but the signature stands in the way.
+func FuzzVerify(f *testing.F) {
+	f.Add("POST", vectorQuery)
+	f.Add("GET", vectorQuery)
+	f.Add("POST", "rc-nonce=14314&rc-timestamp=1408710653000&rc-signature="+vectorSignature)
+	f.Add("POST", "nonce=1431%34&signTimestamp=1408710653000&x=%7e&signature="+vectorSignature)
+	f.Add("POST", "nonce=143141&timestamp=408710653000&signature="+vectorSignature)
+	f.Add("POST", "nonce=1431&timestamp=41408710653000&signature="+vectorSignature)
+	f.Add("POST", "nonce=14314140&timestamp=8710653000&signature="+vectorSignature)
+	f.Add("POST", "nonce=143141408710653000%80%00&timestamp=1408710653000&signature="+vectorSignature)
+	f.Add("POST", vectorQuery+"&nonce=14314;signature=%zz")
+	f.Fuzz(func(t *testing.T, method, query string) {
+		request := &http.Request{Method: method, URL: &url.URL{Path: "/", RawQuery: query}}
+		verified, err := webhook.Verify(request, anyTime, validCredentials)
+		if err != nil {
+			var failure *webhook.Error
+			if !errors.As(err, &failure) || failure.Reason < webhook.ErrMethod || failure.Reason > webhook.ErrFuture || verified != (webhook.Verified{}) {
+				t.Fatalf("%v, %+v", err, verified)
+			}
+			if strings.Contains(err.Error(), vectorSignature) {
+				t.Fatalf("the error has the signature: %v", err)
+			}
+			return
+		}
+		values := request.URL.Query()
+		is := func(name, want string, more ...string) bool { // under one of its names, once
+			var all []string
+			for _, name := range append(more, name) {
+				all = append(all, values[name]...)
+			}
+			return slices.Equal(all, []string{want})
+		}
+		if method != http.MethodPost || !is("nonce", "14314", "rc-nonce") ||
+			!is("timestamp", "1408710653000", "signTimestamp", "rc-timestamp") || !is("signature", vectorSignature, "rc-signature") ||
+			values.Has("appKey") && !is("appKey", testAppKey) || verified.ReplayKey != vectorSignature || verified.AppKey != testAppKey {
+			t.Fatalf("%s %q verifies: %+v", method, query, verified)
+		}
+	})
+}
+
+// TestWithoutCredentials: an empty secret would let anybody sign, so it is the app's mistake and not let pass.
+func TestUnusableCredentials(t *testing.T) {
+	t.Parallel()
+	for name, list := range map[string][]rcuser.Credentials{
+		"none":               nil,
+		"no secret":          {{AppKey: testAppKey}},
+		"no key":             {{AppSecret: testAppSecret}},
+		"no secret, not all": {validCredentials, {AppKey: "other"}},
+		"no key, not all":    {validCredentials, {AppSecret: "other"}},
+	} {
+		inBubble(t, func(t *testing.T) {
+			receiver := newReceiver(t, func(c *webhook.Config) { c.Credentials = returnCredentials(list...) })
+			request := validRequest(testNonce)
+			if name != "none" {
+				signWith(list[0].AppSecret, testNonce, inMillis(startTime))(request)
+			}
+			_, err := webhook.Verify(request, webhook.Window{}, list...)
+			requireReason(t, webhook.ErrCredentials, err)
+			require.Equal(t, answers.credentials, receiver.serve(request), name)
+			require.Empty(t, receiver.dispatched())
+			requireNoSecrets(t, request, err.Error(), receiver.log.String())
+		})
+	}
 }

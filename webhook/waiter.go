@@ -7,28 +7,28 @@ import (
 	"time"
 )
 
-// waiter is a call of Wait.
+// waiter is the state of one call of Wait.
 type waiter struct {
-	wake     chan struct{}
-	due      time.Time // from when on polling tells something; zero = never
-	results  map[string]Result
-	storeErr error // of the last time
+	notified  chan struct{} // has room for one notification
+	pollAfter time.Time     // zero = never
+	results   map[string]Result
+	storeErr  error // of the last read
 
-	mu      sync.Mutex // of what polling uses too
+	mu      sync.Mutex // guards the fields below, which polling uses too
 	missing []string
-	listed  map[string]Result // found by polling
-	pollErr error             // of the last time
+	polled  map[string]Result
+	pollErr error // of the last poll
 }
 
 func newWaiter(userIDs []string) *waiter {
 	return &waiter{
-		wake: make(chan struct{}, 1), missing: slices.Clone(userIDs), results: make(map[string]Result, len(userIDs)),
+		notified: make(chan struct{}, 1), missing: slices.Clone(userIDs), results: make(map[string]Result, len(userIDs)),
 	}
 }
 
-// look takes what there is, and reports whether anything is missing still. What was polled counts only if no event is
-// known.
-func (o *Operations) look(ctx context.Context, operationID string, w *waiter) bool {
+// collect moves the available results to w.results, and reports whether any is still missing. The result of an event
+// takes precedence over a polled one.
+func (o *Operations) collect(ctx context.Context, operationID string, w *waiter) bool {
 	var found map[string]Result
 	found, w.storeErr = o.store.Results(ctx, operationID, w.missing)
 	w.mu.Lock()
@@ -36,7 +36,7 @@ func (o *Operations) look(ctx context.Context, operationID string, w *waiter) bo
 	w.missing = slices.DeleteFunc(w.missing, func(id string) bool {
 		result, known := found[id]
 		if !known {
-			result, known = w.listed[id]
+			result, known = w.polled[id]
 		}
 		if known {
 			w.results[id] = result
@@ -46,21 +46,21 @@ func (o *Operations) look(ctx context.Context, operationID string, w *waiter) bo
 	return len(w.missing) > 0
 }
 
-func (o *Operations) join(operationID string, w *waiter) {
+func (o *Operations) addWaiter(operationID string, w *waiter) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.waiters[operationID] == nil {
 		o.waiters[operationID] = make(map[*waiter]struct{})
 	}
 	o.waiters[operationID][w] = struct{}{}
-	if o.poll != 0 && o.stopPolling == nil {
+	if o.pollInterval != 0 && o.stopPolling == nil {
 		var polling context.Context
 		polling, o.stopPolling = context.WithCancel(context.Background())
-		go o.pollUntil(polling)
+		go o.poll(polling)
 	}
 }
 
-func (o *Operations) leave(operationID string, w *waiter) {
+func (o *Operations) removeWaiter(operationID string, w *waiter) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	delete(o.waiters[operationID], w)
@@ -73,18 +73,18 @@ func (o *Operations) leave(operationID string, w *waiter) {
 	}
 }
 
-func (o *Operations) wake(operationID string) {
+func (o *Operations) notifyWaiters(operationID string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for w := range o.waiters[operationID] {
-		w.wakeUp()
+		w.notify()
 	}
 }
 
-// wakeUp needs to be heard once, however often it is called.
-func (w *waiter) wakeUp() {
+// notify never blocks: one pending notification is enough.
+func (w *waiter) notify() {
 	select {
-	case w.wake <- struct{}{}:
+	case w.notified <- struct{}{}:
 	default:
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // units write a time in each of RC's two ways. Both are exact here, as start is a whole second.
-var units = map[string]func(time.Time) string{"milliseconds": millis, "seconds": seconds}
+var timeFormats = map[string]func(time.Time) string{"milliseconds": inMillis, "seconds": inSeconds}
 
 // TestWindow: exactly at an edge is inside, and a millisecond beyond is outside, for Verify as for a Handler.
 func TestWindow(t *testing.T) {
@@ -32,17 +32,17 @@ func TestWindow(t *testing.T) {
 		{"any future", webhook.Window{Future: webhook.Unlimited}, 10 * time.Minute, -1},
 		{"any time", anyTime, -1, -1},
 	} {
-		for unit, write := range units {
+		for unit, write := range timeFormats {
 			t.Run(tc.name+" "+unit, func(t *testing.T) {
 				t.Parallel()
 				if tc.past >= 0 {
 					inBubble(t, func(t *testing.T) {
-						requireEdge(t, tc.window, write(start), start.Add(tc.past), 0, webhook.ErrStale)
+						requireEdge(t, tc.window, write(startTime), startTime.Add(tc.past), 0, webhook.ErrStale)
 					})
 				}
 				if tc.future >= 0 {
 					inBubble(t, func(t *testing.T) {
-						signedAt := start.Add(2 * time.Hour)
+						signedAt := startTime.Add(2 * time.Hour)
 						requireEdge(t, tc.window, write(signedAt), signedAt.Add(-tc.future-ms), webhook.ErrFuture, 0)
 					})
 				}
@@ -57,18 +57,18 @@ func requireEdge(t *testing.T, w webhook.Window, timestamp string, at time.Time,
 	t.Helper()
 	time.Sleep(time.Until(at))
 	for i, want := range []webhook.Reason{first, second} {
-		receiver := newReceiver(t, window(w))
-		request := fresh(goodNonce)
-		signed(goodNonce, timestamp)(request)
-		_, err := webhook.Verify(request, w, good)
+		receiver := newReceiver(t, withWindow(w))
+		request := validRequest(testNonce)
+		sign(testNonce, timestamp)(request)
+		_, err := webhook.Verify(request, w, validCredentials)
 		if want == 0 {
 			require.NoError(t, err)
 			require.Equal(t, answers.ok, receiver.serve(request))
-			require.Len(t, receiver.received(), 1)
+			require.Len(t, receiver.dispatched(), 1)
 		} else {
 			requireReason(t, want, err)
 			require.Equal(t, answer{401, want.Error()}, receiver.serve(request))
-			require.Empty(t, receiver.received())
+			require.Empty(t, receiver.dispatched())
 		}
 		if i == 0 {
 			time.Sleep(time.Millisecond)
@@ -87,9 +87,9 @@ func requireUnlimited(t *testing.T, w webhook.Window, write func(time.Time) stri
 		{w.Past, time.Unix(1_000_000_000, 0), webhook.ErrStale},
 		{w.Future, time.Unix(9_999_999_999, 0), webhook.ErrFuture},
 	} {
-		request := fresh(goodNonce)
-		signed(goodNonce, write(side.at))(request)
-		verified, err := webhook.Verify(request, w, good)
+		request := validRequest(testNonce)
+		sign(testNonce, write(side.at))(request)
+		verified, err := webhook.Verify(request, w, validCredentials)
 		if side.limit == webhook.Unlimited {
 			require.NoError(t, err)
 			require.True(t, side.at.Equal(verified.SignedAt))
@@ -100,23 +100,23 @@ func requireUnlimited(t *testing.T, w webhook.Window, write func(time.Time) stri
 }
 
 // TestWindowTexts say how far off the time was, whichever way.
-func TestWindowTexts(t *testing.T) {
+func TestWindowErrorTexts(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T) {
 		for offset, text := range map[time.Duration]string{
 			-time.Hour: "webhook: the timestamp is too old: signed 1h0m0s ago, at most 10m0s are allowed",
 			time.Hour:  "webhook: the timestamp is in the future: signed 1h0m0s ahead of now, at most 5m0s are allowed",
 		} {
-			request := fresh(goodNonce)
-			signed(goodNonce, millis(start.Add(offset)))(request)
-			_, err := webhook.Verify(request, webhook.Window{}, good)
+			request := validRequest(testNonce)
+			sign(testNonce, inMillis(startTime.Add(offset)))(request)
+			_, err := webhook.Verify(request, webhook.Window{}, validCredentials)
 			require.EqualError(t, err, text)
 		}
 	})
 }
 
 // TestWrongWindows: what is negative by mistake must not turn the check off.
-func TestWrongWindows(t *testing.T) {
+func TestInvalidWindows(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		window webhook.Window
@@ -129,11 +129,11 @@ func TestWrongWindows(t *testing.T) {
 		{webhook.Window{Past: webhook.Unlimited, Future: -time.Second}, "Future"},
 	} {
 		var argument *rcuser.ArgumentError
-		_, err := webhook.Verify(fresh(goodNonce), tc.window, good)
+		_, err := webhook.Verify(validRequest(testNonce), tc.window, validCredentials)
 		require.ErrorAs(t, err, &argument)
 		require.Equal(t, "window."+tc.name, argument.Name)
 		argument = nil
-		h, err := webhook.NewHandler(webhook.Config{Credentials: knows(good), OnPresence: recorded[webhook.PresenceEvent](nil), Window: tc.window})
+		h, err := webhook.NewHandler(webhook.Config{Credentials: returnCredentials(validCredentials), OnPresence: record[webhook.PresenceEvent](nil), Window: tc.window})
 		require.ErrorAs(t, err, &argument)
 		require.Equal(t, "Config.Window."+tc.name, argument.Name)
 		require.Nil(t, h)

@@ -16,7 +16,7 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-const presenceBody = `[{"userid":"1103863","status":"1","os":"iOS","time":1571130409553,"clientIp":"180.108.223.44:52229"}]`
+const benchmarkBody = `[{"userid":"1103863","status":"1","os":"iOS","time":1571130409553,"clientIp":"180.108.223.44:52229"}]`
 
 // BenchmarkHandler compares a Handler with the least that a program could do, which is neither safe nor in time. Both
 // have the same cost of making a signed request.
@@ -41,7 +41,7 @@ func BenchmarkHandler(b *testing.B) {
 			b.ReportAllocs()
 			handled = 0
 			for b.Loop() {
-				r := httptest.NewRequest(http.MethodPost, "/rc", strings.NewReader(presenceBody))
+				r := httptest.NewRequest(http.MethodPost, "/rc", strings.NewReader(benchmarkBody))
 				webhook.Sign(r, credentials, time.Now())
 				handler.ServeHTTP(httptest.NewRecorder(), r)
 			}

@@ -188,16 +188,16 @@ func (s *soak) requireNothingLeft() {
 	require.Nil(s.t, s.ops.stopPolling)
 	requireExpired(s.t, store.results)
 	requireExpired(s.t, store.deactivated)
-	requireExpired(s.t, s.ops.begun)
+	requireExpired(s.t, s.ops.starts)
 	requireExpired(s.t, guard.handled)
 	require.Empty(s.t, guard.busy)
 	require.Zero(s.t, s.handler.running)
 	require.Empty(s.t, s.handler.queue.waiting)
 }
 
-func requireExpired[K comparable, V any](t *testing.T, m *expiring[K, V]) {
+func requireExpired[K comparable, V any](t *testing.T, m *expiringMap[K, V]) {
 	t.Helper()
 	require.Empty(t, m.entries)
-	require.Empty(t, m.order)
+	require.Empty(t, m.byEnd)
 	require.Nil(t, m.timer)
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // revealing are functions whose time tells how much of two values is the same.
-var revealing = []string{
+var variableTime = []string{
 	"bytes.Equal", "bytes.Compare", "bytes.EqualFold", "bytes.HasPrefix", "bytes.HasSuffix", "bytes.Contains",
 	"strings.EqualFold", "strings.Compare", "strings.HasPrefix", "strings.HasSuffix", "strings.Contains",
 	"slices.Equal", "slices.Compare", "slices.EqualFunc", "slices.Contains", "cmp.Compare", "reflect.DeepEqual",
@@ -46,7 +46,7 @@ func TestConstantTime(t *testing.T) {
 }
 
 // TestConstantTimeFinds what it must and nothing else, as a check that finds nothing proves nothing.
-func TestConstantTimeFinds(t *testing.T) {
+func TestConstantTimeCheck(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]int{
 		"if s.signature == expected {}":                                     1,
@@ -81,18 +81,18 @@ func comparisons(t *testing.T, source string) (found []string, safe int) {
 	ast.Inspect(file, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.BinaryExpr:
-			if (n.Op == token.EQL || n.Op == token.NEQ) && !harmless(n.X) && !harmless(n.Y) && (secret(n.X) || secret(n.Y)) {
+			if (n.Op == token.EQL || n.Op == token.NEQ) && !harmless(n.X) && !harmless(n.Y) && (namesSignature(n.X) || namesSignature(n.Y)) {
 				report(n)
 			}
 		case *ast.SwitchStmt:
-			if n.Tag != nil && !harmless(n.Tag) && secret(n.Tag) {
+			if n.Tag != nil && !harmless(n.Tag) && namesSignature(n.Tag) {
 				report(n.Tag)
 			}
 		case *ast.CallExpr:
-			switch name := called(n); {
+			switch name := calledFunction(n); {
 			case name == "subtle.ConstantTimeCompare":
 				safe++
-			case slices.Contains(revealing, name) && slices.ContainsFunc(n.Args, secret):
+			case slices.Contains(variableTime, name) && slices.ContainsFunc(n.Args, namesSignature):
 				report(n)
 			}
 		}
@@ -105,7 +105,7 @@ func comparisons(t *testing.T, source string) (found []string, safe int) {
 func harmless(e ast.Expr) bool {
 	switch e := e.(type) {
 	case *ast.CallExpr:
-		return called(e) == "len" || called(e) == "subtle.ConstantTimeCompare"
+		return calledFunction(e) == "len" || calledFunction(e) == "subtle.ConstantTimeCompare"
 	case *ast.BasicLit:
 		return e.Value == `""`
 	case *ast.Ident:
@@ -114,17 +114,17 @@ func harmless(e ast.Expr) bool {
 	return false
 }
 
-var word = regexp.MustCompile(`^(signatures?|sums?|digests?|macs?|expected)$`)
+var signatureWord = regexp.MustCompile(`^(signatures?|sums?|digests?|macs?|expected)$`)
 
 // secret reports whether an expression has a name that is a signature's, or a text that is.
-func secret(e ast.Expr) bool {
+func namesSignature(e ast.Expr) bool {
 	is := false
 	ast.Inspect(e, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.Ident:
-			is = is || slices.ContainsFunc(words(n.Name), word.MatchString)
+			is = is || slices.ContainsFunc(splitWords(n.Name), signatureWord.MatchString)
 		case *ast.BasicLit:
-			is = is || slices.ContainsFunc(words(strings.Trim(n.Value, "`\"")), word.MatchString)
+			is = is || slices.ContainsFunc(splitWords(strings.Trim(n.Value, "`\"")), signatureWord.MatchString)
 		}
 		return !is
 	})
@@ -132,7 +132,7 @@ func secret(e ast.Expr) bool {
 }
 
 // words are those of a name such as rawDigest or rc-signature, in lowercase. The error about a signature is none.
-func words(name string) []string {
+func splitWords(name string) []string {
 	if strings.HasPrefix(strings.ToLower(name), "err") || strings.HasPrefix(name, "code") {
 		return nil
 	}
@@ -148,7 +148,7 @@ func words(name string) []string {
 	return strings.FieldsFunc(spaced.String(), func(r rune) bool { return !unicode.IsLetter(r) })
 }
 
-func called(call *ast.CallExpr) string {
+func calledFunction(call *ast.CallExpr) string {
 	switch fun := call.Fun.(type) {
 	case *ast.Ident:
 		return fun.Name

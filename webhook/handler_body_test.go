@@ -1,0 +1,120 @@
+package webhook_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestBodySizes: 1 MiB is read, a byte more is refused, and of what is larger no more than that is read. RC can send
+// what fits afterwards.
+func TestBodySizes(t *testing.T) {
+	t.Parallel()
+	const most = 1 << 20
+	for _, tc := range []struct {
+		name    string
+		size    int64
+		unknown bool // as with chunks
+		want    answer
+		read    int64
+	}{
+		{"fits", most, false, answers.ok, most},
+		{"fits, length unknown", most, true, answers.ok, most},
+		{"a byte more", most + 1, false, answers.large, 0},
+		{"a byte more, length unknown", most + 1, true, answers.large, most + 1},
+		{"1 GiB", 1 << 30, false, answers.large, 0},
+		{"1 GiB, length unknown", 1 << 30, true, answers.large, most + 1},
+	} {
+		inBubble(t, func(t *testing.T) {
+			receiver := newReceiver(t)
+			body := &endlessBody{}
+			request := httptest.NewRequest(http.MethodPost, "/", io.MultiReader(
+				strings.NewReader(presenceEvent), io.LimitReader(body, tc.size-int64(len(presenceEvent)))))
+			request.URL.RawQuery = signedQuery(testNonce, startTime)
+			request.ContentLength = tc.size
+			if tc.unknown {
+				request.ContentLength = -1
+			}
+			require.Equal(t, tc.want, receiver.serve(request), tc.name)
+			require.LessOrEqual(t, body.bytesRead.Load(), tc.read, tc.name)
+			require.Equal(t, answers.ok, receiver.serve(validRequest(testNonce)), tc.name)
+			require.Len(t, receiver.dispatched(), 1, tc.name)
+		})
+	}
+}
+
+// TestForgedBodiesStayUnread: only RC's may cost memory.
+func TestForgedBodiesAreNotRead(t *testing.T) {
+	t.Parallel()
+	for _, forge := range []func(*http.Request){removeParam("nonce"), setParam("nonce", "*"), setParam("nonce", "1"), setParam("appKey", "other"), sign(testNonce, "1081790000000"), setMethod("PUT")} {
+		inBubble(t, func(t *testing.T) {
+			body := &endlessBody{}
+			request := httptest.NewRequest(http.MethodPost, "/", body)
+			request.URL.RawQuery = signedQuery(testNonce, startTime)
+			forge(request)
+			require.Less(t, newReceiver(t).serve(request).Status, 500)
+			require.Zero(t, body.bytesRead.Load())
+		})
+	}
+}
+
+// TestSlowBodyHoldsNothing that RC needs: whoever has seen a URL can send to it slowly, and what RC sends is handled.
+func TestSlowBodyDoesNotClaim(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		receiver := newReceiver(t)
+		query := signedQuery(testNonce, startTime)
+		slow, writer := io.Pipe()
+		request := httptest.NewRequest(http.MethodPost, "/", slow)
+		request.URL.RawQuery = query
+		got := make(chan answer, 1)
+		go func() { got <- receiver.serve(request) }()
+		_, _ = io.WriteString(writer, strings.ReplaceAll(presenceEvent, "u1", "u2"))
+		synctest.Wait()
+		require.Equal(t, answers.ok, receiver.serve(newRequest(query, presenceEvent)))
+		require.NoError(t, writer.Close())
+		require.Equal(t, answers.ok, <-got, "as with every replay")
+		require.Equal(t, []string{"u1"}, receiver.dispatchedUsers())
+	})
+}
+
+// TestCutBodies over a real connection: what didn't arrive wholly is not handled, even if it could be understood, and
+// RC can send it again.
+func TestTruncatedBodies(t *testing.T) {
+	t.Parallel()
+	receiver := newReceiver(t)
+	server := httptest.NewServer(receiver)
+	t.Cleanup(server.Close)
+	for i, rest := range []string{
+		"Content-Length: 100\r\n\r\n" + presenceEvent,
+		"Content-Length: 100\r\n\r\n" + presenceEvent[:20],
+		"Content-Length: 100\r\n\r\n",
+		"Transfer-Encoding: chunked\r\n\r\n3c\r\n" + presenceEvent + "\r\n",
+		"Transfer-Encoding: chunked\r\n\r\n3c\r\n" + presenceEvent[:20],
+		"Transfer-Encoding: chunked\r\n\r\n3c\r\n" + presenceEvent + "\r\nx\r\n",
+	} {
+		nonce := fmt.Sprint(i)
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		require.NoError(t, err)
+		_, err = fmt.Fprintf(conn, "POST /?%s HTTP/1.1\r\nHost: x\r\n%s", signedQuery(nonce, time.Now()), rest)
+		require.NoError(t, err)
+		require.NoError(t, conn.(*net.TCPConn).CloseWrite())
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		require.NoError(t, err)
+		text, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		require.NoError(t, conn.Close())
+		require.Equal(t, answers.read, answer{response.StatusCode, strings.TrimSpace(string(text))}, rest)
+		require.Len(t, receiver.dispatched(), i)
+		require.Equal(t, answers.ok, receiver.serve(validRequest(nonce)))
+	}
+}

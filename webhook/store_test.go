@@ -1,0 +1,139 @@
+package webhook_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser"
+	"github.com/f0207b22/rcuser/webhook"
+)
+
+// shared is a store of several processes, which may fail.
+type sharedStore struct {
+	mu          sync.Mutex
+	results     map[[2]string]webhook.Result
+	deactivated map[string]time.Time
+	err         error
+	reads       int
+}
+
+func newSharedStore() *sharedStore {
+	return &sharedStore{results: map[[2]string]webhook.Result{}, deactivated: map[string]time.Time{}}
+}
+
+func (s *sharedStore) PutResult(_ context.Context, operationID, userID string, result webhook.Result) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.results[[2]string{operationID, userID}]; !ok && s.err == nil {
+		s.results[[2]string{operationID, userID}] = result
+	}
+	return s.err
+}
+
+func (s *sharedStore) Results(_ context.Context, operationID string, userIDs []string) (map[string]webhook.Result, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reads++
+	found := map[string]webhook.Result{}
+	for _, id := range userIDs {
+		if result, ok := s.results[[2]string{operationID, id}]; ok && s.err == nil {
+			found[id] = result
+		}
+	}
+	return found, s.err
+}
+
+func (s *sharedStore) PutDeactivated(_ context.Context, userIDs []string, at time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range userIDs {
+		s.deactivated[id] = at
+	}
+	return s.err
+}
+
+func (s *sharedStore) Deactivated(_ context.Context, userIDs []string) (map[string]time.Time, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := map[string]time.Time{}
+	for _, id := range userIDs {
+		if at, ok := s.deactivated[id]; ok {
+			found[id] = at
+		}
+	}
+	return found, s.err
+}
+
+func (s *sharedStore) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
+}
+
+// TestSeveralProcesses has RC post to one process while another waits.
+func TestStoreSharedByProcesses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newSharedStore()
+		receiving := newFakeRC(t, webhook.OperationsOptions{Store: store})
+		waiting, err := webhook.NewOperations(receiving.client, webhook.OperationsOptions{Store: store})
+		require.NoError(t, err)
+		start := time.Now()
+		op, err := waiting.Deactivate(t.Context(), []string{"u1"})
+		require.NoError(t, err)
+		results, err := waiting.Wait(contextWithin(t, time.Hour), op, []string{"u1"})
+		require.NoError(t, err)
+		require.True(t, results["u1"].Done())
+		require.LessOrEqual(t, time.Since(start), 15*time.Minute+time.Second)
+	})
+}
+
+// TestLastLook finds what another process put into the store since the last one.
+func TestWaitReadsStoreAtDeadline(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newSharedStore()
+		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Store: store})
+		op := rcuser.Operation{ID: "C70B"}
+		go func() {
+			time.Sleep(9900 * time.Millisecond)
+			_ = store.PutResult(t.Context(), op.ID, "u1", webhook.Result{Code: webhook.CodeDone})
+		}()
+		results, err := r.ops.Wait(contextWithin(t, 9950*time.Millisecond), op, []string{"u1"})
+		require.NoError(t, err)
+		require.True(t, results["u1"].Done())
+	})
+}
+
+// TestFailingStore makes RC send the event again, and doesn't end a Wait: the store may come back.
+func TestFailingStore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newSharedStore()
+		r := newFakeRC(t, webhook.OperationsOptions{Store: store})
+		op, err := r.ops.Deactivate(t.Context(), []string{"u1"})
+		require.NoError(t, err)
+		down := errors.New("the store is down")
+		store.fail(down)
+		_, err = r.ops.Wait(contextWithin(t, time.Minute), op, []string{"u1"})
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, down)
+		time.Sleep(14*time.Minute + 500*time.Millisecond) // the first attempt fails
+		store.fail(nil)
+		results, err := r.ops.Wait(contextWithin(t, time.Minute), op, []string{"u1"})
+		require.NoError(t, err)
+		require.True(t, results["u1"].Done())
+		synctest.Wait() // for the answer to be read
+		statuses := []int{}
+		for _, d := range r.Deliveries() {
+			statuses = append(statuses, d.Status)
+		}
+		require.Equal(t, []int{500, 200}, statuses)
+	})
+}
