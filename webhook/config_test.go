@@ -9,7 +9,7 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-// TestWrongConfigs names the field that is wrong.
+// TestInvalidConfigs checks that the error names the invalid field.
 func TestInvalidConfigs(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

@@ -14,7 +14,7 @@ import (
 
 func utcMillis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 
-// decoded are bodies as RC's documentation shows them, and others that it allows, with what they mean.
+// decodeCases are bodies from RC's documentation and variants that it allows, with their events.
 var decodeCases = []struct {
 	name, body string
 	want       []webhook.Event
@@ -126,7 +126,7 @@ var decodeCases = []struct {
 	{"another event's form", "fromUserId=a&toUserId=b&content=%7B%7D", []webhook.Event{webhook.UnknownEvent{Raw: []byte("fromUserId=a&toUserId=b&content=%7B%7D")}}},
 	{"another event's form with a repeated field", "groupId=g1&groupId=g2", []webhook.Event{webhook.UnknownEvent{Raw: []byte("groupId=g1&groupId=g2")}}},
 	{"another event's form with bytes", "content=%ff%fe", []webhook.Event{webhook.UnknownEvent{Raw: []byte("content=%ff%fe")}}},
-	{"names in other letters", `{"USERID":"u1","STATUS":"0","TIME":1}`, []webhook.Event{webhook.UnknownEvent{Raw: []byte(`{"USERID":"u1","STATUS":"0","TIME":1}`)}}},
+	{"names in another case", `{"USERID":"u1","STATUS":"0","TIME":1}`, []webhook.Event{webhook.UnknownEvent{Raw: []byte(`{"USERID":"u1","STATUS":"0","TIME":1}`)}}},
 	{"userId isn't userid", `{"userId":"u1","status":"0","time":1}`, []webhook.Event{webhook.UnknownEvent{Raw: []byte(`{"userId":"u1","status":"0","time":1}`)}}},
 	{"the last time there is", `{"userid":"u1","status":"0","time":281474976710656}`, []webhook.Event{webhook.PresenceEvent{UserID: "u1", Status: "0", Time: utcMillis(1 << 48)}}},
 }
@@ -137,14 +137,14 @@ func TestDecode(t *testing.T) {
 		body := []byte(tc.body)
 		events, err := webhook.Decode(body)
 		require.NoError(t, err, tc.name)
-		for i := range body { // who owns the body may use it again
+		for i := range body { // the events must not alias the body
 			body[i] = 'x'
 		}
 		require.Equal(t, tc.want, events, tc.name)
 	}
 }
 
-// TestDecodeNamesTheField that an event lacks or that can't be understood, in whichever place of a list it is.
+// TestDecodeInvalidFields checks that the error names the missing or invalid field, wherever in a list it is.
 func TestDecodeInvalidFields(t *testing.T) {
 	t.Parallel()
 	const long = "99999999999999999999"
@@ -201,7 +201,7 @@ func TestDecodeInvalidFields(t *testing.T) {
 	}
 }
 
-// TestDecodeBroken is about bodies that aren't events at all, or not wholly.
+// TestDecodeMalformed decodes bodies that aren't events, or are incomplete.
 func TestDecodeMalformed(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
@@ -213,13 +213,14 @@ func TestDecodeMalformed(t *testing.T) {
 		events, err := webhook.Decode([]byte(body))
 		require.ErrorIs(t, err, webhook.ErrBody, "%.60q", body)
 		require.Nil(t, events)
-		require.Less(t, len(err.Error()), 200, "a log line must stay one")
+		require.Less(t, len(err.Error()), 200, "must not quote the body")
 	}
 	_, err := webhook.Decode(nil)
 	requireReason(t, webhook.ErrBody, err)
 }
 
-// TestDecodeNullInAList is no more of an event than a number is, nor an UnknownEvent, whose Raw is an object.
+// TestDecodeNullInAList checks that null is refused as a number would be. It isn't an UnknownEvent, whose Raw is an
+// object.
 func TestDecodeNullInAList(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{"[null]", "[ null ]", "[" + presenceEvent + ",null]"} {
@@ -228,7 +229,7 @@ func TestDecodeNullInAList(t *testing.T) {
 	}
 }
 
-// TestDecodeErrorsStaySmall: the body says what a field is called, and nobody signed that.
+// TestDecodeErrorSize checks that a long field name is shortened: the body isn't signed, and the error is logged.
 func TestDecodeErrorSize(t *testing.T) {
 	t.Parallel()
 	name := strings.Repeat("n", 500_000)
@@ -237,7 +238,7 @@ func TestDecodeErrorSize(t *testing.T) {
 	require.Less(t, len(err.Error()), 1000)
 }
 
-// FuzzDecode: whatever comes, the app's functions get no event without what it can't do without.
+// FuzzDecode checks that decoded events have all required fields, whatever the body.
 func FuzzDecode(f *testing.F) {
 	for _, tc := range decodeCases {
 		f.Add([]byte(tc.body))
@@ -262,7 +263,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// complete reports whether an event has its required fields.
+// isComplete reports whether an event has its required fields.
 func isComplete(e webhook.Event, body []byte) bool {
 	timed := func(at time.Time) bool {
 		return at.UnixMilli() > 0 && at.UnixMilli() <= 1<<48 && at.Location() == time.UTC

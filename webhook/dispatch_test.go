@@ -13,7 +13,8 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-// TestEachFunctionAlone is enough, and gets its own events; the others' are answered 200 and forgotten.
+// TestEachCallbackAlone checks that a config with any single callback is valid, and that the callback gets its events
+// and no others. The others are answered 200.
 func TestEachCallbackAlone(t *testing.T) {
 	t.Parallel()
 	bodies := []string{
@@ -45,7 +46,8 @@ func TestEachCallbackAlone(t *testing.T) {
 	}
 }
 
-// TestFirstFailureEnds the work on a request: RC sends all of its events again.
+// TestDispatchStopsAtFirstFailure checks that later events of the request aren't dispatched, because RC sends all of
+// them again.
 func TestDispatchStopsAtFirstFailure(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T) {
@@ -59,13 +61,13 @@ func TestDispatchStopsAtFirstFailure(t *testing.T) {
 		list := `[{"userid":"u1","status":"0","time":1},{"userid":"u2","status":"0","time":1},{"userid":"u3","status":"0","time":1}]`
 		require.Equal(t, answers.function, receiver.serve(newRequest(signedQuery(testNonce, startTime), list)))
 		require.Equal(t, []string{"u1", "u2"}, receiver.dispatchedUsers())
-		require.Contains(t, receiver.log.String(), "the database is away")
-		require.NotContains(t, receiver.log.String(), "3f9c81d2b7", "the path is a secret too")
+		require.Contains(t, receiver.log.String(), "the database is unavailable")
+		require.NotContains(t, receiver.log.String(), "3f9c81d2b7", "the path may be secret")
 	})
 }
 
-// TestLateFunctionEnds the work on a request too, even if it returns nil: it is sent again, and its first event handled
-// twice rather than its second never.
+// TestDispatchStopsAfterTimeout checks that later events aren't dispatched either if a callback returns nil too late: RC
+// sends the request again, and its first event is handled twice.
 func TestDispatchStopsAfterTimeout(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T) {
@@ -83,7 +85,7 @@ func TestDispatchStopsAfterTimeout(t *testing.T) {
 	})
 }
 
-// TestManyEvents of one body are handled in its order.
+// TestManyEventsInOneBody checks the order of dispatch, and the limit of 10,000.
 func TestManyEventsInOneBody(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T) {

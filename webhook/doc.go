@@ -24,7 +24,7 @@
 //   - SHA-1 is open to length extension, and the digest has no separator between nonce and timestamp, so that one URL
 //     would be enough to forge others. Verify checks the syntax of the parameters to prevent this. One case can't be
 //     detected: if RC signs with a timestamp in seconds, as it did with its oldest parameter names, the last digits of a
-//     nonce may happen to form a timestamp in milliseconds, weeks later, together with those seconds.
+//     nonce may happen to form, together with those seconds, a timestamp in milliseconds that becomes valid weeks later.
 //   - The same secret signs the app's calls to RC.
 //
 // Therefore:

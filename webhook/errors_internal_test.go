@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestReasonsAreComplete: a reason without a status would be answered with none.
+// TestReasonsAreComplete checks that each reason has a status and a text of its own.
 func TestReasonsAreComplete(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, Reason(18), errPanic)
@@ -17,5 +17,5 @@ func TestReasonsAreComplete(t *testing.T) {
 		require.NotEmpty(t, reasons[r].text, "%d", r)
 		texts[reasons[r].text] = true
 	}
-	require.Len(t, texts, 18, "each says something else")
+	require.Len(t, texts, 18, "texts must differ")
 }

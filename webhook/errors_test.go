@@ -10,7 +10,8 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-// TestErrorText is what a log has: the reason, what is at fault, and the cause, which errors.As finds.
+// TestErrorText checks that the text has the reason, the name, the detail and the cause, and that errors.Is finds reason
+// and cause.
 func TestErrorText(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -31,7 +32,7 @@ func TestErrorText(t *testing.T) {
 	_, err := webhook.Verify(request, webhook.Window{}, validCredentials)
 	require.EqualError(t, err, "webhook: a signature parameter is missing or ambiguous: nonce: is given 2 times, it must be once")
 	_, err = webhook.Verify(newRequest("nonce=%zz", ""), webhook.Window{}, validCredentials)
-	require.EqualError(t, err, "webhook: a signature parameter is missing or ambiguous: the query is malformed", "and nothing of it")
+	require.EqualError(t, err, "webhook: a signature parameter is missing or ambiguous: the query is malformed", "must not quote the query")
 }
 
 func TestUnknownReasons(t *testing.T) {

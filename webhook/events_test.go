@@ -8,7 +8,7 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-// TestNames are for logs: what has no name is shown as it came.
+// TestEventStrings checks that a value without a name is printed as it is.
 func TestEventStrings(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, []string{"online", "offline", "logged out", "9", ""}, []string{

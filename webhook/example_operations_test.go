@@ -11,7 +11,7 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-// connect returns a client of the fake, and Operations that its webhook feeds.
+// newOperations returns a client of the fake RC, and Operations that get its webhooks.
 func newOperations(srv *rctest.Server) (*rcuser.Client, *webhook.Operations, error) {
 	client, err := rcuser.NewClient(srv.Config())
 	if err != nil {
@@ -47,10 +47,10 @@ func ExampleOperations_Wait() {
 		fmt.Println(err)
 		return
 	}
-	srv.Advance(15 * time.Minute) // the real RC takes its time
+	srv.Advance(15 * time.Minute) // RC takes up to 15 minutes
 	results, err := ops.Wait(ctx, op, users)
 	if err != nil {
-		fmt.Println(err) // a *webhook.WaitError: of some users nothing was heard
+		fmt.Println(err) // a *webhook.WaitError: some users have no result
 	}
 	for _, user := range users {
 		fmt.Printf("%s: done: %t, code %s\n", user, results[user].Done(), results[user].Code)

@@ -13,7 +13,7 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-// A handler for the path that RC's console was told. RC is answered when OnPresence has returned.
+// Mount the handler at the path that is configured in RC's console. It answers after OnPresence has returned.
 func ExampleNewHandler() {
 	credentials := rcuser.Credentials{AppKey: "app-key", AppSecret: "app-secret"}
 	handler, err := webhook.NewHandler(webhook.Config{
@@ -30,7 +30,7 @@ func ExampleNewHandler() {
 	mux := http.NewServeMux()
 	mux.Handle("/rc/3f9c81d2b7", handler)
 
-	// What RC does:
+	// RC posts a signed request:
 	body := `{"userid":"u1","status":"0","os":"iOS","time":1571130409553,"clientIp":"180.108.223.44:52229"}`
 	request := httptest.NewRequest(http.MethodPost, "/rc/3f9c81d2b7", strings.NewReader(body))
 	webhook.Sign(request, credentials, time.Now())
@@ -42,13 +42,13 @@ func ExampleNewHandler() {
 	// 200
 }
 
-// Those who route and decode themselves verify first, and limit what they read.
+// A handler of your own verifies first, and limits the size of the body.
 func ExampleVerify() {
 	credentials := rcuser.Credentials{AppKey: "app-key", AppSecret: "app-secret"}
 	receive := func(w http.ResponseWriter, r *http.Request) {
 		if _, err := webhook.Verify(r, webhook.Window{}, credentials); err != nil {
 			fmt.Println(err)
-			http.Error(w, "no", http.StatusUnauthorized)
+			http.Error(w, "not signed by RC", http.StatusUnauthorized)
 			return
 		}
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
@@ -58,7 +58,7 @@ func ExampleVerify() {
 		}
 		events, err := webhook.Decode(body)
 		if err != nil {
-			http.Error(w, "what?", http.StatusBadRequest)
+			http.Error(w, "invalid body", http.StatusBadRequest)
 			return
 		}
 		for _, e := range events {
@@ -78,7 +78,7 @@ func ExampleVerify() {
 	// deactivation of uid1 done: true
 }
 
-// A test of one's own function: what happens to an event that comes twice?
+// Test what your own code does with an event that arrives twice.
 func ExampleSign() {
 	credentials := rcuser.Credentials{AppKey: "app-key", AppSecret: "app-secret"}
 	handler, err := webhook.NewHandler(webhook.Config{

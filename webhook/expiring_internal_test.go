@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// held is how much a map holds of any kind.
+// size returns the number of entries, of elements in the heap, and of timers.
 func (m *expiringMap[K, V]) size() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -21,7 +21,7 @@ func (m *expiringMap[K, V]) size() int {
 	return held
 }
 
-// TestExpiringIsBounded, also where one entry is replaced all the time, and by entries that have ended.
+// TestExpiringIsBounded checks the limit, also if one entry is replaced repeatedly or is expired already.
 func TestExpiringIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -42,7 +42,7 @@ func TestExpiringIsBounded(t *testing.T) {
 		}
 		for i := range 100 {
 			put(1, fmt.Sprint("value ", i), time.Minute+time.Duration(i))
-			require.Equal(t, fmt.Sprint("value ", i), get(1), "what replaces isn't dropped for what it replaced")
+			require.Equal(t, fmt.Sprint("value ", i), get(1), "replaced entries must be removed before their replacement")
 		}
 		for key := 2; key < 100; key++ {
 			put(key, "later", time.Duration(key)*time.Hour)
@@ -59,7 +59,7 @@ func TestExpiringIsBounded(t *testing.T) {
 	})
 }
 
-// TestDistantExpiry: a time so far ahead that no duration reaches it must not make the guard look for its end all the time.
+// TestDistantExpiry checks that an expiry beyond the range of time.Duration doesn't cause continuous sweeps.
 func TestDistantExpiry(t *testing.T) {
 	t.Parallel()
 	m := newExpiringMap[int, int](1)
@@ -72,7 +72,7 @@ func TestDistantExpiry(t *testing.T) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	require.True(t, m.timer == first, "looked before")
+	require.True(t, m.timer == first, "must not have swept")
 	require.True(t, m.timer.Stop())
 	m.byEnd = nil
 }

@@ -15,24 +15,24 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestBodySizes: 1 MiB is read, a byte more is refused, and of what is larger no more than that is read. RC can send
-// what fits afterwards.
+// TestBodySizes checks that 1 MiB is accepted, that a larger body is refused without reading more than 1 MiB and a byte,
+// and that RC can send a smaller body with the same signature afterwards.
 func TestBodySizes(t *testing.T) {
 	t.Parallel()
-	const most = 1 << 20
+	const limit = 1 << 20
 	for _, tc := range []struct {
 		name    string
 		size    int64
-		unknown bool // as with chunks
+		unknown bool // Content-Length, as with chunked encoding
 		want    answer
 		read    int64
 	}{
-		{"fits", most, false, answers.ok, most},
-		{"fits, length unknown", most, true, answers.ok, most},
-		{"a byte more", most + 1, false, answers.large, 0},
-		{"a byte more, length unknown", most + 1, true, answers.large, most + 1},
+		{"fits", limit, false, answers.ok, limit},
+		{"fits, length unknown", limit, true, answers.ok, limit},
+		{"a byte more", limit + 1, false, answers.large, 0},
+		{"a byte more, length unknown", limit + 1, true, answers.large, limit + 1},
 		{"1 GiB", 1 << 30, false, answers.large, 0},
-		{"1 GiB, length unknown", 1 << 30, true, answers.large, most + 1},
+		{"1 GiB, length unknown", 1 << 30, true, answers.large, limit + 1},
 	} {
 		inBubble(t, func(t *testing.T) {
 			receiver := newReceiver(t)
@@ -52,7 +52,7 @@ func TestBodySizes(t *testing.T) {
 	}
 }
 
-// TestForgedBodiesStayUnread: only RC's may cost memory.
+// TestForgedBodiesAreNotRead checks that requests that aren't RC's cost no memory.
 func TestForgedBodiesAreNotRead(t *testing.T) {
 	t.Parallel()
 	for _, forge := range []func(*http.Request){removeParam("nonce"), setParam("nonce", "*"), setParam("nonce", "1"), setParam("appKey", "other"), sign(testNonce, "1081790000000"), setMethod("PUT")} {
@@ -67,7 +67,8 @@ func TestForgedBodiesAreNotRead(t *testing.T) {
 	}
 }
 
-// TestSlowBodyHoldsNothing that RC needs: whoever has seen a URL can send to it slowly, and what RC sends is handled.
+// TestSlowBodyDoesNotClaim checks that someone who knows a URL and sends a body slowly can't keep RC's own request from
+// being handled.
 func TestSlowBodyDoesNotClaim(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T) {
@@ -82,13 +83,13 @@ func TestSlowBodyDoesNotClaim(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, answers.ok, receiver.serve(newRequest(query, presenceEvent)))
 		require.NoError(t, writer.Close())
-		require.Equal(t, answers.ok, <-got, "as with every replay")
+		require.Equal(t, answers.ok, <-got, "a replay")
 		require.Equal(t, []string{"u1"}, receiver.dispatchedUsers())
 	})
 }
 
-// TestCutBodies over a real connection: what didn't arrive wholly is not handled, even if it could be understood, and
-// RC can send it again.
+// TestTruncatedBodies checks over a real connection that an incomplete body isn't handled, even if it could be decoded,
+// and that RC can send it again.
 func TestTruncatedBodies(t *testing.T) {
 	t.Parallel()
 	receiver := newReceiver(t)

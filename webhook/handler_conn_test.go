@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestWrappedWriter of a middleware hides that the connection has deadlines. The server's own must then still end a body
-// that doesn't come, and what is refused needs none of it.
+// TestWrappedResponseWriter has middleware that hides the connection's deadlines. The server's own ReadTimeout must
+// still end a slow body, and a refusal must not wait for it.
 func TestWrappedResponseWriter(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -58,7 +58,7 @@ func TestWrappedResponseWriter(t *testing.T) {
 	}
 }
 
-// pipes is a listener whose connections are in memory, so that a bubble's clock rules their deadlines.
+// pipeListener accepts connections in memory, so that their deadlines follow the bubble's clock.
 type pipeListener struct {
 	conns  chan net.Conn
 	once   sync.Once
@@ -77,8 +77,8 @@ func (p *pipeListener) Accept() (net.Conn, error) {
 func (p *pipeListener) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
 func (p *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
-// serveOverPipes starts a real server without any timeouts of its own, and returns how to connect to it, and how many
-// connections it holds.
+// serveOverPipes starts a real server without timeouts. It returns a function to connect to it, and the number of its
+// open connections.
 func serveOverPipes(t *testing.T, handler http.Handler, changes ...func(*http.Server)) (dial func() net.Conn, open *atomic.Int32) {
 	t.Helper()
 	listener := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
@@ -104,8 +104,8 @@ func serveOverPipes(t *testing.T, handler http.Handler, changes ...func(*http.Se
 	}, open
 }
 
-// TestSlowBodies: who sends a body byte by byte is answered in time too, and then holds neither connection nor goroutine.
-// Nobody needs to know the secret to send slowly.
+// TestSlowBodies checks that a request whose body arrives byte by byte is answered in time, and leaves neither a
+// connection nor a goroutine. Sending slowly needs no knowledge of the secret.
 func TestSlowBodies(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -123,7 +123,7 @@ func TestSlowBodies(t *testing.T) {
 		for _, framing := range []string{"Content-Length: 10000", "Transfer-Encoding: chunked"} {
 			t.Run(tc.name+" "+framing[:7], func(t *testing.T) {
 				t.Parallel()
-				for range 10 { // the ends of the body's time and of the request's race
+				for range 10 { // repeated, because the read deadline and the end of the context race
 					inBubble(t, func(t *testing.T) {
 						receiver := newReceiver(t)
 						if tc.close {
@@ -144,7 +144,7 @@ func requireSlowBodyEnds(t *testing.T, receiver *receiver, request *http.Request
 	dial, open := serveOverPipes(t, receiver)
 	conn := dial()
 	t.Cleanup(func() { _ = conn.Close() })
-	ctx := t.Context() // ends before the bubble does
+	ctx := t.Context() // ends before the bubble
 	go func() {
 		_, _ = fmt.Fprintf(conn, "%s /?%s HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n", request.Method, request.URL.RawQuery, framing)
 		part := " "
@@ -162,21 +162,21 @@ func requireSlowBodyEnds(t *testing.T, receiver *receiver, request *http.Request
 			}
 		}
 	}()
-	require.NoError(t, conn.SetReadDeadline(startTime.Add(time.Minute))) // a test that fails must end
+	require.NoError(t, conn.SetReadDeadline(startTime.Add(time.Minute))) // so that a failing test ends
 	response, err := http.ReadResponse(bufio.NewReader(conn), request)
 	require.NoError(t, err)
 	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	require.Equal(t, want, answer{response.StatusCode, strings.TrimSpace(string(body))})
 	require.LessOrEqual(t, time.Since(startTime), 4*time.Second)
-	time.Sleep(2 * time.Second) // net/http takes half a second to close
+	time.Sleep(2 * time.Second) // net/http delays closing by half a second
 	synctest.Wait()
 	require.Zero(t, open.Load(), "connections")
 	require.Empty(t, receiver.dispatched())
 }
 
-// TestConnectionsStayOpen: RC's next request may come on the same connection, long after the time of the first, which
-// may have been nearly all that it has. Other handlers get requests on the connection too, whose context must not have ended.
+// TestConnectionIsReused checks that a connection stays usable for RC's next request a minute later, even if the
+// previous one took nearly 4 seconds, and that the contexts of its requests don't end early.
 func TestConnectionIsReused(t *testing.T) {
 	t.Parallel()
 	for _, took := range []time.Duration{0, 3 * time.Second, 3_999 * time.Millisecond} {

@@ -10,18 +10,18 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-// FuzzHandler sends whole requests, with a sound signature or whatever the fuzzer makes of one: nothing gets to a
-// function that Verify and Decode don't both accept.
+// FuzzHandler sends whole requests, with a valid signature or with any query, and checks that no event is dispatched
+// unless both Verify and Decode accept the request.
 func FuzzHandler(f *testing.F) {
 	f.Add(true, "POST", "", "application/json", []byte(presenceEvent))
 	f.Add(true, "POST", "&x=1", "application/x-www-form-urlencoded", []byte("userId=uid1&operateId=C70B&type=0&code=0&time=1730192400000"))
 	f.Add(true, "POST", "&nonce=2", "", []byte("[]"))
 	f.Add(false, "PUT", vectorQuery, "text/plain; charset=gbk", []byte(`{"a":`))
 	f.Add(false, "POST", "rc-nonce=14314&rc-timestamp=1408710653000&rc-signature="+vectorSignature, "multipart/form-data", []byte{})
-	f.Fuzz(func(t *testing.T, sound bool, method, query, contentType string, body []byte) {
+	f.Fuzz(func(t *testing.T, valid bool, method, query, contentType string, body []byte) {
 		var dispatched atomic.Int32
 		handler, err := webhook.NewHandler(webhook.Config{
-			Credentials: returnCredentials(validCredentials), Window: anyTime, Replays: fakeGuard{}, // which keeps no memory
+			Credentials: returnCredentials(validCredentials), Window: anyTime, Replays: fakeGuard{}, // remembers nothing
 			OnPresence:     func(context.Context, webhook.PresenceEvent) error { dispatched.Add(1); return nil },
 			OnDeactivation: func(context.Context, webhook.DeactivationEvent) error { dispatched.Add(1); return nil },
 			OnProfile:      func(context.Context, webhook.ProfileEvent) error { dispatched.Add(1); return nil },
@@ -31,7 +31,7 @@ func FuzzHandler(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if sound {
+		if valid {
 			query = vectorQuery + query
 		}
 		request := newRequest(query, string(body))

@@ -22,7 +22,7 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-// TestReasons provokes every answer that there is. The text is the reason's own, and nothing but it. All 18 occur.
+// TestHandlerAnswersEveryReason provokes all 18 reasons. The answer's text is the text of the reason and nothing else.
 func TestHandlerAnswersEveryReason(t *testing.T) {
 	t.Parallel()
 	failing := func(r *receiver) { r.onEvent = func(context.Context, webhook.Event) error { return errApp } }
@@ -48,7 +48,7 @@ func TestHandlerAnswersEveryReason(t *testing.T) {
 		{want: answers.stale, forge: sign(testNonce, "1081790000000")},
 		{want: answers.future, forge: sign(testNonce, "1981790000000")},
 		{want: answers.body, forge: func(r *http.Request) { r.Body, r.ContentLength = http.NoBody, 0 }},
-		{want: answers.read, forge: func(r *http.Request) { r.Body = http.NoBody }}, // as r.ParseForm leaves it
+		{want: answers.read, forge: func(r *http.Request) { r.Body = http.NoBody }}, // as after r.ParseForm
 		{want: answers.large, forge: func(r *http.Request) { r.Body = http.MaxBytesReader(nil, r.Body, 10) }},
 		{want: answers.body, forge: func(r *http.Request) { r.Body = nil }},
 		{want: answers.read, forge: func(r *http.Request) { r.Body = io.NopCloser(iotest.ErrReader(errApp)) }},
@@ -71,7 +71,7 @@ func TestHandlerAnswersEveryReason(t *testing.T) {
 				tc.prepare(receiver)
 			}
 			requireRefusal(t, receiver, tc.forge, tc.want)
-			time.Sleep(3 * time.Hour) // until the queue's functions are done
+			time.Sleep(3 * time.Hour) // until the queued events are handled
 		})
 	}
 	for reason := webhook.ErrMethod; reason <= 18; reason++ {
@@ -79,7 +79,7 @@ func TestHandlerAnswersEveryReason(t *testing.T) {
 	}
 }
 
-// requireRefusal looks at the answer and at its line in the log.
+// requireRefusal checks the answer and its log record.
 func requireRefusal(t *testing.T, receiver *receiver, forge func(*http.Request), want answer) {
 	t.Helper()
 	request := validRequest(testNonce)
@@ -99,7 +99,7 @@ func returnClaim(claim webhook.Claim, err error) func(context.Context, string) (
 	return func(context.Context, string) (webhook.Claim, error) { return claim, err }
 }
 
-// fill keeps a worker busy for an hour and lets an event wait for it.
+// fillQueue keeps the worker busy for an hour and leaves one event waiting.
 func fillQueue(r *receiver) {
 	r.onEvent = func(context.Context, webhook.Event) error { time.Sleep(time.Hour); return nil }
 	r.serve(validRequest("1"))
@@ -107,7 +107,8 @@ func fillQueue(r *receiver) {
 	r.serve(validRequest("2"))
 }
 
-// TestContext has the request's values, and ends neither when RC hangs up nor later than after 4 seconds.
+// TestCallbackContext checks that the context has the request's values, survives a closed connection, and ends after 4
+// seconds.
 func TestCallbackContext(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T) {
@@ -132,7 +133,7 @@ func TestCallbackContext(t *testing.T) {
 	})
 }
 
-// TestHeaders of an answer: a browser must not take it for a page, and 405 says what is allowed.
+// TestAnswerHeaders checks that a browser doesn't render an answer as a page, and that 405 has an Allow header.
 func TestAnswerHeaders(t *testing.T) {
 	t.Parallel()
 	receiver := newReceiver(t)
@@ -147,7 +148,7 @@ func TestAnswerHeaders(t *testing.T) {
 	}
 }
 
-// TestPanics of whatever the app gave the handler are answered 500, and the next request is none the worse for it.
+// TestPanicsAreAnswered500 lets each function of the app panic, and checks that the next request is handled normally.
 func TestPanicsAreAnswered500(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(){"panic": func() { panic("boom") }, "end": runtime.Goexit, "runtime": func() { _ = []int(nil)[len(t.Name())] }} {
@@ -184,7 +185,8 @@ func TestPanicsAreAnswered500(t *testing.T) {
 	}
 }
 
-// TestSettling: what a guard says after the fact changes no answer. It gets its time even if the request has had its own.
+// TestGuardErrorsAfterHandling checks that errors of Commit and Release don't change the answer, and that both have 5
+// seconds of their own.
 func TestGuardErrorsAfterHandling(t *testing.T) {
 	t.Parallel()
 	for _, fails := range []bool{false, true} {
@@ -223,13 +225,14 @@ func TestGuardErrorsAfterHandling(t *testing.T) {
 				require.False(t, until.Before(startTime.Add(10*time.Minute)))
 			}
 			require.Equal(t, 5*time.Second, left)
-			require.Contains(t, receiver.log.String(), `"reason":"the replay guard failed","detail":"the database is away"`)
+			require.Contains(t, receiver.log.String(), `"reason":"the replay guard failed","detail":"the database is unavailable"`)
 			requireNoSecrets(t, request, receiver.log.String())
 		})
 	}
 }
 
-// TestFIPS: where SHA-1 is forbidden nothing can be verified, and the server lives on. That needs a process of its own.
+// TestFIPS checks that the server survives a request that can't be verified because SHA-1 is forbidden. GODEBUG needs a
+// separate process.
 func TestFIPS(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("GODEBUG") != "fips140=only" {
@@ -246,8 +249,8 @@ func TestFIPS(t *testing.T) {
 	require.Empty(t, receiver.dispatched())
 }
 
-// TestHanging: RC waits for 5 seconds and pauses for a minute after many timeouts, so that it is answered after 4,
-// whether or not what hangs looks at its context.
+// TestAnswerInTime checks that every request is answered after at most 4 seconds, whether or not slow code of the app
+// respects its context: RC waits for 5 seconds and pauses for a minute after many timeouts.
 func TestAnswerInTime(t *testing.T) {
 	t.Parallel()
 	for _, ignores := range []bool{false, true} {
@@ -293,22 +296,23 @@ func requireAnswerInTime(t *testing.T, place string, ignores bool, change func(*
 	time.Sleep(2 * time.Hour)
 	mu.Lock()
 	defer mu.Unlock()
-	if place == "commit" { // which has 5 seconds, lest what was handled is handled again
+	if place == "commit" { // has 5 seconds, because without Commit the request would be handled again
 		require.Equal(t, 5*time.Second, ended)
 		return
 	}
 	require.Equal(t, 4*time.Second, ended)
 }
 
-// TestCredentialsAreAskedLast: what can't be RC's costs no look at a secret store. What that answers stays in the log.
+// TestCredentialsAreFetchedLast checks that requests with invalid parameters cause no access to a secret store, and that
+// an error of the store is only logged.
 func TestCredentialsAreFetchedLast(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T) {
-		asked := 0
+		calls := 0
 		receiver := newReceiver(t, func(c *webhook.Config) {
 			c.Credentials = func(context.Context) ([]rcuser.Credentials, error) {
-				asked++
-				return []rcuser.Credentials{validCredentials}, errors.New("the store is sealed")
+				calls++
+				return []rcuser.Credentials{validCredentials}, errors.New("the secret store is locked")
 			}
 		})
 		for _, table := range [][]forgery{invalidParams[:28], invalidSyntax} {
@@ -316,12 +320,12 @@ func TestCredentialsAreFetchedLast(t *testing.T) {
 				request := validRequest(testNonce)
 				tc.forge(request)
 				receiver.serve(request)
-				require.Zero(t, asked, tc.name)
+				require.Zero(t, calls, tc.name)
 			}
 		}
 		require.Equal(t, answers.credentials, receiver.serve(validRequest(testNonce)))
-		require.Equal(t, 1, asked)
+		require.Equal(t, 1, calls)
 		require.Empty(t, receiver.dispatched())
-		require.Contains(t, receiver.log.String(), "the store is sealed")
+		require.Contains(t, receiver.log.String(), "the secret store is locked")
 	})
 }

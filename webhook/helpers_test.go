@@ -28,23 +28,24 @@ import (
 
 const (
 	testAppKey    = "app-key-7"
-	testAppSecret = "Y1W2MeFwwwRxa0" // of the documentation's example, as is the nonce
+	testAppSecret = "Y1W2MeFwwwRxa0" // from the example in RC's documentation, like the nonce
 	testNonce     = "14314"
 	presenceEvent = `{"userid":"u1","status":"0","os":"iOS","time":1571130409553}`
 )
 
 var validCredentials = rcuser.Credentials{AppKey: testAppKey, AppSecret: testAppSecret}
 
-// start is when the tests' time begins: bubbles begin in 2000, when timestamps had fewer digits than now.
+// startTime is when the tests in inBubble begin. The clock of a synctest bubble begins in 2000, when timestamps had
+// fewer digits.
 var startTime = time.UnixMilli(1_781_790_000_000)
 
-// inBubble runs a test in a bubble whose clock stands at start.
+// inBubble runs a test in a synctest bubble whose clock shows startTime.
 func inBubble(t *testing.T, run func(*testing.T)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(startTime))
 		defer func() {
-			if t.Failed() { // what still sleeps would hide the failure behind a panic
+			if t.Failed() { // let all goroutines end: a deadlock panic would hide the failure
 				time.Sleep(1000 * time.Hour)
 			}
 		}()
@@ -52,7 +53,7 @@ func inBubble(t *testing.T, run func(*testing.T)) {
 	})
 }
 
-// digest is RC's signature, made without the package that is tested.
+// digest computes RC's signature without the package under test.
 func digest(secret, nonce, timestamp string) string {
 	sum := sha1.Sum([]byte(secret + nonce + timestamp))
 	return hex.EncodeToString(sum[:])
@@ -62,32 +63,32 @@ func inMillis(at time.Time) string { return strconv.FormatInt(at.UnixMilli(), 10
 
 func inSeconds(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
 
-// signedQuery is what RC would sign at a time, with a nonce.
+// signedQuery returns the query that RC would send at the given time.
 func signedQuery(nonce string, at time.Time) string {
 	return url.Values{
 		"appKey": {testAppKey}, "nonce": {nonce}, "timestamp": {inMillis(at)}, "signature": {digest(testAppSecret, nonce, inMillis(at))},
 	}.Encode()
 }
 
-// post is a request with a query as it stands, sound or not.
+// newRequest returns a request with the given query, valid or not.
 func newRequest(query, body string) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "/rc/3f9c81d2b7", strings.NewReader(body))
 	r.URL.RawQuery = query
 	return r
 }
 
-// fresh is a sound request, other than those with another nonce.
+// validRequest returns a request that is signed now. Requests with different nonces have different signatures.
 func validRequest(nonce string) *http.Request {
 	return newRequest(signedQuery(nonce, time.Now()), presenceEvent)
 }
 
-// answer is what the sender of a request gets.
+// answer is the response to a request.
 type answer struct {
 	Status int
 	Text   string
 }
 
-// answers are all that there are.
+// answers has every answer of a handler.
 var answers = struct {
 	ok, method, large, parameters, syntax, credentials, signature, appKey, stale, future, body,
 	read, busy, guard, full, shutdown, timeout, function, panicked answer
@@ -113,19 +114,19 @@ var answers = struct {
 	panicked:    answer{500, "the handler panicked"},
 }
 
-// receiver is a handler whose functions record their events, and what it logs.
+// receiver is a handler whose callbacks record their events, with its log.
 type receiver struct {
 	*webhook.Handler
 	log syncBuffer
 
-	// do is what the functions do after they have recorded an event; nil = nothing. It is set before the first request.
+	// onEvent is called by the callbacks after recording an event; may be nil. Set it before the first request.
 	onEvent func(context.Context, webhook.Event) error
 
 	mu     sync.Mutex
 	events []webhook.Event
 }
 
-// locked is a buffer that a handler's goroutines may write to.
+// syncBuffer is a bytes.Buffer for concurrent use.
 type syncBuffer struct {
 	mu     sync.Mutex
 	buffer bytes.Buffer
@@ -176,14 +177,14 @@ func record[E webhook.Event](r *receiver) func(context.Context, E) error {
 	}
 }
 
-// received returns the events that were dispatched up to now.
+// dispatched returns the events that the callbacks got so far.
 func (r *receiver) dispatched() []webhook.Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.events)
 }
 
-// users returns the user of each presence event that was dispatched.
+// dispatchedUsers returns the users of the dispatched events, all of which must be presence events.
 func (r *receiver) dispatchedUsers() []string {
 	var ids []string
 	for _, e := range r.dispatched() {
@@ -192,19 +193,19 @@ func (r *receiver) dispatchedUsers() []string {
 	return ids
 }
 
-// serve returns what a request is answered.
+// serve returns the answer to a request.
 func (r *receiver) serve(request *http.Request) answer {
 	recorder := httptest.NewRecorder()
 	r.ServeHTTP(recorder, request)
 	return answer{recorder.Code, strings.TrimSuffix(recorder.Body.String(), "\n")}
 }
 
-// knows is a Credentials function.
+// returnCredentials returns a Credentials function.
 func returnCredentials(list ...rcuser.Credentials) func(context.Context) ([]rcuser.Credentials, error) {
 	return func(context.Context) ([]rcuser.Credentials, error) { return list, nil }
 }
 
-// window, replays and queued are changes of a Config.
+// withWindow, withGuard and withQueue change a Config.
 func withWindow(w webhook.Window) func(*webhook.Config) {
 	return func(config *webhook.Config) { config.Window = w }
 }
@@ -213,11 +214,11 @@ func withGuard(guard webhook.ReplayGuard) func(*webhook.Config) {
 	return func(config *webhook.Config) { config.Replays = guard }
 }
 
-func withQueue(most, workers int) func(*webhook.Config) {
-	return func(config *webhook.Config) { config.Queue, config.Workers = most, workers }
+func withQueue(limit, workers int) func(*webhook.Config) {
+	return func(config *webhook.Config) { config.Queue, config.Workers = limit, workers }
 }
 
-// guard is a ReplayGuard that does what its functions do; a nil one takes everything and remembers nothing.
+// fakeGuard is a ReplayGuard that calls its functions. If they are nil, it accepts every request and remembers none.
 type fakeGuard struct {
 	claim   func(context.Context, string) (webhook.Claim, error)
 	commit  func(context.Context, string, time.Time) error
@@ -245,7 +246,7 @@ func (g fakeGuard) Release(ctx context.Context, key string) error {
 	return g.release(ctx, key)
 }
 
-// requireReason returns err as the *Error that it has to be.
+// requireReason requires that err is an *Error with the given reason, and returns it.
 func requireReason(t *testing.T, want webhook.Reason, err error) webhook.Error {
 	t.Helper()
 	var failure *webhook.Error
@@ -255,7 +256,8 @@ func requireReason(t *testing.T, want webhook.Reason, err error) webhook.Error {
 	return *failure
 }
 
-// requireSilent checks that nothing in texts gives away what a sender could use. What is short is found everywhere.
+// requireNoSecrets requires that texts contain neither the secret nor the signature, query or path of the request. It
+// ignores values under 10 characters, which occur anywhere.
 func requireNoSecrets(t *testing.T, request *http.Request, texts ...string) {
 	t.Helper()
 	query := request.URL.Query()
@@ -273,11 +275,11 @@ func requireNoSecrets(t *testing.T, request *http.Request, texts ...string) {
 	}
 }
 
-var errApp = errors.New("the database is away")
+var errApp = errors.New("the database is unavailable")
 
 type contextKey struct{}
 
-// counted is a body without an end, of spaces, that counts what is read of it.
+// endlessBody is an endless body of spaces that counts the bytes read from it.
 type endlessBody struct{ bytesRead atomic.Int64 }
 
 func (c *endlessBody) Read(p []byte) (int, error) {
@@ -288,7 +290,7 @@ func (c *endlessBody) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// presenceOf is the body of an event about each of some users.
+// presenceEvents returns a body with one event for each user.
 func presenceEvents(users ...string) string {
 	var list []string
 	for _, user := range users {
@@ -297,7 +299,7 @@ func presenceEvents(users ...string) string {
 	return "[" + strings.Join(list, ",") + "]"
 }
 
-// takes is what a function does that needs so long.
+// sleepFor returns a callback that takes d.
 func sleepFor(d time.Duration) func(context.Context, webhook.Event) error {
 	return func(context.Context, webhook.Event) error { time.Sleep(d); return nil }
 }

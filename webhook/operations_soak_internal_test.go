@@ -18,9 +18,9 @@ import (
 
 const deactivations = 10_000
 
-// TestSoak waits for ten thousand deactivations whose events are late, too late, doubled, lost, out of order, preceded
-// by attacks, or refusals. Each Wait ends with the truth or at its deadline, as soon as it can, and in the end nothing
-// is left in memory.
+// TestSoak waits for 10,000 deactivations whose events are late, too late, repeated, lost, out of order, refused, or
+// preceded by forgeries. Each Wait must return the right results as soon as possible or end at its deadline, and no
+// memory may be left at the end.
 func TestSoak(t *testing.T) {
 	t.Parallel()
 	for name, variant := range map[string]struct {
@@ -42,17 +42,17 @@ type soak struct {
 	handler *Handler
 	poll    time.Duration
 
-	mu      sync.Mutex
-	heard   map[string]time.Time // when the first event of a user was handled
-	refused map[string]bool
-	ends    map[string]int // of waits
+	mu        sync.Mutex
+	handledAt map[string]time.Time // when the first event of each user was handled
+	refused   map[string]bool
+	outcomes  map[string]int // number of waits by how they ended
 }
 
 func newSoak(t *testing.T, poll time.Duration, queue int) *soak {
 	t.Helper()
 	s := &soak{
 		t: t, random: rand.New(rand.NewPCG(1, uint64(queue))), server: rctest.NewServer(), poll: poll,
-		heard: map[string]time.Time{}, refused: map[string]bool{}, ends: map[string]int{},
+		handledAt: map[string]time.Time{}, refused: map[string]bool{}, outcomes: map[string]int{},
 	}
 	t.Cleanup(s.server.Close)
 	client, err := rcuser.NewClient(s.server.Config())
@@ -75,7 +75,7 @@ func newSoak(t *testing.T, poll time.Duration, queue int) *soak {
 		{Kind: rctest.Stale},
 		{Kind: rctest.Unsigned},
 		{Kind: rctest.Late, Delay: 4 * time.Minute},
-		{Kind: rctest.Late, Delay: 20 * time.Minute}, // the second is too old to be believed
+		{Kind: rctest.Late, Delay: 20 * time.Minute}, // too old for the default window
 	} {
 		f.Times, f.Probability, f.Seed = rctest.Always, 0.1, uint64(i)
 		s.server.InjectDelivery(f)
@@ -85,8 +85,8 @@ func newSoak(t *testing.T, poll time.Duration, queue int) *soak {
 
 func (s *soak) handle(ctx context.Context, e DeactivationEvent) error {
 	s.mu.Lock()
-	if _, again := s.heard[e.UserID]; !again {
-		s.heard[e.UserID] = time.Now()
+	if _, again := s.handledAt[e.UserID]; !again {
+		s.handledAt[e.UserID] = time.Now()
 	}
 	s.mu.Unlock()
 	return s.ops.Handle(ctx, e)
@@ -106,20 +106,20 @@ func (s *soak) run() {
 		first += len(ids)
 		op, err := s.ops.Deactivate(s.t.Context(), ids)
 		require.NoError(s.t, err)
-		patience := []time.Duration{10 * time.Minute, 16 * time.Minute, time.Hour}[s.random.IntN(3)]
+		timeout := []time.Duration{10 * time.Minute, 16 * time.Minute, time.Hour}[s.random.IntN(3)]
 		delay := time.Duration(s.random.IntN(3)) * 10 * time.Minute
 		group.Go(func() {
 			time.Sleep(delay)
-			s.wait(op, ids, patience)
+			s.wait(op, ids, timeout)
 		})
 		time.Sleep(time.Duration(s.random.IntN(1000)) * time.Millisecond)
 	}
 	group.Wait()
-	for _, end := range []string{"done", "deadline"} {
-		require.Greater(s.t, s.ends[end], deactivations/40, "the soak must meet both: %v", s.ends)
+	for _, outcome := range []string{"done", "deadline"} {
+		require.Greater(s.t, s.outcomes[outcome], deactivations/40, "both must occur often: %v", s.outcomes)
 	}
 	if s.poll > 0 {
-		require.Greater(s.t, s.ends["polled"], deactivations/40)
+		require.Greater(s.t, s.outcomes["polled"], deactivations/40)
 	}
 	time.Sleep(2 * time.Hour)
 	s.requireNothingLeft()
@@ -131,8 +131,8 @@ func (s *soak) refuse(id string) {
 	s.refused[id] = true
 }
 
-func (s *soak) wait(op rcuser.Operation, ids []string, patience time.Duration) {
-	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+func (s *soak) wait(op rcuser.Operation, ids []string, timeout time.Duration) {
+	ctx, cancel := context.WithTimeout(s.t.Context(), timeout)
 	defer cancel()
 	start := time.Now()
 	results, err := s.ops.Wait(ctx, op, ids)
@@ -142,34 +142,34 @@ func (s *soak) wait(op rcuser.Operation, ids []string, patience time.Duration) {
 	last := start
 	for _, id := range ids {
 		result, known := results[id]
-		if heard, ok := s.heard[id]; ok && heard.After(last) {
-			last = heard
+		if handledAt, ok := s.handledAt[id]; ok && handledAt.After(last) {
+			last = handledAt
 		}
 		if known {
 			s.compare(id, result)
-		} else if heard, ok := s.heard[id]; ok && heard.Before(now) {
-			s.t.Errorf("%s was heard of, and is missing", id)
+		} else if handledAt, ok := s.handledAt[id]; ok && handledAt.Before(now) {
+			s.t.Errorf("%s had an event, and is missing", id)
 		}
 		if result.Polled {
-			s.ends["polled"]++
-			last = now // whenever the list was read
+			s.outcomes["polled"]++
+			last = now // the list was read at an unknown time
 		}
 	}
 	if err == nil {
-		s.ends["done"]++
+		s.outcomes["done"]++
 		if len(results) != len(ids) || !now.Equal(last) {
-			s.t.Errorf("%v ended at %v with %v, the last was heard at %v", ids, now, results, last)
+			s.t.Errorf("%v ended at %v with %v, the last event came at %v", ids, now, results, last)
 		}
 		return
 	}
-	s.ends["deadline"]++
+	s.outcomes["deadline"]++
 	missing, ok := errors.AsType[*WaitError](err)
-	if !ok || !errors.Is(err, context.DeadlineExceeded) || now.Sub(start) != patience || len(missing.Missing)+len(results) != len(ids) {
-		s.t.Errorf("%v after %v of %v, with %v", err, now.Sub(start), patience, results)
+	if !ok || !errors.Is(err, context.DeadlineExceeded) || now.Sub(start) != timeout || len(missing.Missing)+len(results) != len(ids) {
+		s.t.Errorf("%v after %v of %v, with %v", err, now.Sub(start), timeout, results)
 	}
 }
 
-// compare holds a result to what the fake knows.
+// compare compares a result with the state of the fake.
 func (s *soak) compare(id string, result Result) {
 	user := s.server.User(id)
 	finished := user.Deactivated && !s.server.Now().Before(user.DeactivatedAt.Add(15*time.Minute))

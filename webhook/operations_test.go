@@ -17,7 +17,7 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-// rc is a fake RC that posts to a handler which feeds Operations.
+// fakeRC is a fake RC, a client of it, and Operations that use the client.
 type fakeRC struct {
 	*rctest.Server
 	client *rcuser.Client
@@ -36,7 +36,7 @@ func newFakeRC(t *testing.T, opts webhook.OperationsOptions) *fakeRC {
 	return r
 }
 
-// newSilentRC is a fake whose events nobody gets.
+// newFakeRCWithoutWebhook returns a fake whose events are lost.
 func newFakeRCWithoutWebhook(t *testing.T, opts webhook.OperationsOptions) *fakeRC {
 	t.Helper()
 	server := rctest.NewServer()
@@ -48,12 +48,12 @@ func newFakeRCWithoutWebhook(t *testing.T, opts webhook.OperationsOptions) *fake
 	return &fakeRC{server, client, ops}
 }
 
-// ended is the event that RC posts for a user.
+// deactivationEvent returns the event that RC posts for a user.
 func deactivationEvent(op rcuser.Operation, userID, code string, at time.Time) webhook.DeactivationEvent {
 	return webhook.DeactivationEvent{UserID: userID, OperationID: op.ID, Type: webhook.Deactivation, Code: code, Time: at}
 }
 
-// within is a context that ends after d of the bubble's time.
+// contextWithin returns a context that ends after d.
 func contextWithin(t *testing.T, d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	t.Cleanup(cancel)
@@ -99,7 +99,7 @@ func TestWaitForAReactivation(t *testing.T) {
 	})
 }
 
-// TestEventsBeforeWait come while the app does something else, or before it even has RC's answer.
+// TestEventsBeforeWait has an event that arrives up to an hour before Wait is called.
 func TestEventsBeforeWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -114,11 +114,12 @@ func TestEventsBeforeWait(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		_, err := r.ops.Wait(contextWithin(t, time.Second), op, []string{"u1"})
-		require.ErrorIs(t, err, context.DeadlineExceeded, "after an hour it is forgotten")
+		require.ErrorIs(t, err, context.DeadlineExceeded, "results are kept for an hour")
 	})
 }
 
-// TestFirstEventCounts also if another contradicts it, so that two who wait are told the same.
+// TestFirstEventCounts checks that a later, contradicting event changes nothing, so that all calls of Wait return the
+// same.
 func TestFirstEventCounts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -135,14 +136,14 @@ func TestFirstEventCounts(t *testing.T) {
 	})
 }
 
-// TestOtherEventsDontEndAWait looks at the same user in another operation, and another user in the same.
+// TestOtherEventsDontEndAWait has events of the same user in another operation, and of another user in the same one.
 func TestOtherEventsDontEndAWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{})
 		op, other := rcuser.Operation{ID: "C70B"}, rcuser.Operation{ID: "B1D6"}
 		ctx, cancel := context.WithCancelCause(t.Context())
-		reason := errors.New("the user closed the window")
+		reason := errors.New("the caller gave up")
 		go func() {
 			_ = r.ops.Handle(ctx, deactivationEvent(other, "u1", "0", time.Now()))
 			_ = r.ops.Handle(ctx, deactivationEvent(op, "u3", "0", time.Now()))
@@ -158,7 +159,7 @@ func TestOtherEventsDontEndAWait(t *testing.T) {
 		require.Equal(t, "C70B", missing.OperationID)
 		require.ErrorIs(t, err, reason)
 		require.ErrorIs(t, err, context.Canceled)
-		require.EqualError(t, err, "webhook: operation C70B: no result for 2 users (u1, u4): the user closed the window\ncontext canceled")
+		require.EqualError(t, err, "webhook: operation C70B: no result for 2 users (u1, u4): the caller gave up\ncontext canceled")
 		_, err = r.ops.Wait(contextWithin(t, 0), op, []string{"u1"})
 		require.EqualError(t, err, "webhook: operation C70B: no result for 1 user (u1): context deadline exceeded")
 	})

@@ -16,7 +16,7 @@ import (
 
 const deactivatedListPath = "/user/deactivate/query.json"
 
-// reads counts how often the list of deactivated users was read.
+// listReads counts the reads of the list of deactivated users.
 func (r *fakeRC) listReads() int {
 	count := 0
 	for _, request := range r.Requests() {
@@ -27,13 +27,13 @@ func (r *fakeRC) listReads() int {
 	return count
 }
 
-// TestPolling finds a deactivation that no webhook told, once RC's time for it is over, and not earlier: until then the
-// list tells nothing.
+// TestPolling checks that polling finds deactivations without a webhook, but only after RC's 15 minutes: before that,
+// the list doesn't show whether a deactivation is finished.
 func TestPolling(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Poll: time.Minute})
-		ids := make([]string, 60) // more than a page
+		ids := make([]string, 60) // more than one page
 		for i := range ids {
 			ids[i] = fmt.Sprintf("u%d", i)
 		}
@@ -54,8 +54,8 @@ func TestPolling(t *testing.T) {
 	})
 }
 
-// TestPollingAfterARestart doesn't begin RC's 15 minutes anew if the store knows the deactivation; but what is an hour old
-// may be another one.
+// TestPollingAfterARestart checks that a restart doesn't prolong the 15 minutes if the store has the time of the
+// deactivation, unless that is an hour ago and may belong to an earlier one.
 func TestPollingAfterARestart(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ pause, takes time.Duration }{{20 * time.Minute, time.Minute}, {time.Hour, 16 * time.Minute}} {
@@ -77,7 +77,7 @@ func TestPollingAfterARestart(t *testing.T) {
 	}
 }
 
-// TestPollingTellsNoRefusal shows what polling can't: who isn't in the list may have been refused, or not be there yet.
+// TestPollingDoesNotFindRefusals has a user whose deactivation RC refuses, which the list can't show.
 func TestPollingDoesNotFindRefusals(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -92,7 +92,7 @@ func TestPollingDoesNotFindRefusals(t *testing.T) {
 	})
 }
 
-// TestEventBeatsPolling if both are there.
+// TestEventTakesPrecedenceOverPolling has an event and a listed user.
 func TestEventTakesPrecedenceOverPolling(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -110,7 +110,7 @@ func TestEventTakesPrecedenceOverPolling(t *testing.T) {
 	})
 }
 
-// TestPollingCountsFromTheFirstWait, as RC's 15 minutes do: whoever waits in short turns gets there too.
+// TestPollingCountsFromTheFirstWait checks that a series of short calls of Wait succeeds too.
 func TestPollingCountsFromTheFirstWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -129,7 +129,7 @@ func TestPollingCountsFromTheFirstWait(t *testing.T) {
 	})
 }
 
-// TestPollingIsNotForReactivations: that a user is in the list is no success for one.
+// TestPollingIsNotForReactivations checks that a listed user doesn't count as reactivated.
 func TestPollingIsNotForReactivations(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -147,7 +147,7 @@ func TestPollingIsNotForReactivations(t *testing.T) {
 	})
 }
 
-// TestPollingFails and tries again; if it never succeeds, Wait's error says why.
+// TestPollingErrors checks that polling continues after an error, and that Wait's error has the last one as a cause.
 func TestPollingErrors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -165,7 +165,7 @@ func TestPollingErrors(t *testing.T) {
 	})
 }
 
-// TestPollingIsShared by all who wait, and ends with them.
+// TestPollingIsShared checks that many calls of Wait share one poll, which ends with the last of them.
 func TestPollingIsShared(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -176,6 +176,6 @@ func TestPollingIsShared(t *testing.T) {
 			}()
 		}
 		time.Sleep(2 * time.Hour)
-		require.Equal(t, 15, r.listReads(), "once a minute from the 16th to the 30th, however many wait")
+		require.Equal(t, 15, r.listReads(), "once a minute from the 16th to the 30th, for any number of waits")
 	})
 }

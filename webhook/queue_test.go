@@ -15,12 +15,13 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-// enqueue serves a request with events about users. The first of them is its nonce too.
+// enqueue serves a request with one event for each user. The first user is the nonce too.
 func (r *receiver) enqueue(users ...string) answer {
 	return r.serve(newRequest(signedQuery(users[0], time.Now()), presenceEvents(users...)))
 }
 
-// TestQueueAnswersAtOnce, and gives the functions all the time that they need, in the order in which events came.
+// TestQueueAnswersAtOnce checks that requests are answered before their callbacks run, and that callbacks run in the
+// order of arrival, without a time limit.
 func TestQueueAnswersAtOnce(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T) {
@@ -39,31 +40,31 @@ func TestQueueAnswersAtOnce(t *testing.T) {
 			want = append(want, users...)
 			require.Equal(t, answers.ok, receiver.enqueue(users...))
 		}
-		require.Equal(t, answers.ok, receiver.enqueue("a0"), "a replay, which isn't taken again")
+		require.Equal(t, answers.ok, receiver.enqueue("a0"), "a replay, not queued again")
 		require.Zero(t, time.Since(startTime))
 		synctest.Wait()
 		require.Len(t, receiver.dispatched(), 1, "one worker")
 		time.Sleep(time.Duration(len(want)) * time.Minute)
 		require.Equal(t, want, receiver.dispatchedUsers())
-		require.Zero(t, ended.Load(), "contexts that ended early")
+		require.Zero(t, ended.Load(), "contexts ended early")
 	})
 }
 
-// TestQueueFull is answered 503, and what was refused is not taken for handled.
+// TestQueueFull checks that a request is answered 503 while the queue is full, and accepted later.
 func TestQueueFull(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T) {
 		receiver := newReceiver(t, withQueue(2, 1))
 		receiver.onEvent = sleepFor(time.Minute)
 		require.Equal(t, answers.ok, receiver.enqueue("1"))
-		synctest.Wait() // the worker has it
+		synctest.Wait() // until the worker has taken it
 		require.Equal(t, answers.ok, receiver.enqueue("2"))
-		require.Equal(t, answers.ok, receiver.enqueue("3", "3b", "3c", "3d"), "one request's events are taken together")
+		require.Equal(t, answers.ok, receiver.enqueue("3", "3b", "3c", "3d"), "a request is queued with all of its events")
 		for range 3 {
 			require.Equal(t, answers.full, receiver.enqueue("4", "5"))
 		}
-		time.Sleep(4*time.Minute - time.Second) // 3c runs, 3d waits
-		require.Equal(t, answers.full, receiver.enqueue("4", "5"), "two still wait")
+		time.Sleep(4*time.Minute - time.Second) // 3c is running, 3d waiting
+		require.Equal(t, answers.full, receiver.enqueue("4", "5"), "two are still waiting")
 		time.Sleep(time.Minute)
 		require.Equal(t, answers.ok, receiver.enqueue("4", "5"))
 		time.Sleep(time.Hour)
@@ -71,7 +72,7 @@ func TestQueueFull(t *testing.T) {
 	})
 }
 
-// TestQueueOfAList: a list that is longer than the queue isn't refused for ever.
+// TestQueueAcceptsLongLists checks that a list with more events than the queue's limit is accepted.
 func TestQueueAcceptsLongLists(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T) {
@@ -84,7 +85,7 @@ func TestQueueAcceptsLongLists(t *testing.T) {
 	})
 }
 
-// TestWorkers run as many at once as there are, and no more.
+// TestWorkers checks that exactly the configured number of workers run at once.
 func TestWorkers(t *testing.T) {
 	t.Parallel()
 	for _, workers := range []int{1, 3, 8} {
@@ -104,7 +105,8 @@ func TestWorkers(t *testing.T) {
 	}
 }
 
-// TestQueueGoesOn after whatever a function does. Each failure is a line of the log, RC having its answer already.
+// TestQueueContinuesAfterFailures checks that an event that fails, panics or ends its goroutine is logged, and that all
+// others are handled.
 func TestQueueContinuesAfterFailures(t *testing.T) {
 	t.Parallel()
 	for _, workers := range []int{1, 2} {
@@ -125,7 +127,7 @@ func TestQueueContinuesAfterFailures(t *testing.T) {
 			require.Equal(t, answers.ok, receiver.enqueue(users...))
 			synctest.Wait()
 			require.ElementsMatch(t, users, receiver.dispatchedUsers())
-			require.Equal(t, 1, strings.Count(receiver.log.String(), `"reason":"a callback returned an error","detail":"the database is away"`))
+			require.Equal(t, 1, strings.Count(receiver.log.String(), `"reason":"a callback returned an error","detail":"the database is unavailable"`))
 			require.Equal(t, 2, strings.Count(receiver.log.String(), `"reason":"the handler panicked","detail":"boom"`))
 			require.Equal(t, 2, strings.Count(receiver.log.String(), `"reason":"the handler panicked","detail":"runtime.Goexit was called, as t.Fatal does"`))
 			require.Equal(t, answers.ok, receiver.enqueue("5"))
@@ -136,7 +138,8 @@ func TestQueueContinuesAfterFailures(t *testing.T) {
 	}
 }
 
-// TestQueueKeepsValues of each request's context, and nothing of its end.
+// TestQueueKeepsContextValues checks that a callback has the values of its request's context, and isn't canceled with
+// the request.
 func TestQueueKeepsContextValues(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T) {
@@ -160,7 +163,7 @@ func TestQueueKeepsContextValues(t *testing.T) {
 	})
 }
 
-// TestIdleQueueHasNoGoroutine: the bubble fails if one outlives the test, and nothing here ends any.
+// TestIdleQueueHasNoGoroutine relies on the bubble, which fails if a goroutine outlives the test.
 func TestIdleQueueHasNoGoroutine(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T) {

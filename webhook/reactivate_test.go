@@ -23,7 +23,7 @@ func TestReactivatingTooEarly(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		_, err = r.ops.Deactivate(t.Context(), []string{"u2"})
 		require.NoError(t, err)
-		time.Sleep(30 * time.Minute) // the events don't change what is known better
+		time.Sleep(30 * time.Minute) // the events must not replace the exact times
 		_, err = r.ops.Reactivate(t.Context(), []string{"u1", "u2", "u3"})
 		early, ok := errors.AsType[*webhook.TooEarlyError](err)
 		require.True(t, ok)
@@ -39,7 +39,7 @@ func TestReactivatingTooEarly(t *testing.T) {
 	})
 }
 
-// TestReactivatingByTheEventsTime is for a deactivation that was asked for elsewhere: it was before its event.
+// TestReactivationTimeFromEvent has a deactivation that another program requested, before its event.
 func TestReactivationTimeFromEvent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -49,7 +49,7 @@ func TestReactivationTimeFromEvent(t *testing.T) {
 		require.NoError(t, err)
 		_, err = r.ops.Reactivate(t.Context(), []string{"u1"})
 		_, known := errors.AsType[*webhook.TooEarlyError](err)
-		require.False(t, known, "nothing is known yet")
+		require.False(t, known, "the store has no time yet")
 		require.ErrorIs(t, err, rcuser.ErrParameter)
 		time.Sleep(15*time.Minute + time.Second)
 		_, err = r.ops.Reactivate(t.Context(), []string{"u1"})
@@ -59,7 +59,7 @@ func TestReactivationTimeFromEvent(t *testing.T) {
 	})
 }
 
-// TestEventFromTheFuture is one that nobody signed: it mustn't put a reactivation off for ever.
+// TestEventTimeInTheFuture checks that a wrong time, which no signature covers, can't delay NotBefore beyond an hour.
 func TestEventTimeInTheFuture(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -74,7 +74,7 @@ func TestEventTimeInTheFuture(t *testing.T) {
 	})
 }
 
-// TestSecondDeactivation counts anew after a reactivation.
+// TestDeactivationAfterReactivation checks that a second deactivation starts a new hour.
 func TestDeactivationAfterReactivation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -95,7 +95,7 @@ func TestDeactivationAfterReactivation(t *testing.T) {
 	})
 }
 
-// TestOtherRefusals have reasons of their own, and aren't blamed on the hour.
+// TestOtherRefusals checks that errors with a known reason don't become a TooEarlyError.
 func TestOtherRefusals(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]rctest.Fault{

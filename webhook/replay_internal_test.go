@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestReplayGuardFreesMemory: the guard's memory returns to nothing by itself, some seconds after the last window.
+// TestReplayGuardFreesMemory checks that all memory is freed without further calls, within seconds after the last
+// expiry.
 func TestReplayGuardFreesMemory(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -18,7 +18,8 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-// TestReplay: what was handled is answered 200 and not handled again, whatever body and whichever names it comes with.
+// TestReplay checks that a handled request is answered 200 and not handled again, with any body and under any parameter
+// names.
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T) {
@@ -35,12 +36,13 @@ func TestReplay(t *testing.T) {
 			require.Equal(t, answers.ok, receiver.serve(request))
 		}
 		require.Equal(t, []string{"u1"}, receiver.dispatchedUsers())
-		require.Equal(t, answers.ok, receiver.serve(validRequest("14315")), "another signature is another request")
+		require.Equal(t, answers.ok, receiver.serve(validRequest("14315")), "a different signature is a different request")
 		require.Len(t, receiver.dispatched(), 2)
 	})
 }
 
-// TestReplayOfAFailure: RC sends again what wasn't handled, with the same signature perhaps, and it must be handled then.
+// TestFailedRequestIsHandledAgain checks that a request that failed is handled when RC sends it again with the same
+// signature.
 func TestFailedRequestIsHandledAgain(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -72,7 +74,7 @@ func TestFailedRequestIsHandledAgain(t *testing.T) {
 				return tc.do(ctx)
 			}
 			query := signedQuery(testNonce, time.Now())
-			before := 0
+			failures := 0
 			for range 2 {
 				request := newRequest(query, tc.body)
 				request.ContentLength = -1
@@ -81,25 +83,25 @@ func TestFailedRequestIsHandledAgain(t *testing.T) {
 				synctest.Wait()
 			}
 			if tc.do != nil {
-				before = 2
+				failures = 2
 			}
-			require.Len(t, receiver.dispatched(), before, tc.name)
+			require.Len(t, receiver.dispatched(), failures, tc.name)
 			fails = false
 			require.Equal(t, answers.ok, receiver.serve(newRequest(query, presenceEvent)), tc.name)
 			require.Equal(t, answers.ok, receiver.serve(newRequest(query, presenceEvent)), tc.name)
-			require.Len(t, receiver.dispatched(), before+1, tc.name)
+			require.Len(t, receiver.dispatched(), failures+1, tc.name)
 		})
 	}
 }
 
-// TestReplayWhileHandled: RC's second attempt comes 5 seconds after the first, when a slow function may still be at work.
-// It must neither run twice nor be taken for done.
+// TestReplayWhileHandled has RC's second attempt, 5 seconds after the first, arrive while a slow callback is still
+// running. It must neither be handled twice nor answered 200.
 func TestReplayWhileHandled(t *testing.T) {
 	t.Parallel()
-	for _, late := range []error{nil, errors.New("no")} {
+	for _, result := range []error{nil, errors.New("no")} {
 		inBubble(t, func(t *testing.T) {
 			receiver := newReceiver(t)
-			receiver.onEvent = func(context.Context, webhook.Event) error { time.Sleep(12 * time.Second); return late }
+			receiver.onEvent = func(context.Context, webhook.Event) error { time.Sleep(12 * time.Second); return result }
 			query := signedQuery(testNonce, time.Now())
 			first := make(chan answer, 1)
 			go func() { first <- receiver.serve(newRequest(query, presenceEvent)) }()
@@ -111,26 +113,26 @@ func TestReplayWhileHandled(t *testing.T) {
 			require.Equal(t, answers.timeout, <-first)
 			time.Sleep(time.Second)
 			require.Len(t, receiver.dispatched(), 1)
-			if late == nil {
+			if result == nil {
 				require.Equal(t, answers.ok, receiver.serve(newRequest(query, presenceEvent)))
-				require.Len(t, receiver.dispatched(), 1, "handled, if late")
+				require.Len(t, receiver.dispatched(), 1, "handled, though late")
 				return
 			}
 			require.Equal(t, answers.timeout, receiver.serve(newRequest(query, presenceEvent)))
-			require.Len(t, receiver.dispatched(), 2, "failed, so again")
+			require.Len(t, receiver.dispatched(), 2, "failed, so handled again")
 			time.Sleep(time.Minute)
 		})
 	}
 }
 
-// TestReplayWindow: a request is known for as long as its signature is good, to the last millisecond.
+// TestReplayWindow checks that a request is remembered until its signature expires, to the millisecond.
 func TestReplayWindow(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
 	for _, tc := range []struct {
 		window webhook.Window
-		ahead  time.Duration // of the signature's time
-		good   time.Duration // from then on, how long it is
+		ahead  time.Duration // of the signing time
+		good   time.Duration // how long the signature is valid after signing
 		after  answer
 	}{
 		{webhook.Window{}, 0, 10 * time.Minute, answers.stale},
@@ -145,7 +147,7 @@ func TestReplayWindow(t *testing.T) {
 			signedAt := startTime.Add(tc.ahead)
 			query := signedQuery(testNonce, signedAt)
 			require.Equal(t, answers.ok, receiver.serve(newRequest(query, presenceEvent)))
-			for share := range 5 { // a good while before its end, and exactly there
+			for share := range 5 { // spread over its validity, to the very end
 				time.Sleep(time.Until(signedAt.Add(tc.good * time.Duration(share) / 4)))
 				require.Equal(t, answers.ok, receiver.serve(newRequest(query, presenceEvent)))
 			}
@@ -157,7 +159,7 @@ func TestReplayWindow(t *testing.T) {
 	}
 }
 
-// TestReplayWithoutEnd: a signature that is good for ever is remembered for a day, counted from when it came.
+// TestReplayWithUnlimitedWindow checks that a signature that never expires is remembered for a day after its request.
 func TestReplayWithUnlimitedWindow(t *testing.T) {
 	t.Parallel()
 	for name, past := range map[string]time.Duration{"unlimited": webhook.Unlimited, "the longest": math.MaxInt64} {
@@ -176,7 +178,7 @@ func TestReplayWithUnlimitedWindow(t *testing.T) {
 	}
 }
 
-// TestReplayConcurrently: of all that come at once, one is handled.
+// TestConcurrentReplays checks that only one of many simultaneous requests with the same signature is handled.
 func TestConcurrentReplays(t *testing.T) {
 	t.Parallel()
 	receiver := newReceiver(t)
@@ -206,7 +208,7 @@ func TestConcurrentReplays(t *testing.T) {
 	}
 }
 
-// TestReplaysFullOfFailures: what is being handled takes no room from what was.
+// TestClaimsDoNotCountAsHandled checks that claimed requests don't use up the guard's limit.
 func TestClaimsDoNotCountAsHandled(t *testing.T) {
 	t.Parallel()
 	guard := webhook.NewReplayGuard(1)
@@ -220,12 +222,12 @@ func TestClaimsDoNotCountAsHandled(t *testing.T) {
 	requireClaim(t, guard, "c", webhook.Claimed)
 }
 
-// TestReplaysAreBounded: when there are too many, those are forgotten that end soonest, and be it the newest.
+// TestReplayGuardLimit checks that the entries that expire first are forgotten, even if the newest is one of them.
 func TestReplayGuardLimit(t *testing.T) {
 	t.Parallel()
-	for _, most := range []int{math.MinInt, -1, 0, 1, 2, 3} {
-		guard := webhook.NewReplayGuard(most)
-		room := max(most, 1)
+	for _, limit := range []int{math.MinInt, -1, 0, 1, 2, 3} {
+		guard := webhook.NewReplayGuard(limit)
+		room := max(limit, 1)
 		now := time.Now()
 		for _, kept := range []struct {
 			key  string
@@ -244,7 +246,7 @@ func TestReplayGuardLimit(t *testing.T) {
 	}
 }
 
-// TestReplaysEnd: up to and including the time that Commit says.
+// TestReplayGuardExpiry checks that a request is remembered up to and including the time given to Commit.
 func TestReplayGuardExpiry(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T) {
@@ -269,27 +271,27 @@ func requireClaim(t *testing.T, guard webhook.ReplayGuard, key string, want webh
 	require.Equal(t, want, got, key)
 }
 
-// TestReplayGuards of the app's own may fail or answer nonsense: nothing is handled then, as it could be for the second time.
+// TestFailingReplayGuards checks that nothing is handled if Claim returns an error or an unknown value.
 func TestFailingReplayGuards(t *testing.T) {
 	t.Parallel()
 	for name, claim := range map[string]func(context.Context, string) (webhook.Claim, error){
 		"error": func(context.Context, string) (webhook.Claim, error) {
-			return webhook.Claimed, errors.New("the store is away")
+			return webhook.Claimed, errors.New("the store is unavailable")
 		},
 		"nothing":      func(context.Context, string) (webhook.Claim, error) { return 0, nil },
 		"one too many": func(context.Context, string) (webhook.Claim, error) { return webhook.Handled + 1, nil },
 		"handled in error": func(context.Context, string) (webhook.Claim, error) {
-			return webhook.Handled, errors.New("the store is away")
+			return webhook.Handled, errors.New("the store is unavailable")
 		},
 	} {
 		inBubble(t, func(t *testing.T) {
 			receiver := newReceiver(t, withGuard(fakeGuard{claim: claim, release: func(context.Context, string) error {
-				return errors.New("released what it didn't have")
+				return errors.New("released without a claim")
 			}}))
 			require.Equal(t, answers.guard, receiver.serve(validRequest(testNonce)), name)
 			require.Empty(t, receiver.dispatched())
 			require.Equal(t, 1, strings.Count(receiver.log.String(), "\n"), receiver.log.String())
-			require.Equal(t, strings.Contains(name, "error"), strings.Contains(receiver.log.String(), "the store is away"))
+			require.Equal(t, strings.Contains(name, "error"), strings.Contains(receiver.log.String(), "the store is unavailable"))
 		})
 	}
 }

@@ -13,12 +13,13 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-// TestShutdown lets the queue and the functions end, and lets nothing in meanwhile or afterwards.
+// TestShutdown checks that queued events and running callbacks are completed, and that requests during and after
+// Shutdown are refused.
 func TestShutdown(t *testing.T) {
 	t.Parallel()
-	for _, most := range []int{0, 10} {
+	for _, limit := range []int{0, 10} {
 		inBubble(t, func(t *testing.T) {
-			receiver := newReceiver(t, withQueue(most, 0))
+			receiver := newReceiver(t, withQueue(limit, 0))
 			receiver.onEvent = sleepFor(time.Minute)
 			for _, user := range []string{"1", "2", "3"} {
 				go receiver.enqueue(user)
@@ -32,8 +33,8 @@ func TestShutdown(t *testing.T) {
 			require.Equal(t, answers.shutdown, receiver.enqueue("4"))
 			require.NoError(t, <-ended)
 			require.NoError(t, <-ended)
-			want := time.Minute // all at once
-			if most > 0 {
+			want := time.Minute // without a queue, all run at once
+			if limit > 0 {
 				want = 3 * time.Minute
 			}
 			require.Equal(t, want, time.Since(startTime))
@@ -45,15 +46,16 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
-// TestShutdownGivesUp when its context ends: what waits is dropped and counted, and what runs is told.
+// TestShutdownGivesUp checks that queued events are dropped and counted, and running callbacks canceled, when the
+// context of Shutdown ends.
 func TestShutdownGivesUp(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T) {
 		receiver := newReceiver(t, withQueue(10, 2))
-		var told atomic.Int32
+		var canceled atomic.Int32
 		receiver.onEvent = func(ctx context.Context, _ webhook.Event) error {
 			<-ctx.Done()
-			told.Add(1)
+			canceled.Add(1)
 			time.Sleep(time.Minute)
 			return ctx.Err()
 		}
@@ -65,16 +67,16 @@ func TestShutdownGivesUp(t *testing.T) {
 		require.ErrorContains(t, err, "3 events dropped from the queue, 2 callbacks still running")
 		require.Equal(t, 10*time.Second, time.Since(startTime))
 		synctest.Wait()
-		require.Equal(t, int32(2), told.Load())
+		require.Equal(t, int32(2), canceled.Load())
 		require.Equal(t, answers.shutdown, receiver.enqueue("6"))
-		require.NoError(t, receiver.Shutdown(t.Context()), "waits for what was told to end")
+		require.NoError(t, receiver.Shutdown(t.Context()), "waits for the canceled callbacks")
 		require.Equal(t, 70*time.Second, time.Since(startTime))
 		require.ElementsMatch(t, []string{"1", "2"}, receiver.dispatchedUsers())
 		require.Equal(t, 2, strings.Count(receiver.log.String(), `"reason":"shutting down","detail":"context canceled"`))
 	})
 }
 
-// TestShutdownTellsFunctions that run for a request, which is answered 503 then.
+// TestShutdownCancelsCallbacks checks that a request whose callback was canceled by Shutdown is answered 503.
 func TestShutdownCancelsCallbacks(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T) {
@@ -91,7 +93,7 @@ func TestShutdownCancelsCallbacks(t *testing.T) {
 	})
 }
 
-// TestShutdownOfAnIdleHandler succeeds, even if there is no time for it.
+// TestShutdownOfAnIdleHandler checks that Shutdown succeeds if nothing is running, even if its context has ended.
 func TestShutdownOfAnIdleHandler(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -102,8 +104,8 @@ func TestShutdownOfAnIdleHandler(t *testing.T) {
 	}
 }
 
-// TestNothingIsQueuedAfterShutdown gave up: the event would be lost, and RC, which was answered 503, must be able to
-// send it to another process that shares the guard.
+// TestNothingIsQueuedAfterShutdown checks that a request that was answered 503 by Shutdown isn't queued later, where its
+// events would be lost, and that its claim is released for a process that shares the guard.
 func TestNothingIsQueuedAfterShutdown(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T) {

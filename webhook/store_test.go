@@ -14,7 +14,7 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-// shared is a store of several processes, which may fail.
+// sharedStore is a store that several processes share, and that can fail.
 type sharedStore struct {
 	mu          sync.Mutex
 	results     map[[2]string]webhook.Result
@@ -76,7 +76,7 @@ func (s *sharedStore) fail(err error) {
 	s.err = err
 }
 
-// TestSeveralProcesses has RC post to one process while another waits.
+// TestStoreSharedByProcesses has one process that receives the webhook and another that waits.
 func TestStoreSharedByProcesses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -94,7 +94,7 @@ func TestStoreSharedByProcesses(t *testing.T) {
 	})
 }
 
-// TestLastLook finds what another process put into the store since the last one.
+// TestWaitReadsStoreAtDeadline has a result that another process stores after the last tick before the deadline.
 func TestWaitReadsStoreAtDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -111,7 +111,8 @@ func TestWaitReadsStoreAtDeadline(t *testing.T) {
 	})
 }
 
-// TestFailingStore makes RC send the event again, and doesn't end a Wait: the store may come back.
+// TestFailingStore checks that RC sends the event again if the store fails, and that a Wait continues, as the store may
+// recover.
 func TestFailingStore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -124,12 +125,12 @@ func TestFailingStore(t *testing.T) {
 		_, err = r.ops.Wait(contextWithin(t, time.Minute), op, []string{"u1"})
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.ErrorIs(t, err, down)
-		time.Sleep(14*time.Minute + 500*time.Millisecond) // the first attempt fails
+		time.Sleep(14*time.Minute + 500*time.Millisecond) // RC's first attempt fails
 		store.fail(nil)
 		results, err := r.ops.Wait(contextWithin(t, time.Minute), op, []string{"u1"})
 		require.NoError(t, err)
 		require.True(t, results["u1"].Done())
-		synctest.Wait() // for the answer to be read
+		synctest.Wait() // until the fake has read the answer
 		statuses := []int{}
 		for _, d := range r.Deliveries() {
 			statuses = append(statuses, d.Status)

@@ -15,15 +15,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// revealing are functions whose time tells how much of two values is the same.
+// variableTime are functions whose duration depends on how much of their arguments is equal.
 var variableTime = []string{
 	"bytes.Equal", "bytes.Compare", "bytes.EqualFold", "bytes.HasPrefix", "bytes.HasSuffix", "bytes.Contains",
 	"strings.EqualFold", "strings.Compare", "strings.HasPrefix", "strings.HasSuffix", "strings.Contains",
 	"slices.Equal", "slices.Compare", "slices.EqualFunc", "slices.Contains", "cmp.Compare", "reflect.DeepEqual",
 }
 
-// TestConstantTime reads the source: nothing that is named like a signature is compared, but in constant time. Lengths
-// and emptiness are no secret.
+// TestConstantTime parses the source and checks that nothing with the name of a signature is compared other than in
+// constant time, except for its length and with the empty string.
 func TestConstantTime(t *testing.T) {
 	t.Parallel()
 	for _, dir := range []string{".", "../rctest"} {
@@ -45,7 +45,7 @@ func TestConstantTime(t *testing.T) {
 	}
 }
 
-// TestConstantTimeFinds what it must and nothing else, as a check that finds nothing proves nothing.
+// TestConstantTimeCheck checks that TestConstantTime detects what it should, and nothing else.
 func TestConstantTimeCheck(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]int{
@@ -69,7 +69,7 @@ func TestConstantTimeCheck(t *testing.T) {
 	}
 }
 
-// comparisons returns those that reveal, and how many there are that don't.
+// comparisons returns the unsafe comparisons, and the number of safe ones.
 func comparisons(t *testing.T, source string) (found []string, safe int) {
 	t.Helper()
 	fset := token.NewFileSet()
@@ -101,7 +101,8 @@ func comparisons(t *testing.T, source string) (found []string, safe int) {
 	return found, safe
 }
 
-// harmless is what tells nothing of a signature: a length, the result of a comparison in constant time, "" and nil.
+// harmless reports whether an expression reveals nothing about a signature: a length, the result of a comparison in
+// constant time, "" or nil.
 func harmless(e ast.Expr) bool {
 	switch e := e.(type) {
 	case *ast.CallExpr:
@@ -116,7 +117,7 @@ func harmless(e ast.Expr) bool {
 
 var signatureWord = regexp.MustCompile(`^(signatures?|sums?|digests?|macs?|expected)$`)
 
-// secret reports whether an expression has a name that is a signature's, or a text that is.
+// namesSignature reports whether an expression contains an identifier or a text that names a signature.
 func namesSignature(e ast.Expr) bool {
 	is := false
 	ast.Inspect(e, func(n ast.Node) bool {
@@ -131,7 +132,8 @@ func namesSignature(e ast.Expr) bool {
 	return is
 }
 
-// words are those of a name such as rawDigest or rc-signature, in lowercase. The error about a signature is none.
+// splitWords returns the words of a name such as rawDigest or rc-signature, in lowercase. It returns none for names of
+// errors and codes.
 func splitWords(name string) []string {
 	if strings.HasPrefix(strings.ToLower(name), "err") || strings.HasPrefix(name, "code") {
 		return nil

@@ -17,8 +17,8 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-// forgery is what somebody makes of a sound request, signed at start, without knowing the secret; or, so that one check
-// doesn't hide that another is missing, with knowing it.
+// forgery turns a valid request, signed at startTime, into one that must be refused. Most forgeries have a wrong
+// signature. Where that would hide whether another check works, the forgery has a valid one.
 type forgery struct {
 	name   string
 	forge  func(*http.Request)
@@ -26,7 +26,7 @@ type forgery struct {
 	answer answer
 }
 
-// change is a forgery of the query alone.
+// editParams returns a forgery that edits the parsed query.
 func editParams(edit func(url.Values)) func(*http.Request) {
 	return func(r *http.Request) {
 		query := r.URL.Query()
@@ -43,7 +43,7 @@ func addParam(name, value string) func(*http.Request) {
 	return editParams(func(query url.Values) { query.Add(name, value) })
 }
 
-// twice gives a parameter a second time, under a name of the same or of another generation.
+// copyParam adds a parameter's value a second time, under the same name or that of another generation.
 func copyParam(name, as string) func(*http.Request) {
 	return editParams(func(query url.Values) { query.Add(as, query.Get(name)) })
 }
@@ -66,7 +66,7 @@ func editSignature(edit func(string) string) func(*http.Request) {
 	return editParams(func(query url.Values) { query.Set("signature", edit(query.Get("signature"))) })
 }
 
-// signed has a signature that is right.
+// sign replaces nonce, timestamp and signature, with a valid signature.
 func sign(nonce, timestamp string) func(*http.Request) {
 	return signWith(testAppSecret, nonce, timestamp)
 }
@@ -79,7 +79,8 @@ func signWith(secret, nonce, timestamp string) func(*http.Request) {
 	})
 }
 
-// shifted moves the boundary between nonce and timestamp of what was signed before, which the digest can't tell.
+// shiftBoundary signs one nonce and timestamp, and sends another pair whose concatenation is the same, so that the
+// digest is too.
 func shiftBoundary(nonce, timestamp, toNonce, toTimestamp string) func(*http.Request) {
 	if nonce+timestamp != toNonce+toTimestamp {
 		panic("not a shift: " + toNonce + toTimestamp)
@@ -109,7 +110,7 @@ var invalidParams = []forgery{
 	{"nonce of the oldest generation", renameParam("nonce", "rc-nonce"), webhook.ErrParameters, answers.parameters},
 	{"timestamp of the oldest generation", renameParam("timestamp", "rc-timestamp"), webhook.ErrParameters, answers.parameters},
 	{"signature of the oldest generation", renameParam("signature", "rc-signature"), webhook.ErrParameters, answers.parameters},
-	{"a name in other letters", renameParam("signature", "Signature"), webhook.ErrParameters, answers.parameters},
+	{"a name in another case", renameParam("signature", "Signature"), webhook.ErrParameters, answers.parameters},
 	{"a name that doesn't exist", renameParam("timestamp", "rc-signTimestamp"), webhook.ErrParameters, answers.parameters},
 	{"an array", renameParam("nonce", "nonce[]"), webhook.ErrParameters, answers.parameters},
 	{"a broken escape", editQuery(func(q string) string { return q + "&x=%zz" }), webhook.ErrParameters, answers.parameters},
@@ -121,7 +122,7 @@ var invalidParams = []forgery{
 	{"no method", setMethod(""), webhook.ErrMethod, answers.method},
 	{"post", setMethod("post"), webhook.ErrMethod, answers.method},
 	{"another key", setParam("appKey", "other"), webhook.ErrAppKey, answers.appKey},
-	{"a key in other letters", setParam("appKey", "APP-KEY-7"), webhook.ErrAppKey, answers.appKey},
+	{"a key in another case", setParam("appKey", "APP-KEY-7"), webhook.ErrAppKey, answers.appKey},
 	{"an empty key", setParam("appKey", ""), webhook.ErrAppKey, answers.appKey},
 	{"a longer key", setParam("appKey", testAppKey+"\x00"), webhook.ErrAppKey, answers.appKey},
 	{"in the header", func(r *http.Request) {
@@ -215,8 +216,8 @@ func changeDigit(i int) func(string) string {
 	}
 }
 
-// TestForgery sends each forgery twice: neither may reach a function. The sound request goes through afterwards, so that
-// nobody who forges keeps out what RC sends.
+// TestForgery sends each forgery twice, and checks that no event is dispatched and that the valid request is still
+// accepted afterwards.
 func TestForgery(t *testing.T) {
 	t.Parallel()
 	for _, table := range [][]forgery{invalidParams, invalidSyntax, invalidSignatures, shiftedBoundaries} {
@@ -243,14 +244,14 @@ func requireForgeryRefused(t *testing.T, tc forgery) {
 	require.Equal(t, tc.answer, receiver.serve(forged()))
 	require.Equal(t, tc.answer, receiver.serve(forged()))
 	require.Empty(t, receiver.dispatched())
-	require.Equal(t, 2, strings.Count(receiver.log.String(), "\n"), "a line for each refusal")
+	require.Equal(t, 2, strings.Count(receiver.log.String(), "\n"), "one log record for each refusal")
 	requireNoSecrets(t, forged(), err.Error(), failure.Name+failure.Detail, receiver.log.String(), tc.answer.Text)
 	require.Equal(t, answers.ok, receiver.serve(validRequest(testNonce)))
 	require.Len(t, receiver.dispatched(), 1)
 }
 
-// TestLengthExtension: from one signature, and the length of the secret, SHA-1 lets anybody compute the signature of
-// what begins with the signed text and its padding. The time at the end is then the forger's to choose.
+// TestLengthExtension carries out a length extension: from a signature and the length of the secret, SHA-1 lets anyone
+// compute the signature of the signed text, its padding and any further text, here a new timestamp.
 func TestLengthExtension(t *testing.T) {
 	t.Parallel()
 	for _, length := range []int{1, 12, 14, 16, 32, 45, 46, 55, 64, 100} {
@@ -276,13 +277,13 @@ func TestLengthExtension(t *testing.T) {
 	}
 }
 
-// padding is what SHA-1 puts behind a text of so many bytes.
+// padding returns SHA-1's padding for a text of the given length.
 func padding(length int) []byte {
 	zeros := (55 - length%64 + 64) % 64
 	return binary.BigEndian.AppendUint64(append([]byte{0x80}, make([]byte, zeros)...), uint64(length)*8)
 }
 
-// extend goes on hashing where a digest of so many bytes, padding included, ended.
+// extend continues a digest over length bytes, including padding, with more text.
 func extend(t *testing.T, digest string, length int, more string) string {
 	t.Helper()
 	require.Zero(t, length%64)
@@ -295,8 +296,8 @@ func extend(t *testing.T, digest string, length int, more string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// TestForgeryOfTheUnit: three digits moved to the nonce turn milliseconds into seconds. A URL that was seen in June is
-// then signed in September, when no guard remembers it.
+// TestForgedTimeUnit moves three digits from the timestamp to the nonce, which turns milliseconds into seconds. A URL
+// from June would be valid in September, when no guard remembers it.
 func TestForgedTimeUnit(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T) {
@@ -307,7 +308,7 @@ func TestForgedTimeUnit(t *testing.T) {
 		shiftBoundary("14314", "1781790000000", "14314178", "1790000000")(request)
 		got := receiver.serve(request)
 		require.Equal(t, 401, got.Status, "%v", got)
-		sign("178", "1790000000")(request) // which could have been no nonce and milliseconds
+		sign("178", "1790000000")(request) // could be a shifted empty nonce and milliseconds
 		require.Equal(t, answers.syntax, receiver.serve(request))
 		require.Len(t, receiver.dispatched(), 1)
 	})

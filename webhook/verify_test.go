@@ -18,8 +18,8 @@ import (
 
 var anyTime = webhook.Window{Past: webhook.Unlimited, Future: webhook.Unlimited}
 
-// TestVectors has digests that are computed elsewhere, the documentation's own among them, under all names that RC gave
-// the parameters.
+// TestVerifyVectors has digests that were computed independently, including the documentation's own, under all parameter
+// names.
 func TestVerifyVectors(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -47,8 +47,8 @@ func TestVerifyVectors(t *testing.T) {
 	}
 }
 
-// TestPlaceholder: the documentation's pages print this pair, and it is wrong. Who finds it accepted has a verifier that
-// verifies nothing.
+// TestWrongSignatureInDocumentation checks that the pair of values in RC's documentation, which doesn't match, is
+// refused.
 func TestWrongSignatureInDocumentation(t *testing.T) {
 	t.Parallel()
 	for _, query := range []string{
@@ -63,7 +63,7 @@ func TestWrongSignatureInDocumentation(t *testing.T) {
 	}
 }
 
-// TestNonces are all that RC or one of its SDKs might send, up to the longest that is taken.
+// TestAcceptedNonces has nonces that RC or one of its SDKs may send, up to the longest that is accepted.
 func TestAcceptedNonces(t *testing.T) {
 	t.Parallel()
 	for _, nonce := range []string{
@@ -77,7 +77,7 @@ func TestAcceptedNonces(t *testing.T) {
 	}
 }
 
-// TestRotation: while a secret is rotated RC may sign with either, and each secret belongs to its own key.
+// TestSecretRotation checks that both secrets are accepted during a rotation, each with its own key only.
 func TestSecretRotation(t *testing.T) {
 	t.Parallel()
 	older, newer := rcuser.Credentials{AppKey: "old-key", AppSecret: "old-secret"}, rcuser.Credentials{AppKey: "new-key", AppSecret: "new-secret"}
@@ -120,12 +120,12 @@ func TestSecretRotation(t *testing.T) {
 	}
 }
 
-// TestVerifyLeavesTheRequest: who verifies themselves still has the body, and verifies as often as they like.
+// TestVerifyDoesNotReadTheBody also checks that the same request verifies again.
 func TestVerifyDoesNotReadTheBody(t *testing.T) {
 	t.Parallel()
 	body := &endlessBody{}
 	request := httptest.NewRequest(http.MethodPost, "/", body)
-	request.ContentLength = 1 << 40 // its size is for the caller to check
+	request.ContentLength = 1 << 40 // Verify doesn't check the size
 	request.URL.RawQuery = "nonce=14314&timestamp=1408710653000&signature=30be0bbca9c9b2e27578701e9fda2358a814c88f"
 	first, err := webhook.Verify(request, anyTime, validCredentials)
 	require.NoError(t, err)
@@ -135,7 +135,7 @@ func TestVerifyDoesNotReadTheBody(t *testing.T) {
 	require.Zero(t, body.bytesRead.Load())
 }
 
-// TestSign: what it signs is what RC would have signed, which an independent digest tells.
+// TestSign compares Sign with an independently computed digest.
 func TestSign(t *testing.T) {
 	t.Parallel()
 	at := time.Now().Add(-time.Minute).Add(123 * time.Microsecond)
@@ -152,7 +152,7 @@ func TestSign(t *testing.T) {
 		require.Equal(t, "7", query.Get("room"))
 		require.Equal(t, testAppKey, query.Get("appKey"))
 		require.Equal(t, inMillis(at), query.Get("timestamp"))
-		require.LessOrEqual(t, len(query.Get("nonce")), 18, "RC's are no longer")
+		require.LessOrEqual(t, len(query.Get("nonce")), 18, "RC's documented maximum")
 		require.Equal(t, digest(testAppSecret, query.Get("nonce"), inMillis(at)), query.Get("signature"))
 		seen[query.Get("nonce")] = true
 	}
@@ -163,8 +163,8 @@ func TestSign(t *testing.T) {
 	require.True(t, at.Truncate(time.Millisecond).Equal(verified.SignedAt))
 }
 
-// FuzzVerify looks for a change of a signed request that verifies and says something else. Time is unlimited, so that
-// nothing but the signature stands in the way.
+// FuzzVerify searches for a request that verifies but has other values than the one that was signed. The window is
+// unlimited, so that only the signature is checked.
 func FuzzVerify(f *testing.F) {
 	f.Add("POST", vectorQuery)
 	f.Add("GET", vectorQuery)
@@ -189,7 +189,7 @@ func FuzzVerify(f *testing.F) {
 			return
 		}
 		values := request.URL.Query()
-		is := func(name, want string, more ...string) bool { // under one of its names, once
+		is := func(name, want string, more ...string) bool { // exactly once, under one of its names
 			var all []string
 			for _, name := range append(more, name) {
 				all = append(all, values[name]...)
@@ -204,7 +204,7 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// TestWithoutCredentials: an empty secret would let anybody sign, so it is the app's mistake and not let pass.
+// TestUnusableCredentials checks that incomplete credentials are an error: with an empty secret, anyone could sign.
 func TestUnusableCredentials(t *testing.T) {
 	t.Parallel()
 	for name, list := range map[string][]rcuser.Credentials{

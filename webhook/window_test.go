@@ -11,17 +11,17 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-// units write a time in each of RC's two ways. Both are exact here, as start is a whole second.
+// timeFormats are RC's two formats of a timestamp. Both are exact in these tests, as startTime is a whole second.
 var timeFormats = map[string]func(time.Time) string{"milliseconds": inMillis, "seconds": inSeconds}
 
-// TestWindow: exactly at an edge is inside, and a millisecond beyond is outside, for Verify as for a Handler.
+// TestWindow checks that both limits are inclusive, to the millisecond, in Verify and in a Handler.
 func TestWindow(t *testing.T) {
 	t.Parallel()
 	const ms = time.Millisecond
 	for _, tc := range []struct {
 		name         string
 		window       webhook.Window
-		past, future time.Duration // -1 = no edge
+		past, future time.Duration // -1 = unlimited
 	}{
 		{"default", webhook.Window{}, 10 * time.Minute, 5 * time.Minute},
 		{"own", webhook.Window{Past: 90 * time.Second, Future: 2 * time.Second}, 90 * time.Second, 2 * time.Second},
@@ -52,7 +52,7 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-// requireEdge checks what becomes of a request at an instant, and a millisecond later.
+// requireEdge checks the result of a request at a time and a millisecond later.
 func requireEdge(t *testing.T, w webhook.Window, timestamp string, at time.Time, first, second webhook.Reason) {
 	t.Helper()
 	time.Sleep(time.Until(at))
@@ -76,7 +76,8 @@ func requireEdge(t *testing.T, w webhook.Window, timestamp string, at time.Time,
 	}
 }
 
-// requireUnlimited checks the earliest and the last time of so many digits: only what is unlimited lets them pass.
+// requireUnlimited checks that the earliest and the latest timestamp with the current number of digits are accepted only
+// if the side is unlimited.
 func requireUnlimited(t *testing.T, w webhook.Window, write func(time.Time) string) {
 	t.Helper()
 	for _, side := range []struct {
@@ -99,7 +100,7 @@ func requireUnlimited(t *testing.T, w webhook.Window, write func(time.Time) stri
 	}
 }
 
-// TestWindowTexts say how far off the time was, whichever way.
+// TestWindowErrorTexts checks that the text has the difference and the limit.
 func TestWindowErrorTexts(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T) {
@@ -115,7 +116,7 @@ func TestWindowErrorTexts(t *testing.T) {
 	})
 }
 
-// TestWrongWindows: what is negative by mistake must not turn the check off.
+// TestInvalidWindows checks that a negative value other than Unlimited is refused, as it would turn the check off.
 func TestInvalidWindows(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
