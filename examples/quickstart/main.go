@@ -1,10 +1,10 @@
-// Quickstart shows the whole life of a user: tokens, who may message whom, bans, presence, closing an account and
-// opening it again, and three typical mistakes.
+// Quickstart shows the life cycle of a user: registration, blocklist and allowlist, bans, presence, expired tokens,
+// deactivation and reactivation, and three typical mistakes.
 //
 //	go run ./examples/quickstart
 //
-// runs it on a fake RC inside the program. With RC_APP_KEY, RC_APP_SECRET and RC_DATA_CENTER set it talks to the real
-// service instead, with users of its own that it deactivates in the end, and skips what only the fake can show.
+// uses a fake RC inside the program. With RC_APP_KEY, RC_APP_SECRET and RC_DATA_CENTER set it uses the real service
+// instead: it registers two new users, deactivates them at the end, and skips what only the fake can show.
 package main
 
 import (
@@ -29,7 +29,7 @@ func main() {
 	}
 }
 
-// tour is what its steps share.
+// tour holds what the steps share.
 type tour struct {
 	out        io.Writer
 	config     rcuser.Config
@@ -56,40 +56,40 @@ func run(ctx context.Context, out io.Writer) error {
 	}{
 		{"Two users register", t.register},
 		{"Alice blocks Bob", t.blocklist},
-		{"Alice hears only from whom she lists", t.allowlist},
+		{"Alice allows messages only from her allowlist", t.allowlist},
 		{"Bob is banned for 10 minutes", t.ban},
 		{"Bob's phone is stolen: his tokens expire", t.expire},
 		{"Alice changes her name and clears her portrait", t.update},
-		{"Bob closes his account, and comes back", t.deactivate},
+		{"Bob is deactivated, and reactivated", t.deactivate},
 		{"Three typical mistakes", t.mistakes},
 	}
 	for i, step := range steps {
-		t.say("\n%d. %s", i+1, step.title)
+		t.printf("\n%d. %s", i+1, step.title)
 		if err := step.run(ctx); err != nil {
 			return fmt.Errorf("step %d: %w", i+1, err)
 		}
 	}
-	t.say("\nThat was every service of the client.")
+	t.printf("\nAll steps succeeded.")
 	return nil
 }
 
-// connect makes a client of the real service if the environment names one, of a fake otherwise.
+// connect makes a client for the real service if the environment has an app key or secret, and for a fake otherwise.
 func (t *tour) connect() (err error) {
 	if os.Getenv("RC_APP_KEY") == "" && os.Getenv("RC_APP_SECRET") == "" {
 		t.fake = rctest.NewServer()
 		t.config = t.fake.Config()
-		t.say("RC_APP_KEY and RC_APP_SECRET are not set: this runs on a fake RC inside this program.")
+		t.printf("RC_APP_KEY and RC_APP_SECRET are not set: using a fake RC inside this program.")
 	} else {
 		if t.config, err = rcuser.ConfigFromEnv(); err != nil {
 			return err
 		}
-		t.say("This talks to RC at %s.", t.config.DataCenter.Primary)
+		t.printf("Using RC at %s.", t.config.DataCenter.Primary)
 	}
 	t.client, err = rcuser.NewClient(t.config)
 	return err
 }
 
-// cleanUp leaves nothing of the tour at the real service, even if it failed on the way.
+// cleanUp undoes the steps on the real service, also after a step that failed.
 func (t *tour) cleanUp(ctx context.Context) {
 	both := []string{t.alice, t.bob}
 	for _, err := range []error{
@@ -99,14 +99,14 @@ func (t *tour) cleanUp(ctx context.Context) {
 		t.client.Blocklist.Remove(ctx, t.alice, []string{t.bob}),
 	} {
 		if err != nil {
-			t.say("cleaning up: %v", err)
+			t.printf("cleaning up: %v", err)
 		}
 	}
 	if _, err := t.client.Users.Deactivate(ctx, both); err != nil {
-		t.say("cleaning up: %v", err)
+		t.printf("cleaning up: %v", err)
 	}
 }
 
-func (t *tour) say(format string, args ...any) {
+func (t *tour) printf(format string, args ...any) {
 	_, _ = fmt.Fprintf(t.out, format+"\n", args...)
 }

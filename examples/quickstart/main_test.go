@@ -9,7 +9,7 @@ import (
 	"github.com/f0207b22/rcuser/rctest"
 )
 
-func TestOnTheFake(t *testing.T) {
+func TestRunOnFake(t *testing.T) {
 	for _, name := range []string{"RC_APP_KEY", "RC_APP_SECRET", "RC_DATA_CENTER", "RC_BASE_URL", "RC_BACKUP_URL"} {
 		t.Setenv(name, "")
 	}
@@ -17,15 +17,15 @@ func TestOnTheFake(t *testing.T) {
 	require.NoError(t, run(t.Context(), &out))
 	for _, line := range []string{
 		"{UserID:alice Value:[redacted]}",
-		"   now: may Bob message Alice? false. May Alice message Bob? true\n",
-		"   with her allowlist on, and empty: may Bob message Alice? false.",
-		"   as the allowlist counts, not the blocklist: may Bob message Alice? true.",
+		"   now: can Bob message Alice? false. Can Alice message Bob? true\n",
+		"   allowlist enabled and empty: can Bob message Alice? false.",
+		"   the enabled allowlist overrides the blocklist: can Bob message Alice? true.",
 		"   banned: is Bob online? false\n",
 		"   10 minutes later, by the fake's clock: Bob is not banned\n",
-		"   does the stolen one let a phone in? false. The new one? true\n",
+		"   can a phone connect with the stolen token? false. With the new one? true\n",
 		"   RC has name \"Alice & Co. 你好 🎉\" and portrait \"\"\n",
-		"   he gets no token: rcuser: POST /user/getToken.json: 1002 ",
-		"   an hour later he can;",
+		"   registering him is refused: rcuser: POST /user/getToken.json: 1002 ",
+		"   an hour later he is reactivated, but his name was deleted: ",
 		": 1004 ",
 		"rcuser: userIDs: 21 ids, at most 20 are allowed\n",
 		"rcuser: duration: 1m30s, it must be whole minutes\n",
@@ -34,9 +34,9 @@ func TestOnTheFake(t *testing.T) {
 	}
 }
 
-// TestOnAService runs the program as against the real one: nothing but the environment tells it where, and afterwards
-// its users must be closed and on no list.
-func TestOnAService(t *testing.T) {
+// TestRunOnService configures the program by the environment, as for the real service. Afterwards its users must be
+// deactivated and on no list.
+func TestRunOnService(t *testing.T) {
 	server := rctest.NewServer()
 	t.Cleanup(server.Close)
 	t.Setenv("RC_APP_KEY", server.AppKey)

@@ -18,18 +18,18 @@ func (t *tour) register(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		t.say("   %s has a token of %d characters; printed, it hides itself: %v", user.Name, len(token.Value), token)
+		t.printf("   %s has a token of %d characters, redacted when printed: %v", user.Name, len(token.Value), token)
 	}
 	alice, err := t.client.Users.Get(ctx, t.alice)
 	if err != nil {
 		return err
 	}
-	t.say("   RC knows %s as %q, created %s", alice.ID, alice.Name, alice.CreatedAt.Format(time.RFC3339))
+	t.printf("   RC has %s with the name %q, created %s", alice.ID, alice.Name, alice.CreatedAt.Format(time.RFC3339))
 	return nil
 }
 
 func (t *tour) blocklist(ctx context.Context) error {
-	t.sayWhoMayMessage("before")
+	t.printCanMessage("before")
 	if err := t.client.Blocklist.Add(ctx, t.alice, []string{t.bob}); err != nil {
 		return err
 	}
@@ -37,9 +37,9 @@ func (t *tour) blocklist(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		t.say("   on Alice's blocklist: %s", id)
+		t.printf("   on Alice's blocklist: %s", id)
 	}
-	t.sayWhoMayMessage("now")
+	t.printCanMessage("now")
 	return nil
 }
 
@@ -47,7 +47,7 @@ func (t *tour) allowlist(ctx context.Context) error {
 	if err := t.client.Allowlist.Enable(ctx, []string{t.alice}); err != nil {
 		return err
 	}
-	t.sayWhoMayMessage("with her allowlist on, and empty")
+	t.printCanMessage("allowlist enabled and empty")
 	if err := t.client.Allowlist.Add(ctx, t.alice, []string{t.bob}); err != nil {
 		return err
 	}
@@ -55,8 +55,8 @@ func (t *tour) allowlist(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.say("   on Alice's allowlist: %s", page.UserIDs)
-	t.sayWhoMayMessage("as the allowlist counts, not the blocklist")
+	t.printf("   on Alice's allowlist: %s", page.UserIDs)
+	t.printCanMessage("the enabled allowlist overrides the blocklist")
 	if err := t.client.Allowlist.Disable(ctx, []string{t.alice}); err != nil {
 		return err
 	}
@@ -64,71 +64,71 @@ func (t *tour) allowlist(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.say("   Alice's allowlist is on: %t", enabled[t.alice])
-	t.sayWhoMayMessage("as the blocklist counts again")
+	t.printf("   is Alice's allowlist enabled? %t", enabled[t.alice])
+	t.printCanMessage("allowlist disabled, so the blocklist applies")
 	if err := t.client.Allowlist.Remove(ctx, t.alice, []string{t.bob}); err != nil {
 		return err
 	}
 	if err := t.client.Blocklist.Remove(ctx, t.alice, []string{t.bob}); err != nil {
 		return err
 	}
-	t.sayWhoMayMessage("with Bob on neither list")
+	t.printCanMessage("Bob on neither list")
 	return nil
 }
 
-func (t *tour) sayWhoMayMessage(when string) {
+func (t *tour) printCanMessage(when string) {
 	if t.fake != nil {
-		t.say("   %s: may Bob message Alice? %t. May Alice message Bob? %t",
+		t.printf("   %s: can Bob message Alice? %t. Can Alice message Bob? %t",
 			when, t.fake.CanMessage(t.bob, t.alice), t.fake.CanMessage(t.alice, t.bob))
 	}
 }
 
 func (t *tour) ban(ctx context.Context) error {
 	if t.fake != nil {
-		t.fake.SetOnline(t.bob, true) // what only his phone could do
+		t.fake.SetOnline(t.bob, true) // on the real service only his phone can do that
 	}
-	if err := t.sayOnline(ctx, "before"); err != nil {
+	if err := t.printOnline(ctx, "before"); err != nil {
 		return err
 	}
 	if err := t.client.Bans.Add(ctx, []string{t.bob}, 10*time.Minute); err != nil {
 		return err
 	}
-	if err := t.sayOnline(ctx, "banned"); err != nil {
+	if err := t.printOnline(ctx, "banned"); err != nil {
 		return err
 	}
-	if err := t.sayBan(ctx, "now"); err != nil {
+	if err := t.printBan(ctx, "now"); err != nil {
 		return err
 	}
 	if t.fake != nil {
 		t.fake.Advance(10 * time.Minute)
-		return t.sayBan(ctx, "10 minutes later, by the fake's clock")
+		return t.printBan(ctx, "10 minutes later, by the fake's clock")
 	}
 	if err := t.client.Bans.Remove(ctx, []string{t.bob}); err != nil {
 		return err
 	}
-	return t.sayBan(ctx, "after the ban was removed")
+	return t.printBan(ctx, "after the ban was removed")
 }
 
-func (t *tour) sayOnline(ctx context.Context, when string) error {
+func (t *tour) printOnline(ctx context.Context, when string) error {
 	online, err := t.client.Presence.Online(ctx, t.bob)
 	if err != nil {
 		return err
 	}
-	t.say("   %s: is Bob online? %t", when, online)
+	t.printf("   %s: is Bob online? %t", when, online)
 	return nil
 }
 
-func (t *tour) sayBan(ctx context.Context, when string) error {
+func (t *tour) printBan(ctx context.Context, when string) error {
 	for ban, err := range t.client.Bans.All(ctx) {
 		if err != nil {
 			return err
 		}
 		if ban.UserID == t.bob {
-			t.say("   %s: Bob is banned until %s", when, ban.Until.Format(time.RFC3339))
+			t.printf("   %s: Bob is banned until %s", when, ban.Until.Format(time.RFC3339))
 			return nil
 		}
 	}
-	t.say("   %s: Bob is not banned", when)
+	t.printf("   %s: Bob is not banned", when)
 	return nil
 }
 
@@ -139,7 +139,7 @@ func (t *tour) expire(ctx context.Context) error {
 		return err
 	}
 	if t.fake != nil {
-		t.fake.Advance(time.Second) // tokens expire that were issued before an instant, so let one pass
+		t.fake.Advance(time.Second) // Expire covers tokens issued before a time, so the stolen one must be older
 	}
 	now := time.Now()
 	if t.fake != nil {
@@ -148,14 +148,14 @@ func (t *tour) expire(ctx context.Context) error {
 	if err := t.client.Tokens.Expire(ctx, []string{t.bob}, now); err != nil {
 		return err
 	}
-	fresh, err := t.client.Users.Register(ctx, bob)
+	renewed, err := t.client.Users.Register(ctx, bob)
 	if err != nil {
 		return err
 	}
-	t.say("   the tokens from before are expired, and Bob has a new one")
+	t.printf("   Bob's earlier tokens are expired, and he has a new one")
 	if t.fake != nil {
-		t.say("   does the stolen one let a phone in? %t. The new one? %t",
-			t.fake.ValidToken(t.bob, stolen.Value), t.fake.ValidToken(t.bob, fresh.Value))
+		t.printf("   can a phone connect with the stolen token? %t. With the new one? %t",
+			t.fake.ValidToken(t.bob, stolen.Value), t.fake.ValidToken(t.bob, renewed.Value))
 	}
 	return nil
 }
@@ -169,7 +169,7 @@ func (t *tour) update(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.say("   RC has name %q and portrait %q", alice.Name, alice.PortraitURI)
+	t.printf("   RC has name %q and portrait %q", alice.Name, alice.PortraitURI)
 	return nil
 }
 
@@ -177,19 +177,19 @@ func (t *tour) deactivate(ctx context.Context) error {
 	if _, err := t.client.Users.Deactivate(ctx, []string{t.bob}); err != nil {
 		return err
 	}
-	t.say("   RC accepted it, and deletes Bob's data within 15 minutes")
+	t.printf("   RC accepted the deactivation, and deletes Bob's data within 15 minutes")
 	for id, err := range t.client.Users.AllDeactivated(ctx) {
 		if err != nil {
 			return err
 		}
 		if id == t.bob {
-			t.say("   %s is among the deactivated users", id)
+			t.printf("   %s is among the deactivated users", id)
 		}
 	}
 	_, err := t.client.Users.Register(ctx, rcuser.Registration{UserID: t.bob, Name: "Bob"})
-	t.say("   he gets no token: %v", err)
+	t.printf("   registering him is refused: %v", err)
 	_, err = t.client.Users.Reactivate(ctx, []string{t.bob})
-	t.say("   and can't come back at once: %v", err)
+	t.printf("   reactivating him within the first hour is refused: %v", err)
 	if t.fake == nil {
 		return nil
 	}
@@ -201,12 +201,12 @@ func (t *tour) deactivate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.say("   an hour later he can; his name is gone for good: %q", bob.Name)
+	t.printf("   an hour later he is reactivated, but his name was deleted: %q", bob.Name)
 	_, err = t.client.Users.Register(ctx, rcuser.Registration{UserID: t.bob, Name: "Bob"})
 	return err
 }
 
-// mistakes shows how a program tells one failure from another.
+// mistakes shows how a program distinguishes errors.
 func (t *tour) mistakes(ctx context.Context) error {
 	wrong := t.config
 	wrong.AppSecret = "not-the-secret"
@@ -218,7 +218,7 @@ func (t *tour) mistakes(ctx context.Context) error {
 	if !errors.Is(err, rcuser.ErrSignature) {
 		return fmt.Errorf("a wrong secret gave %w", err)
 	}
-	t.say("   a wrong secret, found by errors.Is(err, rcuser.ErrSignature):\n      %v", err)
+	t.printf("   a wrong secret, matched by errors.Is(err, rcuser.ErrSignature):\n      %v", err)
 
 	tooMany := make([]string, 21)
 	for i := range tooMany {
@@ -234,7 +234,7 @@ func (t *tour) mistakes(ctx context.Context) error {
 		if _, ok := errors.AsType[*rcuser.ArgumentError](mistake.err); !ok {
 			return fmt.Errorf("%s gave %w", mistake.what, mistake.err)
 		}
-		t.say("   %s, refused before anything is sent:\n      %v", mistake.what, mistake.err)
+		t.printf("   %s, refused before anything is sent:\n      %v", mistake.what, mistake.err)
 	}
 	return nil
 }
