@@ -11,35 +11,35 @@ import (
 )
 
 func (a *app) expireTokensCommand() *cobra.Command {
-	var w work
-	cmd := w.flags(&cobra.Command{Use: "expire-tokens", Short: "Make users sign in again"}, true)
-	text := cmd.Flags().String("before", "", "expire tokens issued before this time, such as 2026-01-31T12:00:00Z; default: now")
-	cmd.RunE = a.runs(func(cmd *cobra.Command, _ []string) error {
+	var b bulkCommand
+	cmd := b.addFlags(&cobra.Command{Use: "expire-tokens", Short: "Expire the tokens of users, who must then sign in again"}, true)
+	text := cmd.Flags().String("before", "", "expire tokens issued before this `time`, such as 2026-01-31T12:00:00Z (default now)")
+	cmd.RunE = a.checked(func(cmd *cobra.Command, _ []string) error {
 		before := time.Now()
 		switch {
 		case *text != "":
 			var err error
 			if before, err = time.Parse(time.RFC3339, *text); err != nil {
-				return usage("--before is no time such as 2026-01-31T12:00:00Z: " + *text)
+				return newUsageError("--before must be a time such as 2026-01-31T12:00:00Z, not " + *text)
 			}
-		case w.journal != "":
-			return usage("--journal needs --before: resuming must expire the same tokens")
+		case b.journal != "":
+			return newUsageError("--journal needs --before: resuming must expire the same tokens")
 		}
-		w.name = "expire-tokens"
-		w.do = func(ctx context.Context, c *rcuser.Client, ids iter.Seq[string], o rcuser.BulkOptions) (rcuser.BulkReport, error) {
+		b.name = "expire-tokens"
+		b.run = func(ctx context.Context, c *rcuser.Client, ids iter.Seq[string], o rcuser.BulkOptions) (rcuser.BulkReport, error) {
 			return c.Bulk.ExpireTokens(ctx, ids, before, o)
 		}
-		return a.bulk(cmd, &w)
+		return a.runBulk(cmd, &b)
 	})
 	return cmd
 }
 
 func (a *app) deactivateCommand() *cobra.Command {
-	w := work{name: "deactivate"}
-	w.do = func(ctx context.Context, c *rcuser.Client, ids iter.Seq[string], o rcuser.BulkOptions) (rcuser.BulkReport, error) {
+	b := bulkCommand{name: "deactivate"}
+	b.run = func(ctx context.Context, c *rcuser.Client, ids iter.Seq[string], o rcuser.BulkOptions) (rcuser.BulkReport, error) {
 		return c.Bulk.Deactivate(ctx, ids, o)
 	}
-	cmd := w.flags(&cobra.Command{Use: "deactivate", Short: "Close accounts; RC deletes their data within 15 minutes"}, true)
-	cmd.RunE = a.runs(func(cmd *cobra.Command, _ []string) error { return a.bulk(cmd, &w) })
+	cmd := b.addFlags(&cobra.Command{Use: "deactivate", Short: "Deactivate users; RC deletes their data within 15 minutes"}, true)
+	cmd.RunE = a.checked(func(cmd *cobra.Command, _ []string) error { return a.runBulk(cmd, &b) })
 	return cmd
 }

@@ -9,26 +9,26 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-// app is what all commands share.
+// app holds the flags that all commands share.
 type app struct {
 	fake      bool
 	paced     bool
 	stopAfter int
-	running   bool // cobra accepted the command line
+	parsed    bool // cobra accepted the command line
 }
 
-// usageError is a command line that can't be meant.
+// usageError reports a wrong command line.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-func usage(text string) error { return usageError{errors.New(text)} }
+func newUsageError(text string) error { return usageError{errors.New(text)} }
 
-// errReported is a failure that the user has read about already.
+// errReported is a failure whose details were printed already.
 var errReported = errors.New("failed")
 
-// refused makes a usage error of an argument that the SDK didn't accept.
-func refused(err error) error {
+// asUsageError turns an argument that the SDK refused into a usage error, and returns other errors as they are.
+func asUsageError(err error) error {
 	if _, ok := errors.AsType[*rcuser.ArgumentError](err); ok {
 		return usageError{err}
 	}
@@ -38,42 +38,42 @@ func refused(err error) error {
 func (a *app) command() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "moderation",
-		Short:         "Bans, presence, blocklists, tokens and accounts of an RC app's users",
+		Short:         "Manage bans, blocklists, tokens and accounts of an RC app's users, and see who is online",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	flags := root.PersistentFlags()
-	flags.BoolVar(&a.fake, "fake", false, "run on a fake RC with 10,000 users inside this program")
-	flags.BoolVar(&a.paced, "paced", false, "with --fake: keep to RC's rates, as with the real service")
-	flags.IntVar(&a.stopAfter, "stop-after", 0, "stop after so many users that failed; 0 = never")
+	flags.BoolVar(&a.fake, "fake", false, "use a fake RC with 10,000 users inside this program")
+	flags.BoolVar(&a.paced, "paced", false, "with --fake: keep to RC's rate limits, as with the real service")
+	flags.IntVar(&a.stopAfter, "stop-after", 0, "stop after this `number` of failed users; 0 means never")
 	root.AddCommand(a.banCommand(), a.unbanCommand(), a.bannedCommand(), a.onlineCommand(), a.blocklistCommand(),
 		a.expireTokensCommand(), a.deactivateCommand())
 	return root
 }
 
-// runs checks the shared flags before a command does its work.
-func (a *app) runs(do func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
+// checked returns a RunE function that checks the shared flags before it calls run.
+func (a *app) checked(run func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		a.running = true
+		a.parsed = true
 		switch {
 		case a.stopAfter < 0:
-			return usage("--stop-after is negative")
+			return newUsageError("--stop-after must not be negative")
 		case a.paced && !a.fake:
-			return usage("--paced is of no use without --fake")
+			return newUsageError("--paced needs --fake")
 		}
-		return do(cmd, args)
+		return run(cmd, args)
 	}
 }
 
-// connect returns a client of the fake or of what the environment names, and what to call in the end.
+// connect returns a client for the fake or for the service that the environment names, and a function that closes it.
 func (a *app) connect(ctx context.Context) (*rcuser.Client, func(), error) {
 	if a.fake {
 		return connectFake(ctx, a.paced)
 	}
 	cfg, err := rcuser.ConfigFromEnv()
 	if err != nil {
-		return nil, nil, refused(err)
+		return nil, nil, asUsageError(err)
 	}
 	client, err := rcuser.NewClient(cfg)
-	return client, func() {}, refused(err)
+	return client, func() {}, asUsageError(err)
 }

@@ -13,13 +13,13 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-// bar shows progress on a terminal; the zero value shows nothing.
+// bar is a progress bar on a terminal. The zero value shows nothing.
 type bar struct {
 	name string
 	bar  *progressbar.ProgressBar
 }
 
-// newBar makes a bar if standard error is a terminal that data on standard output doesn't go to as well.
+// newBar shows a bar if standard error is a terminal, unless the command writes data to a terminal too: the two would mix.
 func newBar(cmd *cobra.Command, name string, count int, hasData bool) *bar {
 	if !isTerminal(cmd.ErrOrStderr()) || hasData && isTerminal(cmd.OutOrStdout()) {
 		return &bar{}
@@ -48,12 +48,12 @@ func (b *bar) show(p rcuser.BulkProgress) {
 	if p.Failed > 0 {
 		text += fmt.Sprintf(", %d failed", p.Failed)
 	}
-	_ = b.bar.Set(p.Done + p.Failed) // an error is a file that grew since it was counted
+	_ = b.bar.Set(p.Done + p.Failed) // fails if the file has grown since it was counted
 	b.bar.Describe(text)
 }
 
-// end takes the bar away; the report follows.
-func (b *bar) end() {
+// clear removes the bar, so that the summary can be printed in its place.
+func (b *bar) clear() {
 	if b.bar != nil {
 		_ = b.bar.Clear()
 	}

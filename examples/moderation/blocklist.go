@@ -13,24 +13,24 @@ import (
 )
 
 func (a *app) blocklistCommand() *cobra.Command {
-	group := &cobra.Command{Use: "blocklist", Short: "Whom a user doesn't want to hear from"}
-	group.RunE = a.runs(func(*cobra.Command, []string) error { return usage("blocklist has one command: sync") })
-	cmd := &cobra.Command{Use: "sync", Short: "Make a user's blocklist equal to a file", Args: cobra.NoArgs}
-	owner := cmd.Flags().String("owner", "", "whose list it is")
-	file := cmd.Flags().String("file", "", "one id a line, at most 3000; - = standard input")
+	group := &cobra.Command{Use: "blocklist", Short: "Manage blocklists"}
+	group.RunE = a.checked(func(*cobra.Command, []string) error { return newUsageError("blocklist needs the command sync") })
+	cmd := &cobra.Command{Use: "sync", Short: "Make a user's blocklist equal to the ids in a file", Args: cobra.NoArgs}
+	owner := cmd.Flags().String("owner", "", "the `user` whose blocklist it is")
+	file := cmd.Flags().String("file", "", "`file` with one id per line, at most 3000; - is standard input")
 	dryRun := cmd.Flags().Bool("dry-run", false, "only show what would change")
 	_ = cmd.MarkFlagRequired("owner")
 	_ = cmd.MarkFlagRequired("file")
-	cmd.RunE = a.runs(func(cmd *cobra.Command, _ []string) error {
-		want, err := a.wanted(cmd, *file)
+	cmd.RunE = a.checked(func(cmd *cobra.Command, _ []string) error {
+		want, err := a.readAll(cmd, *file)
 		if err != nil {
 			return err
 		}
-		client, done, err := a.connect(cmd.Context())
+		client, disconnect, err := a.connect(cmd.Context())
 		if err != nil {
 			return err
 		}
-		defer done()
+		defer disconnect()
 		if *dryRun {
 			return plan(cmd, client, *owner, want)
 		}
@@ -40,14 +40,14 @@ func (a *app) blocklistCommand() *cobra.Command {
 	return group
 }
 
-// wanted reads all ids before anything is changed: half a file would unblock the other half.
-func (a *app) wanted(cmd *cobra.Command, file string) ([]string, error) {
+// readAll reads all ids before anything is changed: syncing to half a file would unblock the users in the other half.
+func (a *app) readAll(cmd *cobra.Command, file string) ([]string, error) {
 	src, err := a.source(cmd, file, nil)
 	if err != nil {
 		return nil, err
 	}
 	want := slices.Collect(src.ids(cmd.Context()))
-	if src.cut {
+	if src.interrupted {
 		return nil, context.Canceled
 	}
 	return want, src.err
@@ -56,7 +56,7 @@ func (a *app) wanted(cmd *cobra.Command, file string) ([]string, error) {
 func plan(cmd *cobra.Command, client *rcuser.Client, owner string, want []string) error {
 	change, err := client.Blocklist.Plan(cmd.Context(), owner, slices.Values(want))
 	if err != nil {
-		return refused(err)
+		return asUsageError(err)
 	}
 	err = errors.Join(writeIDs(cmd.OutOrStdout(), "+", change.Added), writeIDs(cmd.OutOrStdout(), "-", change.Removed))
 	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "blocklist of %s: %d to add, %d to remove\n", owner, len(change.Added), len(change.Removed))
@@ -66,11 +66,11 @@ func plan(cmd *cobra.Command, client *rcuser.Client, owner string, want []string
 func replace(cmd *cobra.Command, client *rcuser.Client, owner string, want []string) error {
 	change, err := client.Blocklist.Replace(cmd.Context(), owner, slices.Values(want))
 	if _, ok := errors.AsType[*rcuser.ArgumentError](err); ok {
-		return refused(err)
+		return asUsageError(err)
 	}
 	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "blocklist of %s: %d added, %d removed\n", owner, len(change.Added), len(change.Removed))
 	if err != nil {
-		return fmt.Errorf("not finished, the same command does the rest: %w", err)
+		return fmt.Errorf("not finished, run the same command again to do the rest: %w", err)
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ const fakeUsers = 10_000
 
 func fakeID(n int) string { return fmt.Sprintf("user%05d", n) }
 
-// fakeIDs yields every so-many-th user of the fake, up to the last one.
+// fakeIDs yields the ids of every step-th user of the fake, up to number last.
 func fakeIDs(step, last int) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for n := step; n <= last; n += step {
@@ -25,8 +25,8 @@ func fakeIDs(step, last int) iter.Seq[string] {
 	}
 }
 
-// connectFake starts a fake RC: every third user is online, every hundredth banned, and user00001 to user00040 are on
-// u1's blocklist. Nobody is registered, as no command needs that.
+// connectFake starts a fake RC where every third user is online, every hundredth is banned, and user00001 to user00040 are
+// on u1's blocklist. The users aren't registered, because no command needs that.
 func connectFake(ctx context.Context, paced bool) (*rcuser.Client, func(), error) {
 	server := rctest.NewServer()
 	client, err := rcuser.NewClient(server.Config())
@@ -35,7 +35,7 @@ func connectFake(ctx context.Context, paced bool) (*rcuser.Client, func(), error
 	}
 	if err := populate(ctx, server, client); err != nil {
 		server.Close()
-		return nil, nil, fmt.Errorf("filling the fake: %w", err)
+		return nil, nil, fmt.Errorf("populating the fake: %w", err)
 	}
 	if paced {
 		cfg := server.Config()

@@ -10,14 +10,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// table writes rows as they come, in one of three formats.
+// table writes rows one by one, in one of three formats.
 type table struct {
 	row   func(values ...any) error
 	close func() error
 }
 
 func formatFlag(cmd *cobra.Command) *string {
-	return cmd.Flags().String("format", "table", "table, csv or json")
+	return cmd.Flags().String("format", "table", "output `format`: table, csv or json")
 }
 
 func newTable(w io.Writer, format string, columns ...string) (*table, error) {
@@ -30,7 +30,7 @@ func newTable(w io.Writer, format string, columns ...string) (*table, error) {
 	case "json":
 		return jsonTable(buffer, columns), nil
 	}
-	return nil, usage("--format is none of table, csv, json: " + format)
+	return nil, newUsageError("--format must be table, csv or json, not " + format)
 }
 
 func plainTable(w *bufio.Writer, columns []string) *table {
@@ -38,15 +38,15 @@ func plainTable(w *bufio.Writer, columns []string) *table {
 		_, err := fmt.Fprintf(w, "%-24s  %s\n", values[0], values[1])
 		return err
 	}
-	_ = row(columns) // bufio repeats the error
-	return &table{row: func(values ...any) error { return row(texts(values)) }, close: w.Flush}
+	_ = row(columns) // later writes and Flush return the error again
+	return &table{row: func(values ...any) error { return row(toStrings(values)) }, close: w.Flush}
 }
 
 func csvTable(w *bufio.Writer, columns []string) *table {
 	records := csv.NewWriter(w)
-	_ = records.Write(columns) // bufio repeats the error
+	_ = records.Write(columns) // later writes and Flush return the error again
 	return &table{
-		row: func(values ...any) error { return records.Write(texts(values)) },
+		row: func(values ...any) error { return records.Write(toStrings(values)) },
 		close: func() error {
 			records.Flush()
 			if err := records.Error(); err != nil {
@@ -57,9 +57,9 @@ func csvTable(w *bufio.Writer, columns []string) *table {
 	}
 }
 
-// jsonTable writes an array that is whole even if the rows end early.
+// jsonTable writes a JSON array that is valid even if the rows end early.
 func jsonTable(w *bufio.Writer, columns []string) *table {
-	before := "[\n"
+	separator := "[\n"
 	return &table{
 		row: func(values ...any) error {
 			object := map[string]any{}
@@ -70,25 +70,25 @@ func jsonTable(w *bufio.Writer, columns []string) *table {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(w, "%s  %s", before, text)
-			before = ",\n"
+			_, err = fmt.Fprintf(w, "%s  %s", separator, text)
+			separator = ",\n"
 			return err
 		},
 		close: func() error {
 			end := "\n]\n"
-			if before == "[\n" {
+			if separator == "[\n" {
 				end = "[]\n"
 			}
-			_, _ = w.WriteString(end) // Flush repeats the error
+			_, _ = w.WriteString(end) // Flush returns the error again
 			return w.Flush()
 		},
 	}
 }
 
-func texts(values []any) []string {
-	var all []string
+func toStrings(values []any) []string {
+	var texts []string
 	for _, value := range values {
-		all = append(all, fmt.Sprint(value))
+		texts = append(texts, fmt.Sprint(value))
 	}
-	return all
+	return texts
 }

@@ -13,12 +13,13 @@ import (
 	"github.com/f0207b22/rcuser/rctest"
 )
 
+// result is what a run of the program left.
 type result struct {
 	status      int
 	out, errOut string
 }
 
-func runWith(ctx context.Context, in io.Reader, args ...string) result {
+func runWithInput(ctx context.Context, in io.Reader, args ...string) result {
 	var out, errOut strings.Builder
 	status := run(ctx, args, in, &out, &errOut)
 	return result{status, out.String(), errOut.String()}
@@ -26,11 +27,11 @@ func runWith(ctx context.Context, in io.Reader, args ...string) result {
 
 func do(t *testing.T, args ...string) result {
 	t.Helper()
-	return runWith(t.Context(), strings.NewReader(""), args...)
+	return runWithInput(t.Context(), strings.NewReader(""), args...)
 }
 
-// service makes the environment name a fake on a loopback port.
-func service(t *testing.T) *rctest.Server {
+// startService starts a fake on a loopback port and points the environment at it, as at the real service.
+func startService(t *testing.T) *rctest.Server {
 	t.Helper()
 	server := rctest.NewServer()
 	t.Cleanup(server.Close)
@@ -42,7 +43,7 @@ func service(t *testing.T) *rctest.Server {
 	return server
 }
 
-func write(t *testing.T, lines ...string) string {
+func writeFile(t *testing.T, lines ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "ids.txt")
 	require.NoError(t, os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o600))

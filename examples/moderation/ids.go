@@ -14,31 +14,31 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// source is where ids come from.
+// source is a stream of user ids.
 type source struct {
-	lines iter.Seq2[string, error] // ends with the first error
-	count int                      // -1 = unknown
-	sum   string                   // of all ids in order; "" if they can be read only once
+	lines    iter.Seq2[string, error] // ends with the first error
+	count    int                      // -1 = unknown
+	checksum string                   // of all ids in order; "" if they can be read only once
 
-	err error // why reading ended early
-	cut bool  // the context ended before the ids did
+	err         error // the read error that ended the ids early
+	interrupted bool  // the context ended before the ids did
 }
 
-// source finds out which ids a command is about: arguments, a file, standard input or, for the fake, all of them.
+// source returns the ids that a command works on: its arguments, a file, standard input or, with the fake, all its users.
 func (a *app) source(cmd *cobra.Command, file string, args []string) (*source, error) {
 	switch {
 	case file != "" && len(args) > 0:
-		return nil, usage("ids are given both as arguments and by --file")
+		return nil, newUsageError("give ids either as arguments or with --file, not both")
 	case len(args) > 0:
-		return repeatable(withoutErrors(slices.Values(args)))
+		return rereadable(withoutErrors(slices.Values(args)))
 	case file == "-":
 		return &source{lines: interruptible(cmd.Context(), readLines(cmd.InOrStdin())), count: -1}, nil
 	case file != "":
 		return openSource(cmd.Context(), file)
 	case a.fake:
-		return repeatable(withoutErrors(fakeIDs(1, fakeUsers)))
+		return rereadable(withoutErrors(fakeIDs(1, fakeUsers)))
 	}
-	return nil, usage("--file is missing; - is standard input")
+	return nil, newUsageError("--file is required; - is standard input")
 }
 
 func openSource(ctx context.Context, path string) (*source, error) {
@@ -47,7 +47,7 @@ func openSource(ctx context.Context, path string) (*source, error) {
 		return nil, err
 	}
 	lines := func(yield func(string, error) bool) {
-		file, err := os.Open(path) //nolint:gosec // the user chooses it
+		file, err := os.Open(path) //nolint:gosec // the user chooses the path
 		if err != nil {
 			yield("", err)
 			return
@@ -58,11 +58,11 @@ func openSource(ctx context.Context, path string) (*source, error) {
 	if !info.Mode().IsRegular() {
 		return &source{lines: interruptible(ctx, lines), count: -1}, nil
 	}
-	return repeatable(lines)
+	return rereadable(lines)
 }
 
-// repeatable reads all ids once, to count them and to know them again.
-func repeatable(lines iter.Seq2[string, error]) (*source, error) {
+// rereadable reads all ids once, to count them and to compute their checksum.
+func rereadable(lines iter.Seq2[string, error]) (*source, error) {
 	s := &source{lines: lines}
 	hash := sha256.New()
 	for id, err := range lines {
@@ -72,17 +72,17 @@ func repeatable(lines iter.Seq2[string, error]) (*source, error) {
 		s.count++
 		_, _ = fmt.Fprintf(hash, "%q\n", id)
 	}
-	s.sum = fmt.Sprintf("%x", hash.Sum(nil)[:8])
+	s.checksum = fmt.Sprintf("%x", hash.Sum(nil)[:8])
 	return s, nil
 }
 
-// ids streams them until ctx ends. Afterwards err and cut say whether they are all.
+// ids streams the ids until ctx ends. If it ended early, err or interrupted says why.
 func (s *source) ids(ctx context.Context) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for id, err := range s.lines {
 			switch {
 			case ctx.Err() != nil:
-				s.cut = true
+				s.interrupted = true
 				return
 			case err != nil:
 				s.err = fmt.Errorf("reading ids: %w", err)
@@ -94,7 +94,7 @@ func (s *source) ids(ctx context.Context) iter.Seq[string] {
 	}
 }
 
-// readLines yields the lines that aren't blank and don't begin with #.
+// readLines yields the lines, without surrounding spaces, that aren't blank and don't begin with #.
 func readLines(r io.Reader) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		scanner := bufio.NewScanner(r)
@@ -123,7 +123,8 @@ func withoutErrors(ids iter.Seq[string]) iter.Seq2[string, error] {
 	}
 }
 
-// interruptible gives a read up when ctx ends, even one that waits for a terminal: that goroutine ends with the program.
+// interruptible ends with the error of ctx as soon as ctx ends, even during a read that blocks, such as one from a
+// terminal. The goroutine of such a read remains until the program ends.
 func interruptible(ctx context.Context, lines iter.Seq2[string, error]) iter.Seq2[string, error] {
 	type line struct {
 		id  string

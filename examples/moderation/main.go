@@ -1,10 +1,10 @@
-// Moderation is a command-line tool for the moderators of an app: it bans and unbans, shows who is banned or online, keeps
-// a blocklist equal to a file, expires tokens and closes accounts, for any number of users.
+// Moderation is a command-line tool for the moderators of an app. For any number of users it adds and removes bans, lists
+// who is banned or online, syncs a blocklist with a file, expires tokens and deactivates accounts.
 //
 //	go run . ban --fake --for 24h
 //
-// runs on a fake RC inside the program. Without --fake it reads RC_APP_KEY, RC_APP_SECRET and RC_DATA_CENTER, and talks
-// to the real service.
+// uses a fake RC inside the program. Without --fake it reads RC_APP_KEY, RC_APP_SECRET and RC_DATA_CENTER, and uses the
+// real service.
 package main
 
 import (
@@ -24,7 +24,7 @@ func main() {
 	os.Exit(status)
 }
 
-// The exit statuses besides 0.
+// The exit statuses other than 0.
 const (
 	statusFailed      = 1
 	statusUsage       = 2
@@ -40,7 +40,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	root.SetOut(out)
 	root.SetErr(errOut)
 	cmd, err := root.ExecuteContextC(ctx)
-	if err != nil && !a.running { // what cobra itself refuses
+	if err != nil && !a.parsed { // cobra itself refused the command line
 		err = usageError{err}
 	}
 	usage, isUsage := errors.AsType[usageError](err)

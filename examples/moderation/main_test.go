@@ -18,12 +18,12 @@ import (
 	"github.com/f0207b22/rcuser/rctest"
 )
 
-func TestBanWithAnIDThatIsWrong(t *testing.T) {
-	server := service(t)
+func TestBanReportsInvalidID(t *testing.T) {
+	server := startService(t)
 	tooLong := strings.Repeat("x", 65)
 	ids := slices.Collect(fakeIDs(1, 59))
-	lines := slices.Concat([]string{"\ufeff# who spams", "", "  " + ids[0] + "\r"}, ids[1:30], []string{tooLong}, ids[30:])
-	got := do(t, "ban", "--file", write(t, lines...), "--for", "24h")
+	lines := slices.Concat([]string{"\ufeff# spammers", "", "  " + ids[0] + "\r"}, ids[1:30], []string{tooLong}, ids[30:])
+	got := do(t, "ban", "--file", writeFile(t, lines...), "--for", "24h")
 	require.Equal(t, statusFailed, got.status, got.errOut)
 	require.Contains(t, got.errOut, "ban: total 60, done 59, failed 1, unknown 0, not started 0, in ")
 	require.Contains(t, got.errOut, `  failed: "`+tooLong+`": rcuser: ids[30]: 65 bytes`)
@@ -34,33 +34,33 @@ func TestBanWithAnIDThatIsWrong(t *testing.T) {
 	require.Len(t, server.Requests(), 3)
 }
 
-func TestFailuresAreListedUpToALimit(t *testing.T) {
-	service(t)
+func TestListsTenFailuresAtMost(t *testing.T) {
+	startService(t)
 	ids := make([]string, 25)
 	for i := range ids {
 		ids[i] = strings.Repeat("x", 70+i)
 	}
-	got := do(t, "unban", "--file", write(t, ids...))
+	got := do(t, "unban", "--file", writeFile(t, ids...))
 	require.Equal(t, statusFailed, got.status)
 	require.Equal(t, 10, strings.Count(got.errOut, `  failed: "`))
-	require.Contains(t, got.errOut, "  failed: and 15 more\n")
+	require.Contains(t, got.errOut, "  failed: 15 more\n")
 
-	got = do(t, "unban", "--file", write(t, ids...), "--stop-after", "3")
+	got = do(t, "unban", "--file", writeFile(t, ids...), "--stop-after", "3")
 	require.Equal(t, statusFailed, got.status)
 	require.Contains(t, got.errOut, "total 25, done 0, failed 3, unknown 0, not started 22")
 	require.Equal(t, 1, strings.Count(got.errOut, "cause: "), got.errOut)
 }
 
-func TestAJournalResumes(t *testing.T) {
-	server := service(t)
-	ids := write(t, slices.Collect(fakeIDs(1, 100))...)
+func TestJournalResumes(t *testing.T) {
+	server := startService(t)
+	ids := writeFile(t, slices.Collect(fakeIDs(1, 100))...)
 	journal := filepath.Join(t.TempDir(), "run.log")
 	server.Inject(rctest.Fault{Endpoint: "/user/block.json", Code: 1009})
 	command := []string{"ban", "--file", ids, "--for", "24h", "--journal", journal}
 	got := do(t, command...)
 	require.Equal(t, statusFailed, got.status)
 	require.Contains(t, got.errOut, "total 100, done 80, failed 20,")
-	require.Contains(t, got.errOut, "The same command does the rest.")
+	require.Contains(t, got.errOut, "Run the same command again to do the rest.")
 
 	got = do(t, command...)
 	require.Zero(t, got.status, got.errOut)
@@ -75,7 +75,7 @@ func TestAJournalResumes(t *testing.T) {
 	for _, other := range [][]string{
 		{"ban", "--file", ids, "--for", "48h", "--journal", journal},
 		{"deactivate", "--file", ids, "--journal", journal},
-		{"ban", "--file", write(t, "user00002", "user00001"), "--for", "24h", "--journal", journal},
+		{"ban", "--file", writeFile(t, "user00002", "user00001"), "--for", "24h", "--journal", journal},
 	} {
 		got = do(t, other...)
 		require.Equal(t, statusFailed, got.status, other)
@@ -84,14 +84,14 @@ func TestAJournalResumes(t *testing.T) {
 	require.Len(t, server.Requests(), 6)
 }
 
-func TestInterruptedWorkIsCompletedLater(t *testing.T) {
-	server := service(t)
+func TestInterruptedWorkResumes(t *testing.T) {
+	server := startService(t)
 	ids := slices.Collect(fakeIDs(1, 1000))
-	command := []string{"ban", "--file", write(t, ids...), "--for", "24h", "--journal", filepath.Join(t.TempDir(), "run.log")}
+	command := []string{"ban", "--file", writeFile(t, ids...), "--for", "24h", "--journal", filepath.Join(t.TempDir(), "run.log")}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	ended := make(chan result)
-	go func() { ended <- runWith(ctx, strings.NewReader(""), command...) }()
+	go func() { ended <- runWithInput(ctx, strings.NewReader(""), command...) }()
 	require.Eventually(t, func() bool { return len(server.Requests()) > 3 }, 10*time.Second, time.Millisecond)
 	cancel()
 	got := <-ended
@@ -99,19 +99,19 @@ func TestInterruptedWorkIsCompletedLater(t *testing.T) {
 	sent := len(sentIDs(server))
 	require.Less(t, sent, 1000)
 	require.Contains(t, got.errOut, fmt.Sprintf("total 1000, done %d, failed 0, unknown 0, not started %d,", sent, 1000-sent))
-	require.Contains(t, got.errOut, "The same command does the rest.\ninterrupted\n")
+	require.Contains(t, got.errOut, "Run the same command again to do the rest.\ninterrupted\n")
 
 	got = do(t, command...)
 	require.Zero(t, got.status, got.errOut)
 	require.Contains(t, got.errOut, "done 1000,")
-	require.Equal(t, ids, slices.Sorted(slices.Values(sentIDs(server))), "each once")
+	require.Equal(t, ids, slices.Sorted(slices.Values(sentIDs(server))), "every id is sent once")
 }
 
-func TestInterruptedBeforeItBegins(t *testing.T) {
-	server := service(t)
+func TestInterruptedBeforeStart(t *testing.T) {
+	server := startService(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	ids := write(t, "user00001")
+	ids := writeFile(t, "user00001")
 	for _, command := range [][]string{
 		{"unban", "--file", ids},
 		{"online", "--file", ids},
@@ -119,19 +119,19 @@ func TestInterruptedBeforeItBegins(t *testing.T) {
 		{"blocklist", "sync", "--owner", "u1", "--file", ids},
 		{"unban", "--fake"},
 	} {
-		require.Equal(t, statusInterrupted, runWith(ctx, strings.NewReader(""), command...).status, command)
+		require.Equal(t, statusInterrupted, runWithInput(ctx, strings.NewReader(""), command...).status, command)
 	}
 	require.Empty(t, server.Requests())
 }
 
 func TestInterruptedWhileWaitingForInput(t *testing.T) {
-	server := service(t)
+	server := startService(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	in, writer := io.Pipe()
 	defer func() { _ = writer.Close() }()
 	ended := make(chan result)
-	go func() { ended <- runWith(ctx, in, "unban", "--file", "-") }()
+	go func() { ended <- runWithInput(ctx, in, "unban", "--file", "-") }()
 	_, err := io.WriteString(writer, "user00001\nuser00002\n")
 	require.NoError(t, err)
 	cancel()
@@ -140,9 +140,9 @@ func TestInterruptedWhileWaitingForInput(t *testing.T) {
 }
 
 func TestBlocklistSync(t *testing.T) {
-	server := service(t)
+	server := startService(t)
 	command := func(lines ...string) []string {
-		return []string{"blocklist", "sync", "--owner", "u1", "--file", write(t, lines...)}
+		return []string{"blocklist", "sync", "--owner", "u1", "--file", writeFile(t, lines...)}
 	}
 	require.Zero(t, do(t, command("a", "b", "c")...).status)
 	require.Equal(t, []string{"c", "b", "a"}, server.User("u1").Blocklist)
@@ -162,35 +162,35 @@ func TestBlocklistSync(t *testing.T) {
 	server.Inject(rctest.Fault{Endpoint: "/user/blacklist/remove.json", Code: 1009})
 	got = do(t, command("d", "e")...)
 	require.Equal(t, statusFailed, got.status)
-	require.Contains(t, got.errOut, "1 added, 0 removed\nnot finished, the same command does the rest: ")
+	require.Contains(t, got.errOut, "1 added, 0 removed\nnot finished, run the same command again to do the rest: ")
 }
 
-func TestHalfAFileUnblocksNobody(t *testing.T) {
-	server := service(t)
-	require.Zero(t, do(t, "blocklist", "sync", "--owner", "u1", "--file", write(t, "a", "b")).status)
+func TestReadErrorUnblocksNobody(t *testing.T) {
+	server := startService(t)
+	require.Zero(t, do(t, "blocklist", "sync", "--owner", "u1", "--file", writeFile(t, "a", "b")).status)
 	sent := len(server.Requests())
 	in := io.MultiReader(strings.NewReader("a\n"), iotest.ErrReader(io.ErrUnexpectedEOF))
-	got := runWith(t.Context(), in, "blocklist", "sync", "--owner", "u1", "--file", "-")
+	got := runWithInput(t.Context(), in, "blocklist", "sync", "--owner", "u1", "--file", "-")
 	require.Equal(t, statusFailed, got.status)
 	require.Equal(t, "reading ids: unexpected EOF\n", got.errOut)
 	require.Len(t, server.Requests(), sent)
 
 	in = io.MultiReader(strings.NewReader("a\n"), iotest.ErrReader(io.ErrUnexpectedEOF))
-	got = runWith(t.Context(), in, "unban", "--file", "-")
+	got = runWithInput(t.Context(), in, "unban", "--file", "-")
 	require.Equal(t, statusFailed, got.status)
 	require.Contains(t, got.errOut, "total 1, done 1,")
-	require.Contains(t, got.errOut, "reading ids: unexpected EOF: users after that were not seen\n")
+	require.Contains(t, got.errOut, "reading ids: unexpected EOF: the ids after that were not read\n")
 }
 
-func TestBannedInThreeFormats(t *testing.T) {
-	server := service(t)
+func TestBannedFormats(t *testing.T) {
+	server := startService(t)
 	for _, empty := range []struct{ format, out string }{
 		{"table", "user                      until\n"}, {"csv", "user,until\n"}, {"json", "[]\n"},
 	} {
 		require.Equal(t, empty.out, do(t, "banned", "--format", empty.format).out)
 	}
 	ids := slices.Collect(fakeIDs(1, 60))
-	require.Zero(t, do(t, "ban", "--file", write(t, ids...), "--for", "1h").status)
+	require.Zero(t, do(t, "ban", "--file", writeFile(t, ids...), "--for", "1h").status)
 	until := server.User(ids[7]).BannedUntil.Format(time.RFC3339)
 
 	got := do(t, "banned")
@@ -209,7 +209,7 @@ func TestBannedInThreeFormats(t *testing.T) {
 }
 
 func TestOnline(t *testing.T) {
-	server := service(t)
+	server := startService(t)
 	server.SetOnline("a", true)
 	got := do(t, "online", "a", "b,c", "--format", "csv")
 	require.Zero(t, got.status)
@@ -217,15 +217,15 @@ func TestOnline(t *testing.T) {
 	require.NoError(t, err)
 	require.ElementsMatch(t, [][]string{{"user", "online"}, {"a", "true"}, {"b,c", "false"}}, rows)
 
-	got = do(t, "online", "--file", write(t, "a", strings.Repeat("x", 65)), "--format", "json")
+	got = do(t, "online", "--file", writeFile(t, "a", strings.Repeat("x", 65)), "--format", "json")
 	require.Equal(t, statusFailed, got.status)
 	require.Contains(t, got.errOut, "online: total 2, done 1, failed 1,")
 	require.JSONEq(t, `[{"user": "a", "online": true}]`, got.out)
 }
 
 func TestExpireTokensAndDeactivate(t *testing.T) {
-	server := service(t)
-	ids := write(t, "a", "b")
+	server := startService(t)
+	ids := writeFile(t, "a", "b")
 	require.Zero(t, do(t, "expire-tokens", "--file", ids).status)
 	require.Zero(t, do(t, "expire-tokens", "--file", ids, "--before", "2026-01-31T12:00:00Z",
 		"--journal", filepath.Join(t.TempDir(), "run.log")).status)
@@ -234,19 +234,19 @@ func TestExpireTokensAndDeactivate(t *testing.T) {
 	require.True(t, server.User("b").Deactivated)
 }
 
-func TestTheFakeHasUsers(t *testing.T) {
+func TestFakeIsPopulated(t *testing.T) {
 	got := do(t, "ban", "--fake", "--for", "24h")
 	require.Zero(t, got.status, got.errOut)
 	require.Contains(t, got.errOut, "total 10000, done 10000,")
 	require.Equal(t, 101, strings.Count(do(t, "banned", "--fake").out, "\n"))
 	require.Contains(t, do(t, "online", "--fake", "user00003").out, "true")
-	got = runWith(t.Context(), strings.NewReader("user00001\nx\n"), "blocklist", "sync", "--fake", "--owner", "u1", "--file", "-", "--dry-run")
+	got = runWithInput(t.Context(), strings.NewReader("user00001\nx\n"), "blocklist", "sync", "--fake", "--owner", "u1", "--file", "-", "--dry-run")
 	require.Equal(t, 40, strings.Count(got.out, "\n"))
 }
 
 func TestUsageErrors(t *testing.T) {
-	server := service(t)
-	ids := write(t, "a")
+	server := startService(t)
+	ids := writeFile(t, "a")
 	for _, command := range [][]string{
 		{"bann"},
 		{"blocklist", "snyc"},

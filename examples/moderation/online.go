@@ -10,10 +10,10 @@ import (
 )
 
 func (a *app) onlineCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "online [id...]", Short: "Show who is online, in the order in which RC answers"}
-	file := cmd.Flags().String("file", "", "one id a line; - = standard input")
+	cmd := &cobra.Command{Use: "online [id...]", Short: "Show whether users are online, in the order of RC's answers"}
+	file := cmd.Flags().String("file", "", "`file` with one id per line; - is standard input")
 	format := formatFlag(cmd)
-	cmd.RunE = a.runs(func(cmd *cobra.Command, args []string) error {
+	cmd.RunE = a.checked(func(cmd *cobra.Command, args []string) error {
 		src, err := a.source(cmd, *file, args)
 		if err != nil {
 			return err
@@ -22,11 +22,11 @@ func (a *app) onlineCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		client, done, err := a.connect(cmd.Context())
+		client, disconnect, err := a.connect(cmd.Context())
 		if err != nil {
 			return err
 		}
-		defer done()
+		defer disconnect()
 		return a.online(cmd, client, src, rows)
 	})
 	return cmd
@@ -34,27 +34,27 @@ func (a *app) onlineCommand() *cobra.Command {
 
 func (a *app) online(cmd *cobra.Command, client *rcuser.Client, src *source, rows *table) error {
 	b := newBar(cmd, "online", src.count, true)
-	ctx, cancel := outlasting(cmd.Context())
+	ctx, cancel := withGracePeriod(cmd.Context())
 	defer cancel()
-	o := outcome{name: "online", expected: src.count}
+	s := summary{name: "online", expected: src.count}
 	opts := rcuser.BulkOptions{Expected: max(src.count, 0), StopAfter: a.stopAfter, Progress: b.show}
 	start := time.Now()
 	var err error
 	for result := range client.Bulk.Online(ctx, src.ids(cmd.Context()), opts) {
-		o.taken++
+		s.read++
 		if result.Err != nil {
-			o.failed = append(o.failed, rcuser.BulkFailure{UserID: result.UserID, Err: result.Err})
+			s.failed = append(s.failed, rcuser.BulkFailure{UserID: result.UserID, Err: result.Err})
 			continue
 		}
-		o.done++
+		s.done++
 		if err = rows.row(result.UserID, result.Value); err != nil {
 			break
 		}
 	}
-	b.end()
+	b.clear()
 	if err := errors.Join(err, rows.close()); err != nil {
 		return err
 	}
-	o.took, o.readErr, o.interrupted = time.Since(start), src.err, src.cut
-	return o.print(cmd.ErrOrStderr())
+	s.duration, s.readErr, s.interrupted = time.Since(start), src.err, src.interrupted
+	return s.print(cmd.ErrOrStderr())
 }
