@@ -17,14 +17,14 @@ import (
 )
 
 const (
-	shutdownPatience = 10 * time.Second
-	requestPatience  = shutdownPatience - time.Second // the rest is for what goes on without a request
-	readPatience     = 5 * time.Second                // less than requestPatience, so that a slow sender holds no shutdown up
-	pruneEvery       = time.Hour
-	keepFor          = 24 * time.Hour // what a late event may be about; RC's are minutes late
+	shutdownTimeout = 10 * time.Second
+	requestTimeout  = shutdownTimeout - time.Second // of a shutdown; the last second is for work without a request
+	readTimeout     = 5 * time.Second               // less than requestTimeout, so that a slow sender can't delay a shutdown
+	pruneInterval   = time.Hour
+	retention       = 24 * time.Hour // of rows that a late event may refer to; RC's events are minutes late at most
 )
 
-// app is what the handlers share.
+// app holds what the handlers share.
 type app struct {
 	settings
 
@@ -34,17 +34,17 @@ type app struct {
 	store        *store
 	hub          *hub
 	webhook      *webhook.Handler
-	deletions    *deletions
+	deletions    *deleter
 	logins       singleflight.Group
-	stopping     <-chan struct{} // closed when the program is about to end
+	stopping     <-chan struct{} // closed when the shutdown begins
 }
 
-// serve runs the server until ctx ends, and then for as long as it takes to end what has begun.
+// serve runs the server until ctx ends, and then shuts it down within [shutdownTimeout].
 func serve(ctx context.Context, s settings, log *slog.Logger) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	h := newHub()
-	db, err := openStore(ctx, s.database, h.changed)
+	db, err := openStore(ctx, s.database, h.notify)
 	if err != nil {
 		return fmt.Errorf("DATABASE: %w", err)
 	}
@@ -63,7 +63,7 @@ func serve(ctx context.Context, s settings, log *slog.Logger) (err error) {
 	}
 	var background sync.WaitGroup
 	background.Go(func() { a.deletions.run(ctx) })
-	background.Go(func() { a.keepPruned(ctx) })
+	background.Go(func() { a.pruneLoop(ctx) })
 	server := a.server()
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
@@ -77,21 +77,21 @@ func serve(ctx context.Context, s settings, log *slog.Logger) (err error) {
 	return errors.Join(err, a.shutdown(server, &background))
 }
 
-// connect makes what talks to RC and what RC talks to.
+// connect creates the client for RC, the handler of its webhook, and the deleter, which uses both.
 func (a *app) connect() (err error) {
 	a.authenticate = bearer(a.apiToken)
 	if a.fake != nil {
-		a.authenticate = anybody
+		a.authenticate = allowAll
 	}
 	a.rc.Logger = a.log
 	if a.client, err = rcuser.NewClient(a.rc); err != nil {
 		return err
 	}
-	ops, err := webhook.NewOperations(a.client, webhook.OperationsOptions{Store: a.store, Poll: listPoll})
+	ops, err := webhook.NewOperations(a.client, webhook.OperationsOptions{Store: a.store, Poll: pollInterval})
 	if err != nil {
 		return err
 	}
-	a.deletions = newDeletions(a.store, ops, a.log)
+	a.deletions = newDeleter(a.store, ops, a.log)
 	a.webhook, err = webhook.NewHandler(webhook.Config{
 		Credentials:    webhook.StaticCredentials(rcuser.Credentials{AppKey: a.rc.AppKey, AppSecret: a.rc.AppSecret}),
 		OnPresence:     a.onPresence,
@@ -102,7 +102,7 @@ func (a *app) connect() (err error) {
 	return err
 }
 
-// onPresence takes events in any order and more than once. If the database fails RC is told so, and sends again.
+// onPresence handles events in any order and more than once. An error of the database makes RC send the event again.
 func (a *app) onPresence(ctx context.Context, e webhook.PresenceEvent) error {
 	switch e.Status {
 	case webhook.Online:
@@ -110,18 +110,18 @@ func (a *app) onPresence(ctx context.Context, e webhook.PresenceEvent) error {
 	case webhook.Offline, webhook.LoggedOut:
 		return a.store.putPresence(ctx, e, false)
 	}
-	return nil // RC has learnt something that this program hasn't
+	return nil // a status added to RC after this program was written
 }
 
-// server has limits for everything that a client could hold it up with.
+// server returns a server that limits the size and the duration of requests.
 func (a *app) server() *http.Server {
 	handler := http.NewCrossOriginProtection().Handler(a.routes())
 	if a.fake != nil {
-		handler = local(handler)
+		handler = requireLoopbackHost(handler)
 	}
 	return &http.Server{
-		Handler:        a.logged(handler),
-		ReadTimeout:    readPatience,
+		Handler:        a.withLogging(handler),
+		ReadTimeout:    readTimeout,
 		WriteTimeout:   20 * time.Second,
 		IdleTimeout:    time.Minute,
 		MaxHeaderBytes: 16 << 10,
@@ -129,12 +129,12 @@ func (a *app) server() *http.Server {
 	}
 }
 
-func (a *app) keepPruned(ctx context.Context) {
-	ticker := time.NewTicker(pruneEvery)
+func (a *app) pruneLoop(ctx context.Context) {
+	ticker := time.NewTicker(pruneInterval)
 	defer ticker.Stop()
 	for {
-		if err := a.store.prune(ctx, a.now().Add(-keepFor)); err != nil && ctx.Err() == nil {
-			a.log.Error("pruning the database", "error", err)
+		if err := a.store.prune(ctx, a.now().Add(-retention)); err != nil && ctx.Err() == nil {
+			a.log.Error("pruning the database failed", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -144,29 +144,30 @@ func (a *app) keepPruned(ctx context.Context) {
 	}
 }
 
-// shutdown waits for what has begun. What takes too long is cut off.
+// shutdown waits for requests, webhook events and background work that have begun, and interrupts those that take longer
+// than [shutdownTimeout].
 func (a *app) shutdown(server *http.Server, background *sync.WaitGroup) error {
-	ended := make(chan struct{})
+	done := make(chan struct{})
 	go func() {
 		background.Wait()
-		close(ended)
+		close(done)
 	}()
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
-	requests, cancel := context.WithTimeout(ctx, requestPatience)
+	requests, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	err := server.Shutdown(requests)
 	if err != nil {
-		err = errors.Join(fmt.Errorf("requests were cut off: %w", err), server.Close())
+		err = errors.Join(fmt.Errorf("requests were interrupted: %w", err), server.Close())
 	}
 	err = errors.Join(err, a.webhook.Shutdown(ctx))
 	select {
-	case <-ended:
+	case <-done:
 		return err
 	case <-ctx.Done():
 	}
 	select {
-	case <-ended: // even if there is no time left
+	case <-done: // select picks at random if both channels are ready
 		return err
 	default:
 		return errors.Join(err, errors.New("deletions didn't stop in time"))

@@ -9,17 +9,18 @@ import (
 	"strings"
 )
 
-// authenticator returns nil if whoever sent a request may act for a user, which includes getting a token to chat as them.
-// It is what an app must replace: it knows by a session or an access token of its own who its user is.
+// authenticator returns nil if the sender of a request may act for a user, which includes getting a token to chat as that
+// user. Replace it with the sessions or access tokens of your app, if its users call this server directly.
 type authenticator func(r *http.Request, userID string) error
 
-var errUnauthorized = errors.New("the Authorization header must be: Bearer, a space and the API token")
+var errUnauthorized = errors.New("the Authorization header must be Bearer, a space and the API token")
 
-// anybody is for the fake, which has nothing to protect.
-func anybody(*http.Request, string) error { return nil }
+// allowAll is for the fake, where there is nothing to protect.
+func allowAll(*http.Request, string) error { return nil }
 
-// local is for the fake too: a site could give its name this machine's address, and a browser then let it read everything.
-func local(next http.Handler) http.Handler {
+// requireLoopbackHost is for the fake too. It prevents DNS rebinding: a website whose name resolves to a loopback address
+// could otherwise read everything through the browser.
+func requireLoopbackHost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isLoopback((&url.URL{Host: r.Host}).Hostname()) {
 			http.Error(w, "the Host header must be localhost or a loopback address", http.StatusForbidden)
@@ -29,9 +30,9 @@ func local(next http.Handler) http.Handler {
 	})
 }
 
-// bearer trusts the app's own servers, which know the token, whoever they act for.
+// bearer accepts any request with the token, for every user: it is meant for the app's own servers.
 func bearer(token string) authenticator {
-	want := sha256.Sum256([]byte(token)) // so that what is compared has one length
+	want := sha256.Sum256([]byte(token)) // a hash, so that all comparisons are of equal length
 	return func(r *http.Request, _ string) error {
 		scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 		got := sha256.Sum256([]byte(given))

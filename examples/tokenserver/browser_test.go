@@ -63,8 +63,8 @@ func (b *browser) click(selector string) {
 	b.do(chromedp.Click(chromedp.CSS(selector)))
 }
 
-// see waits for elements.
-func (b *browser) see(selectors ...string) {
+// waitVisible waits until elements are visible.
+func (b *browser) waitVisible(selectors ...string) {
 	b.t.Helper()
 	for _, selector := range selectors {
 		b.do(chromedp.WaitVisible(chromedp.CSS(selector)))
@@ -78,11 +78,11 @@ func (b *browser) text(selector string) string {
 	return text
 }
 
-// complaints returns what the browser told developers: errors of scripts and of the network, violations of the page's
-// policy, what scripts print.
-func (b *browser) complaints() (all []string) {
+// consoleMessages returns what was written to the browser's console: script and network errors, violations of the content
+// security policy, and console.log calls.
+func (b *browser) consoleMessages() (all []string) {
 	b.t.Helper()
-	const end = "this is the end"
+	const end = "end of messages"
 	b.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf("console.log(%q)", end)))
 	for message, err := range b.console {
 		require.NoError(b.t, err)
@@ -94,7 +94,7 @@ func (b *browser) complaints() (all []string) {
 	return all
 }
 
-// screenshot is for people to look at: go test -run ThePage -artifacts -outputdir /tmp.
+// screenshot saves a picture for manual review: go test -run TestPageButtons -artifacts -outputdir /tmp.
 func (b *browser) screenshot(scheme string) {
 	b.t.Helper()
 	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
@@ -108,23 +108,23 @@ func (b *browser) screenshot(scheme string) {
 
 func row(id, state string) string { return `tr[data-user="` + id + `"]` + state }
 
-// TestThePageIsLive sees in a browser what a phone does.
-func TestThePageIsLive(t *testing.T) {
+// TestPageIsLive expects changes of a phone's presence in the page without a reload.
+func TestPageIsLive(t *testing.T) {
 	b := openBrowser(t)
 	fake := newFake(t)
-	p := start(t, onFake(t, fake))
+	p := start(t, fakeSettings(t, fake))
 	b.open(p.url)
 	b.do(chromedp.Evaluate[chromedp.Void]("window.notReloaded = true"))
 	require.Equal(t, "Nobody has logged in yet.", b.text("#nobody"))
 	b.click("#login button")
-	b.see(row("alice", ":not(.online)"))
+	b.waitVisible(row("alice", ":not(.online)"))
 	token := p.login("alice")
 
 	fake.SetOnline("alice", true)
-	b.see(row("alice", ".online"))
+	b.waitVisible(row("alice", ".online"))
 	require.Equal(t, "online (iOS)", b.text(row("alice", " .presence")))
 	fake.SetOnline("alice", false)
-	b.see(row("alice", ":not(.online)"))
+	b.waitVisible(row("alice", ":not(.online)"))
 	require.Equal(t, "offline", b.text(row("alice", " .presence")))
 
 	page, err := chromedp.Run(b.ctx, chromedp.OuterHTML(chromedp.CSS("html")))
@@ -134,80 +134,80 @@ func TestThePageIsLive(t *testing.T) {
 	notReloaded, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("window.notReloaded === true"))
 	require.NoError(t, err)
 	require.True(t, notReloaded)
-	require.Empty(t, b.complaints())
+	require.Empty(t, b.consoleMessages())
 }
 
-func TestThePagesButtons(t *testing.T) {
+func TestPageButtons(t *testing.T) {
 	b := openBrowser(t)
 	fake := newFake(t)
 	fake.RefuseDeactivation("bob", "4711")
-	p := start(t, onFake(t, fake))
+	p := start(t, fakeSettings(t, fake))
 	b.open(p.url)
 	for _, id := range []string{"alice", "bob", "carol"} {
-		b.click("#login button") // proposes who isn't there yet
-		b.see(row(id, ""))
+		b.click("#login button") // each login proposes another name
+		b.waitVisible(row(id, ""))
 	}
 	b.click(row("alice", " button:first-of-type"))
-	b.see(row("alice", ".online"))
+	b.waitVisible(row("alice", ".online"))
 	b.click(row("bob", " button:last-of-type"))
-	b.see(row("bob", ".deleting"))
-	until(t, "RC accepts", func() bool { return fake.User("bob").Deactivated })
+	b.waitVisible(row("bob", ".deleting"))
+	waitUntil(t, "RC accepts", func() bool { return fake.User("bob").Deactivated })
 	b.click("#advance")
-	b.see(row("bob", ".failed"))
+	b.waitVisible(row("bob", ".failed"))
 	require.Equal(t, "RC refused to delete: 4711", b.text(row("bob", " .account")))
 	require.Regexp(t, `^15 min \d+ s$`, b.text(row("alice", " .age")))
 	b.click(row("carol", " button:last-of-type"))
-	b.see(row("carol", ".deleting"))
+	b.waitVisible(row("carol", ".deleting"))
 	b.screenshot("light")
 	b.screenshot("dark")
-	until(t, "RC accepts", func() bool { return fake.User("carol").Deactivated })
+	waitUntil(t, "RC accepts", func() bool { return fake.User("carol").Deactivated })
 	b.click("#advance")
 	b.do(chromedp.WaitNotPresent(chromedp.CSS(row("carol", ""))))
-	require.Empty(t, b.complaints())
+	require.Empty(t, b.consoleMessages())
 
 	p.stop()
-	b.see("#stream:not(.live)")
+	b.waitVisible("#stream:not(.live)")
 }
 
-func TestWhatThePageSays(t *testing.T) {
+func TestPageTexts(t *testing.T) {
 	b := openBrowser(t)
 	fake := newFake(t)
-	s := onFake(t, fake)
+	s := fakeSettings(t, fake)
 	p := start(t, s)
 	p.login("alice")
 	b.open(p.url)
-	b.see(row("alice", ""))
+	b.waitVisible(row("alice", ""))
 	require.Equal(t, "Miss alice (alice)", b.text(row("alice", " .name")))
 	b.click(row("alice", " button:last-of-type"))
-	b.see("#message:not(:empty)")
-	require.Equal(t, "Miss alice (alice) is deleted when RC says so, 15 minutes from now.", b.text("#message"))
-	until(t, "RC accepts", func() bool { return fake.User("alice").Deactivated })
+	b.waitVisible("#message:not(:empty)")
+	require.Equal(t, "Miss alice (alice) will be deleted when RC confirms it, in 15 minutes.", b.text("#message"))
+	waitUntil(t, "RC accepts", func() bool { return fake.User("alice").Deactivated })
 	b.click("#advance")
-	b.see("#nobody")
+	b.waitVisible("#nobody")
 	require.Empty(t, b.text("#message"))
 
-	ask(t, s, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 101)
+	queryDB(t, s, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 101)
 		INSERT INTO users (id, name, token, token_issued) SELECT 'u' || i, 'U', 'token', 0 FROM n`)
 	b.click("#advance")
-	b.see("#more")
-	require.Equal(t, "These are the first 100.", b.text("#more"))
-	require.Empty(t, b.complaints())
+	b.waitVisible("#more")
+	require.Equal(t, "Only the first 100 users are shown.", b.text("#more"))
+	require.Empty(t, b.consoleMessages())
 
 	b.do(chromedp.Evaluate[chromedp.Void](`send("GET", "/nothing"); 0`))
-	b.see("#message.error")
-	require.Equal(t, "the server answered 404, and no JSON", b.text("#message"))
+	b.waitVisible("#message.error")
+	require.Equal(t, "the server answered with status 404 and without JSON", b.text("#message"))
 }
 
-// TestThePageConnectsAgain after a restart, by itself.
-func TestThePageConnectsAgain(t *testing.T) {
+// TestPageReconnects after a restart of the server.
+func TestPageReconnects(t *testing.T) {
 	b := openBrowser(t)
-	s := onFake(t, newFake(t))
+	s := fakeSettings(t, newFake(t))
 	p := start(t, s)
 	b.open(p.url)
 	s.listen = p.url[len("http://"):]
 	p.stop()
-	b.see("#stream:not(.live)")
+	b.waitVisible("#stream:not(.live)")
 	p = start(t, s)
 	p.login("alice")
-	b.see("#stream.live", row("alice", ""))
+	b.waitVisible("#stream.live", row("alice", ""))
 }

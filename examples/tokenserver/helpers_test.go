@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	patience    = 20 * time.Second
+	testTimeout = 20 * time.Second
 	testToken   = "api-token-of-the-tests"
 	testWebhook = "/webhook-path-of-the-tests"
 )
@@ -31,11 +31,11 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// logs keeps all that the program logs, and tells its address.
+// logs collects what the program logs, and finds its address there.
 type logs struct {
 	mu      sync.Mutex
 	all     strings.Builder
-	listens chan struct{} // closed when it says where
+	listens chan struct{} // closed when the address was logged
 }
 
 func newLogs() *logs { return &logs{listens: make(chan struct{})} }
@@ -59,27 +59,27 @@ func (l *logs) String() string {
 	return l.all.String()
 }
 
-// url waits until the program listens, and returns where.
+// url waits until the program listens, and returns its URL.
 func (l *logs) url(t *testing.T) string {
 	t.Helper()
 	select {
 	case <-l.listens:
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		require.FailNow(t, "the program doesn't listen", l.String())
 	}
 	return listening.FindStringSubmatch(l.String())[1]
 }
 
-// program is one that runs.
+// program is a running tokenserver.
 type program struct {
 	t     *testing.T
 	url   string
 	logs  *logs
 	token string
-	stop  func() // as SIGTERM does, and waits
+	stop  func() // stops it as SIGTERM does, and waits until it has ended
 }
 
-// launch runs the program within the test until it is stopped.
+// launch runs the program in a goroutine until it is stopped.
 func launch(t *testing.T, l *logs, run func(context.Context) error) *program {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -91,8 +91,8 @@ func launch(t *testing.T, l *logs, run func(context.Context) error) *program {
 		select {
 		case err := <-ended:
 			require.NoError(t, err)
-		case <-time.After(patience):
-			require.FailNow(t, "the program doesn't end", l.String())
+		case <-time.After(testTimeout):
+			require.FailNow(t, "the program doesn't stop", l.String())
 		}
 	})
 	t.Cleanup(p.stop)
@@ -107,8 +107,8 @@ func newFake(t *testing.T) *rctest.Server {
 	return fake
 }
 
-// onFake are the settings of a program that shares the fake with its test.
-func onFake(t *testing.T, fake *rctest.Server) settings {
+// fakeSettings are for a program that shares the fake with its test.
+func fakeSettings(t *testing.T, fake *rctest.Server) settings {
 	t.Helper()
 	return settings{
 		listen: "127.0.0.1:0", database: filepath.Join(t.TempDir(), "test.db"), webhookPath: testWebhook,
@@ -124,8 +124,8 @@ func start(t *testing.T, s settings) *program {
 
 func logger(l *logs) *slog.Logger { return slog.New(slog.NewJSONHandler(l, nil)) }
 
-// ask returns what a query has for an answer in the program's database, or runs a statement.
-func ask(t *testing.T, s settings, query string) (text string) {
+// queryDB runs a query or a statement on the program's database, and returns the first column of the first row, if any.
+func queryDB(t *testing.T, s settings, query string) (text string) {
 	t.Helper()
 	db, err := sql.Open("sqlite", s.database+"?_busy_timeout=5000")
 	require.NoError(t, err)
@@ -136,7 +136,7 @@ func ask(t *testing.T, s settings, query string) (text string) {
 	return text
 }
 
-// answer is what came back.
+// answer is a response whose body was read.
 type answer struct {
 	status int
 	header http.Header
@@ -152,7 +152,7 @@ func (a answer) field(t *testing.T, name string) any {
 
 func (p *program) send(r *http.Request) answer {
 	p.t.Helper()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: testTimeout}
 	response, err := client.Do(r)
 	require.NoError(p.t, err)
 	defer func() { _ = response.Body.Close() }()
@@ -177,7 +177,7 @@ func (p *program) do(method, path, body string) answer {
 	return p.send(p.request(method, path, body))
 }
 
-// login returns the token.
+// login logs a user in and returns the token.
 func (p *program) login(id string) string {
 	p.t.Helper()
 	a := p.do("POST", "/login", `{"userId": "`+id+`", "name": "Miss `+id+`"}`)
@@ -190,27 +190,27 @@ func (p *program) user(id string) answer {
 	return p.do("GET", "/users/"+id, "")
 }
 
-// until waits until a condition holds that another goroutine or process brings about.
-func until(t *testing.T, what string, holds func() bool) {
+// waitUntil waits until a condition holds that another goroutine or process fulfils.
+func waitUntil(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	require.Eventually(t, holds, patience, 10*time.Millisecond, what)
+	require.Eventually(t, condition, testTimeout, 10*time.Millisecond, what)
 }
 
-// untilUser waits until the user's JSON has a value.
-func (p *program) untilUser(id, field string, value any) {
+// waitForUser waits until a field of the user's JSON has a value.
+func (p *program) waitForUser(id, field string, value any) {
 	p.t.Helper()
-	until(p.t, id+"'s "+field, func() bool {
+	waitUntil(p.t, id+"'s "+field, func() bool {
 		a := p.user(id)
 		return a.status == http.StatusOK && a.field(p.t, field) == value
 	})
 }
 
-func (p *program) untilGone(id string) {
+func (p *program) waitUntilDeleted(id string) {
 	p.t.Helper()
-	until(p.t, id+" is deleted", func() bool { return p.user(id).status == http.StatusNotFound })
+	waitUntil(p.t, id+" is deleted", func() bool { return p.user(id).status == http.StatusNotFound })
 }
 
-// registrations counts the calls by which RC was asked for a token.
+// registrations counts the calls that asked RC for a token.
 func registrations(fake *rctest.Server) int { return count(fake, "/user/getToken.json") }
 
 func count(fake *rctest.Server, path string) int {

@@ -2,34 +2,34 @@ package main
 
 import "sync"
 
-// hub tells those who watch that something changed. Nobody waits for a slow one: many changes are one to it.
+// hub notifies subscribers of changes. It never blocks: a subscriber that is slow gets several changes as one.
 type hub struct {
-	mu       sync.Mutex
-	watchers map[chan struct{}]struct{}
+	mu          sync.Mutex
+	subscribers map[chan struct{}]struct{}
 }
 
-func newHub() *hub { return &hub{watchers: make(map[chan struct{}]struct{})} }
+func newHub() *hub { return &hub{subscribers: make(map[chan struct{}]struct{})} }
 
-func (h *hub) changed() {
+func (h *hub) notify() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for watcher := range h.watchers {
+	for subscriber := range h.subscribers {
 		select {
-		case watcher <- struct{}{}:
-		default: // it hasn't looked since the last change
+		case subscriber <- struct{}{}:
+		default: // an earlier change is still unread
 		}
 	}
 }
 
-// watch returns a channel that has something after a change, and what ends that.
-func (h *hub) watch() (<-chan struct{}, func()) {
-	watcher := make(chan struct{}, 1)
+// subscribe returns a channel that receives a value after a change, and a function that ends the subscription.
+func (h *hub) subscribe() (<-chan struct{}, func()) {
+	subscriber := make(chan struct{}, 1)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.watchers[watcher] = struct{}{}
-	return watcher, func() {
+	h.subscribers[subscriber] = struct{}{}
+	return subscriber, func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		delete(h.watchers, watcher)
+		delete(h.subscribers, subscriber)
 	}
 }

@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	maxBody      = 8 << 10
-	retryAfter   = "5" // seconds
-	statusHungUp = 499 // nginx's, for the log: nobody reads it
+	maxBody            = 8 << 10 // bytes
+	retryAfter         = "5"     // seconds
+	statusClientClosed = 499     // as nginx logs it; the client never receives it
 )
 
-// requestError is a request that can't be meant.
+// requestError is an error in the request, with a text for the caller.
 type requestError struct {
 	status int
 	text   string
@@ -27,9 +27,9 @@ type requestError struct {
 
 func (e *requestError) Error() string { return e.text }
 
-// readJSON reads a body that is one JSON object with no other fields than those of into. As browsers send other sites'
-// requests without asking only if their type is another, the type is checked too.
-func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
+// readJSON decodes a body that is one JSON value without unknown fields into target. It checks the Content-Type too,
+// because a browser sends cross-site requests of the type application/json only after a preflight request.
+func readJSON(w http.ResponseWriter, r *http.Request, target any) error {
 	if mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mediaType != "application/json" {
 		return &requestError{http.StatusUnsupportedMediaType, "Content-Type must be application/json"}
 	}
@@ -39,40 +39,40 @@ func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
-	if err = decoder.Decode(into); err == nil {
+	if err = decoder.Decode(target); err == nil {
 		if _, err = decoder.Token(); errors.Is(err, io.EOF) {
 			return nil
 		}
 		err = errors.Join(errors.New("more than one JSON value"), err)
 	}
-	return &requestError{http.StatusBadRequest, "the body isn't the JSON object that is expected: " + err.Error()}
+	return &requestError{http.StatusBadRequest, "invalid JSON body: " + err.Error()}
 }
 
-// readBody doesn't show the caller the network's errors: they have addresses.
+// readBody hides network errors from the caller, because they contain addresses.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	_, tooLarge := errors.AsType[*http.MaxBytesError](err)
 	switch {
 	case tooLarge:
-		return nil, &requestError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes", maxBody)}
+		return nil, &requestError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", maxBody)}
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, &requestError{http.StatusRequestTimeout, "the body came too slowly"}
+		return nil, &requestError{http.StatusRequestTimeout, "the body wasn't received in time"}
 	case err != nil:
-		return nil, &requestError{http.StatusBadRequest, "the body ended before its end"}
+		return nil, &requestError{http.StatusBadRequest, "the body is incomplete"}
 	}
 	return body, nil
 }
 
-// writeJSON answers with what no cache may keep: it may be a token.
+// writeJSON forbids caching, because body may contain a token.
 func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // a client that is gone needs no answer
+	_ = json.NewEncoder(w).Encode(body) // fails only if the client is gone
 }
 
-// fail answers with an error. What the caller can't do anything about is told to the log instead.
+// fail answers with an error. The details of errors that the caller can't do anything about go to the log only.
 func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
 	argument, isArgument := errors.AsType[*rcuser.ArgumentError](err)
 	bad, isBad := errors.AsType[*requestError](err)
@@ -88,15 +88,15 @@ func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
 		status, text = http.StatusUnauthorized, err.Error()
 	case errors.Is(err, errNoUser):
 		status, text = http.StatusNotFound, err.Error()
-	case errors.Is(err, errDeleting), errors.Is(err, errRefused):
+	case errors.Is(err, errDeleting), errors.Is(err, errDeleteFailed):
 		status, text = http.StatusConflict, err.Error()
 	case isRC && refused.Retryable():
 		w.Header().Set("Retry-After", retryAfter)
-		status, text = http.StatusServiceUnavailable, "RC doesn't answer at the moment"
+		status, text = http.StatusServiceUnavailable, "RC is unavailable at the moment"
 	case isRC:
 		status, text = http.StatusBadGateway, fmt.Sprintf("RC refused: %v", refused.Code)
-	case r.Context().Err() != nil: // which is what failed
-		status, text = statusHungUp, "the caller hung up"
+	case r.Context().Err() != nil:
+		status, text = statusClientClosed, "the client closed the request"
 	}
 	if status >= http.StatusInternalServerError {
 		a.log.WarnContext(r.Context(), "request failed", "route", r.Pattern, "id", w.Header().Get("X-Request-ID"), "error", err)

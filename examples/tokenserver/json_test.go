@@ -11,20 +11,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestWhoHangsUpIsNoFailure(t *testing.T) {
+func TestClosedRequestIsNotLoggedAsFailure(t *testing.T) {
 	l := newLogs()
 	db, err := openStore(t.Context(), t.TempDir()+"/test.db", func() {})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.close()) }()
-	a := &app{settings: settings{webhookPath: testWebhook}, authenticate: anybody, store: db, log: logger(l)}
-	ctx, hangUp := context.WithCancel(t.Context())
-	hangUp()
-	a.logged(a.routes()).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/users/alice", nil).WithContext(ctx))
+	a := &app{settings: settings{webhookPath: testWebhook}, authenticate: allowAll, store: db, log: logger(l)}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	a.withLogging(a.routes()).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/users/alice", nil).WithContext(ctx))
 	require.Contains(t, l.String(), `"status":499`)
 	require.NotContains(t, l.String(), "WARN")
 }
 
-func TestErrorsOfTheNetworkAreNotShown(t *testing.T) {
+func TestNetworkErrorsAreHidden(t *testing.T) {
 	broken := iotest.ErrReader(errors.New("read tcp 192.0.2.1:8080->192.0.2.2:12345: connection reset by peer"))
 	r := httptest.NewRequest(http.MethodPost, "/login", broken)
 	r.Header.Set("Content-Type", "application/json")

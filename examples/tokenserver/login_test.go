@@ -14,9 +14,9 @@ import (
 	"github.com/f0207b22/rcuser/rctest"
 )
 
-func TestLoginAsksRCOnce(t *testing.T) {
+func TestLoginRegistersOnce(t *testing.T) {
 	fake := newFake(t)
-	p := start(t, onFake(t, fake))
+	p := start(t, fakeSettings(t, fake))
 	a := p.do("POST", "/login", `{"userId": "alice", "name": "Alice", "portraitUri": "https://example.com/a.png"}`)
 	require.Equal(t, http.StatusOK, a.status, a.body)
 	require.Equal(t, "no-store", a.header.Get("Cache-Control"))
@@ -30,10 +30,10 @@ func TestLoginAsksRCOnce(t *testing.T) {
 	require.NotContains(t, p.user("alice").body, token)
 }
 
-func TestConcurrentLoginsAreOneRegistration(t *testing.T) {
+func TestConcurrentLoginsShareARegistration(t *testing.T) {
 	fake := newFake(t)
 	fake.Inject(rctest.Fault{HeaderDelay: 200 * time.Millisecond})
-	p := start(t, onFake(t, fake))
+	p := start(t, fakeSettings(t, fake))
 	var tokens sync.Map
 	var logins sync.WaitGroup
 	for range 30 {
@@ -46,38 +46,38 @@ func TestConcurrentLoginsAreOneRegistration(t *testing.T) {
 	require.Equal(t, 1, registrations(fake))
 }
 
-func TestALoginOutlivesItsFirstCaller(t *testing.T) {
+func TestLoginOutlivesItsFirstCaller(t *testing.T) {
 	fake := newFake(t)
 	fake.Inject(rctest.Fault{HeaderDelay: 500 * time.Millisecond})
-	p := start(t, onFake(t, fake))
+	p := start(t, fakeSettings(t, fake))
 	const body = `{"userId": "alice", "name": "Alice"}`
-	ctx, hangUp := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(t.Context())
 	first := make(chan error, 1)
 	go func() {
 		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 		_, err := client.Do(p.request("POST", "/login", body).WithContext(ctx))
 		first <- err
 	}()
-	until(t, "RC is asked", func() bool { return registrations(fake) == 1 })
-	time.AfterFunc(100*time.Millisecond, hangUp)
+	waitUntil(t, "RC is asked", func() bool { return registrations(fake) == 1 })
+	time.AfterFunc(100*time.Millisecond, cancel)
 	a := p.do("POST", "/login", body)
 	require.ErrorIs(t, <-first, context.Canceled)
 	require.Equal(t, http.StatusOK, a.status, a.body)
 	require.Equal(t, 1, registrations(fake), "both waited for the same call")
 }
 
-// TestOnlyTheSameLoginsShareACall holds one up: others don't get its answer.
-func TestOnlyTheSameLoginsShareACall(t *testing.T) {
+// TestOnlyIdenticalLoginsShareACall delays one login: different ones must not get its answer.
+func TestOnlyIdenticalLoginsShareACall(t *testing.T) {
 	fake := newFake(t)
 	fake.Inject(rctest.Fault{HeaderDelay: time.Second})
-	p := start(t, onFake(t, fake))
-	held := make(chan answer, 1)
-	go func() { held <- p.do("POST", "/login", `{"userId": "alice", "name": "Alice"}`) }()
-	until(t, "RC is asked", func() bool { return registrations(fake) == 1 })
+	p := start(t, fakeSettings(t, fake))
+	delayed := make(chan answer, 1)
+	go func() { delayed <- p.do("POST", "/login", `{"userId": "alice", "name": "Alice"}`) }()
+	waitUntil(t, "RC is asked", func() bool { return registrations(fake) == 1 })
 	require.Equal(t, http.StatusBadRequest, p.do("POST", "/login", `{"userId": "alice"}`).status)
 	refreshed := p.do("POST", "/login", `{"userId": "alice", "name": "Alice", "refresh": true}`)
 	require.Equal(t, http.StatusOK, refreshed.status)
-	first := <-held
+	first := <-delayed
 	require.Equal(t, http.StatusOK, first.status)
 	require.NotEqual(t, first.field(t, "token"), refreshed.field(t, "token"))
 	require.Equal(t, 2, registrations(fake))
@@ -85,7 +85,7 @@ func TestOnlyTheSameLoginsShareACall(t *testing.T) {
 
 func TestTokensAreRenewed(t *testing.T) {
 	fake := newFake(t)
-	s := onFake(t, fake)
+	s := fakeSettings(t, fake)
 	s.tokenTTL = time.Hour
 	p := start(t, s)
 	first := p.login("alice")
@@ -99,18 +99,18 @@ func TestTokensAreRenewed(t *testing.T) {
 	a := p.do("POST", "/login", `{"userId": "alice", "name": "Alice B.", "refresh": true}`)
 	require.Equal(t, http.StatusOK, a.status, a.body)
 	third := a.field(t, "token").(string)
-	require.NotEqual(t, second, third, "a new one was asked for")
+	require.NotEqual(t, second, third, "a refresh was requested")
 	require.Equal(t, third, p.login("alice"))
 	require.True(t, fake.ValidToken("alice", third))
 	require.Equal(t, 3, registrations(fake))
 	require.Equal(t, "Alice B.", p.user("alice").field(t, "name"))
 }
 
-// TestLostAnswer is also what happens if the program dies between RC's answer and its own row.
+// TestLostAnswer has the same result as a crash of the program between RC's answer and the write of the row.
 func TestLostAnswer(t *testing.T) {
 	fake := newFake(t)
 	fake.Inject(rctest.Fault{Kind: rctest.LostAnswer})
-	s := onFake(t, fake)
+	s := fakeSettings(t, fake)
 	s.rc.Retry = rcuser.RetryPolicy{MaxAttempts: 1}
 	p := start(t, s)
 	require.Equal(t, http.StatusServiceUnavailable, p.do("POST", "/login", `{"userId": "alice", "name": "Alice"}`).status)
@@ -121,19 +121,19 @@ func TestLostAnswer(t *testing.T) {
 
 func TestBadInput(t *testing.T) {
 	fake := newFake(t)
-	p := start(t, onFake(t, fake))
+	p := start(t, fakeSettings(t, fake))
 	for name, c := range map[string]struct {
 		body   string
 		status int
 		text   string
 	}{
-		"no JSON":        {`userId=alice`, 400, "the body isn't the JSON object that is expected"},
-		"nothing in it":  {` `, 400, "the body isn't"},
-		"cut off":        {`{"userId": "alice"`, 400, "the body isn't"},
-		"a list":         {`[]`, 400, "the body isn't"},
+		"not JSON":       {`userId=alice`, 400, "invalid JSON body: invalid character"},
+		"empty":          {` `, 400, "invalid JSON body: "},
+		"truncated":      {`{"userId": "alice"`, 400, "invalid JSON body: "},
+		"a list":         {`[]`, 400, "invalid JSON body: "},
 		"two values":     {`{"userId": "a", "name": "A"} {}`, 400, "more than one JSON value"},
 		"unknown field":  {`{"userId": "a", "name": "A", "admin": true}`, 400, "admin"},
-		"wrong type":     {`{"userId": 1, "name": "A"}`, 400, "the body isn't"},
+		"wrong type":     {`{"userId": 1, "name": "A"}`, 400, "invalid JSON body: "},
 		"too large":      {`{"userId": "` + strings.Repeat("a", 9000) + `"}`, 413, "8192"},
 		"no id":          {`{"name": "A"}`, 400, "userId"},
 		"id with comma":  {`{"userId": "a,b", "name": "A"}`, 400, "userId"},
@@ -142,7 +142,7 @@ func TestBadInput(t *testing.T) {
 		"no name":        {`{"userId": "a"}`, 400, "Name"},
 		"long name":      {`{"userId": "a", "name": "` + strings.Repeat("a", 65) + `"}`, 400, "64"},
 		"long portrait":  {`{"userId": "a", "name": "A", "portraitUri": "` + strings.Repeat("a", 1025) + `"}`, 400, "1024"},
-		"refresh a word": {`{"userId": "a", "name": "A", "refresh": "yes"}`, 400, "the body isn't"},
+		"refresh string": {`{"userId": "a", "name": "A", "refresh": "yes"}`, 400, "invalid JSON body: "},
 	} {
 		a := p.do("POST", "/login", c.body)
 		require.Equal(t, c.status, a.status, "%s: %s", name, a.body)
@@ -159,7 +159,7 @@ func TestBadInput(t *testing.T) {
 
 func TestFailuresOfRC(t *testing.T) {
 	fake := newFake(t)
-	s := onFake(t, fake)
+	s := fakeSettings(t, fake)
 	s.rc.Retry = rcuser.RetryPolicy{MaxAttempts: 1}
 	p := start(t, s)
 	for _, c := range []struct {
@@ -180,12 +180,12 @@ func TestFailuresOfRC(t *testing.T) {
 		fake.ClearFaults()
 	}
 	require.Contains(t, p.logs.String(), "2007")
-	require.True(t, fake.ValidToken("alice", p.login("alice")), "none of them lasts")
+	require.True(t, fake.ValidToken("alice", p.login("alice")), "logins work again after the faults")
 }
 
-func TestOnlyCallersWithTheTokenMayCall(t *testing.T) {
+func TestRequestsNeedTheAPIToken(t *testing.T) {
 	fake := newFake(t)
-	s := onFake(t, fake)
+	s := fakeSettings(t, fake)
 	s.fake, s.apiToken = nil, testToken // as with the real service
 	p := start(t, s)
 	p.login("alice")
@@ -210,11 +210,11 @@ func TestOnlyCallersWithTheTokenMayCall(t *testing.T) {
 	require.Equal(t, 1, registrations(fake))
 	r := p.request("GET", "/users/alice", "")
 	r.Host = "chat.example.com"
-	require.Equal(t, http.StatusOK, p.send(r).status, "the proxy's name")
+	require.Equal(t, http.StatusOK, p.send(r).status, "the Host header of a proxy")
 }
 
-func TestOtherSitesCannotUseTheBrowser(t *testing.T) {
-	p := start(t, onFake(t, newFake(t)))
+func TestRequestsFromOtherSitesAreRefused(t *testing.T) {
+	p := start(t, fakeSettings(t, newFake(t)))
 	for host, status := range map[string]int{
 		"localhost": 204, "localhost:80": 204, "127.0.0.2:8080": 204, "[::1]:8080": 204,
 		"example.com": 403, "localhost.example.com:8080": 403, "192.0.2.1:8080": 403,

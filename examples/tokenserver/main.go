@@ -1,11 +1,9 @@
-// Tokenserver is the backend of an app that chats over RC: its users get their tokens here, it knows who is online, and
-// it closes accounts.
+// Tokenserver is the backend of a chat app on RC: it gives tokens to the users, tracks who is online, and deletes accounts.
 //
 //	go run .
 //
-// runs it on a fake RC inside the program, with a page at http://127.0.0.1:8080 to look at and to play with. With
-// RC_APP_KEY, RC_APP_SECRET and RC_DATA_CENTER set it talks to the real service instead; the README has the other
-// settings.
+// uses a fake RC inside the program, and serves a demo page at http://127.0.0.1:8080. With RC_APP_KEY, RC_APP_SECRET and
+// RC_DATA_CENTER set it uses the real service instead; the README lists the other settings.
 package main
 
 import (
@@ -28,7 +26,7 @@ func main() {
 	}
 }
 
-// run is the program. What ends it early is logged like everything else.
+// run runs the program until ctx ends, and logs the error that it returns.
 func run(ctx context.Context, logs io.Writer) (err error) {
 	log := slog.New(slog.NewJSONHandler(logs, nil))
 	defer func() {
@@ -48,7 +46,7 @@ func run(ctx context.Context, logs io.Writer) (err error) {
 		if err != nil {
 			return err
 		}
-		defer func() { _ = os.RemoveAll(dir) }() // else the system does it some day
+		defer func() { _ = os.RemoveAll(dir) }() // best effort: the operating system cleans up temporary files too
 		s.database = filepath.Join(dir, defaultDatabase)
 	}
 	return serve(ctx, s, log)

@@ -9,50 +9,50 @@ import (
 )
 
 //go:embed page
-var files embed.FS
+var pageFiles embed.FS
 
 const (
-	contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
+	contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
 		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-	shownUsers    = 100
-	streamPause   = 50 * time.Millisecond // changes within it are sent as one
-	streamAlive   = 15 * time.Second      // something is sent at least so often, to notice who is gone
-	streamTimeout = 5 * time.Second       // a reader that takes longer is gone
-	demoStep      = 15 * time.Minute      // what RC takes for a deactivation
+	maxShownUsers      = 100                   // at most
+	streamDebounce     = 50 * time.Millisecond // changes within it are sent together
+	streamKeepAlive    = 15 * time.Second      // the longest time between messages, so that closed connections are noticed
+	streamWriteTimeout = 5 * time.Second       // for writing one message
+	demoStep           = 15 * time.Minute      // the time that RC takes for a deactivation
 )
 
-func page(name string) http.HandlerFunc {
+func pageFile(name string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Security-Policy", contentPolicy)
+		w.Header().Set("Content-Security-Policy", contentSecurityPolicy)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Referrer-Policy", "no-referrer")
 		w.Header().Set("Cache-Control", "no-cache")
-		http.ServeFileFS(w, r, files, "page/"+name)
+		http.ServeFileFS(w, r, pageFiles, "page/"+name)
 	}
 }
 
-// overview is what the page shows.
+// overview is the content of the page.
 type overview struct {
-	Now   time.Time `json:"now"`   // by the fake's clock
-	Users []user    `json:"users"` // the first of them
-	More  bool      `json:"more"`  // there are others
+	Now   time.Time `json:"now"`   // of the fake's clock
+	Users []user    `json:"users"` // the first maxShownUsers by name
+	More  bool      `json:"more"`  // there are more users than that
 }
 
-// events sends the overview, and sends it again whenever something has changed: a stream of server-sent events.
+// events is a stream of server-sent events: the overview, now and after every change.
 func (a *app) events(w http.ResponseWriter, r *http.Request) {
-	changes, leave := a.hub.watch()
-	defer leave()
+	changes, unsubscribe := a.hub.subscribe()
+	defer unsubscribe()
 	controller := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
-	alive := time.NewTicker(streamAlive)
+	alive := time.NewTicker(streamKeepAlive)
 	defer alive.Stop()
 	for {
-		_ = controller.SetWriteDeadline(time.Now().Add(streamTimeout)) // instead of the server's, which is for the whole answer
+		_ = controller.SetWriteDeadline(time.Now().Add(streamWriteTimeout)) // replaces the server's WriteTimeout, which is for a whole response
 		if err := a.sendOverview(w, r); err != nil || controller.Flush() != nil {
-			return // the page connects again
+			return // the page reconnects
 		}
-		time.Sleep(streamPause)
+		time.Sleep(streamDebounce)
 		select {
 		case <-a.stopping:
 			return
@@ -65,11 +65,11 @@ func (a *app) events(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *app) sendOverview(w http.ResponseWriter, r *http.Request) error {
-	users, err := a.store.users(r.Context(), "ORDER BY name, id LIMIT ?", shownUsers+1) // one more, to tell whether all are shown
+	users, err := a.store.users(r.Context(), "ORDER BY name, id LIMIT ?", maxShownUsers+1) // one more, to know whether there are others
 	if err != nil {
 		return err
 	}
-	shown := users[:min(len(users), shownUsers)]
+	shown := users[:min(len(users), maxShownUsers)]
 	data, err := json.Marshal(overview{a.now(), shown, len(shown) < len(users)})
 	if err != nil {
 		return err
@@ -78,7 +78,7 @@ func (a *app) sendOverview(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// demoOnline does what only a user's phone can.
+// demoOnline connects or disconnects a user's phone, which is impossible through RC's API.
 func (a *app) demoOnline(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		UserID string `json:"userId"`
@@ -96,9 +96,9 @@ func (a *app) demoOnline(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// demoAdvance lets time pass at the fake.
+// demoAdvance moves the fake's clock forward by [demoStep].
 func (a *app) demoAdvance(w http.ResponseWriter, _ *http.Request) {
 	a.fake.Advance(demoStep)
-	a.hub.changed() // tokens are older now
+	a.hub.notify() // the ages of the tokens have changed
 	w.WriteHeader(http.StatusNoContent)
 }

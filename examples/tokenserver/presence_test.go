@@ -16,16 +16,16 @@ import (
 
 func TestPresenceComesByWebhook(t *testing.T) {
 	fake := newFake(t)
-	p := start(t, onFake(t, fake))
+	p := start(t, fakeSettings(t, fake))
 	p.login("alice")
 	require.Equal(t, false, p.user("alice").field(t, "online"))
 	fake.SetOnline("alice", true)
-	p.untilUser("alice", "online", true)
+	p.waitForUser("alice", "online", true)
 	fake.SetOnline("alice", false)
-	p.untilUser("alice", "online", false)
+	p.waitForUser("alice", "online", false)
 }
 
-// post sends events as RC does, signed with a secret.
+// post sends events as RC does, signed with the credentials, and returns the status.
 func (p *program) post(events string, credentials rcuser.Credentials, at time.Time) int {
 	p.t.Helper()
 	r, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.url+testWebhook, strings.NewReader(events))
@@ -35,41 +35,41 @@ func (p *program) post(events string, credentials rcuser.Credentials, at time.Ti
 	return p.send(r).status
 }
 
-// began is before all events: what is a day old would be pruned.
-var began = time.Now()
+// firstEventTime is before all events. It is recent, because events that are a day old would be pruned.
+var firstEventTime = time.Now()
 
-// presence is an event so many milliseconds after that.
+// presence returns an event of alice, at milliseconds after firstEventTime.
 func presence(status webhook.Status, os, session string, at int) string {
 	return fmt.Sprintf(`[{"userid":"alice","status":%q,"os":%q,"time":%d,"clientIp":"203.0.113.7:52229","sessionId":%q}]`,
-		string(status), os, began.UnixMilli()+int64(at), session)
+		string(status), os, firstEventTime.UnixMilli()+int64(at), session)
 }
 
 func TestAUserIsOnlineWhileAnyDeviceIs(t *testing.T) {
 	fake := newFake(t)
-	p := start(t, onFake(t, fake))
+	p := start(t, fakeSettings(t, fake))
 	p.login("alice")
 	credentials := rcuser.Credentials{AppKey: fake.AppKey, AppSecret: fake.AppSecret}
 	for i, step := range []struct {
 		event   string
-		devices string // that are online after it
+		devices string // online after the event
 	}{
 		{presence(webhook.Online, "iOS", "s1", 100), "iOS"},
-		{presence(webhook.Online, "iOS", "s1", 100), "iOS"},              // again
+		{presence(webhook.Online, "iOS", "s1", 100), "iOS"},              // repeated
 		{presence(webhook.Online, "PC", "s2", 200), "PC, iOS"},           // a second device
-		{presence(webhook.Offline, "iOS", "s1", 300), "PC"},              // one of two is gone
-		{presence(webhook.Online, "iOS", "s1", 250), "PC"},               // late: it has ended since
-		{presence(webhook.Offline, "iOS", "s3", 410), "PC"},              // the end comes
-		{presence(webhook.Online, "iOS", "s3", 400), "PC"},               // before the beginning
-		{presence("7", "PC", "s2", 500), "PC"},                           // RC's news
-		{presence(webhook.LoggedOut, "PC", "s2", 600), ""},               // nobody is left
-		{presence(webhook.Online, "Android", "", 700), "Android"},        // an old installation of RC: no session
+		{presence(webhook.Offline, "iOS", "s1", 300), "PC"},              // one of two disconnects
+		{presence(webhook.Online, "iOS", "s1", 250), "PC"},               // late: the session has ended
+		{presence(webhook.Offline, "iOS", "s3", 410), "PC"},              // the end arrives
+		{presence(webhook.Online, "iOS", "s3", 400), "PC"},               // before the start
+		{presence("7", "PC", "s2", 500), "PC"},                           // an unknown status
+		{presence(webhook.LoggedOut, "PC", "s2", 600), ""},               // the last device
+		{presence(webhook.Online, "Android", "", 700), "Android"},        // an old RC server: no session id
 		{presence(webhook.Offline, "Android", "", 650), "Android"},       // late
 		{presence(webhook.Offline, "Websocket", "", 800), "Android"},     // another device
-		{presence(webhook.Online, "s", "os Android", 900), "Android, s"}, // a session that looks like a device
-		{presence(webhook.Offline, "s", "os Android", 900), "Android"},   // within the same millisecond
-		{presence(webhook.Online, "s", "os Android", 900), "Android"},    // again
-		{presence(webhook.Offline, "PC", "s4", 950), "Android"},          // the end comes
-		{presence(webhook.Online, "PC", "s4", 950), "Android"},           // before the beginning of the same millisecond
+		{presence(webhook.Online, "s", "os Android", 900), "Android, s"}, // a session id that resembles the key of a device
+		{presence(webhook.Offline, "s", "os Android", 900), "Android"},   // the end in the same millisecond
+		{presence(webhook.Online, "s", "os Android", 900), "Android"},    // repeated
+		{presence(webhook.Offline, "PC", "s4", 950), "Android"},          // the end arrives
+		{presence(webhook.Online, "PC", "s4", 950), "Android"},           // before the start in the same millisecond
 	} {
 		require.Equal(t, http.StatusOK, p.post(step.event, credentials, time.Now()), "step %d", i)
 		alice := p.user("alice")
@@ -77,13 +77,13 @@ func TestAUserIsOnlineWhileAnyDeviceIs(t *testing.T) {
 		require.Equal(t, step.devices != "", alice.field(t, "online"), "step %d", i)
 	}
 	bob := strings.ReplaceAll(presence(webhook.Online, "iOS", "s1", 100), "alice", "bob")
-	require.Equal(t, http.StatusOK, p.post(bob, credentials, time.Now()), "who isn't known is none of RC's business")
+	require.Equal(t, http.StatusOK, p.post(bob, credentials, time.Now()), "events of unknown users are accepted and ignored")
 	require.Equal(t, http.StatusNotFound, p.user("bob").status)
 }
 
 func TestForgedWebhooksAreRefused(t *testing.T) {
 	fake := newFake(t)
-	p := start(t, onFake(t, fake))
+	p := start(t, fakeSettings(t, fake))
 	p.login("alice")
 	online := presence(webhook.Online, "iOS", "s1", 100)
 	right := rcuser.Credentials{AppKey: fake.AppKey, AppSecret: fake.AppSecret}
@@ -98,7 +98,7 @@ func TestForgedWebhooksAreRefused(t *testing.T) {
 	fake.InjectDelivery(rctest.DeliveryFault{Kind: rctest.Forged})
 	fake.SetOnline("alice", true)
 	fake.WaitDeliveries()
-	p.untilUser("alice", "online", true)
+	p.waitForUser("alice", "online", true)
 	statuses := []int{}
 	for _, d := range fake.Deliveries() {
 		statuses = append(statuses, d.Status)
@@ -106,18 +106,18 @@ func TestForgedWebhooksAreRefused(t *testing.T) {
 	require.Equal(t, []int{http.StatusUnauthorized, http.StatusOK}, statuses)
 }
 
-// TestTheDatabaseCannotTakeAnEvent shows that RC is told so, and that the event counts when it is sent again.
-func TestTheDatabaseCannotTakeAnEvent(t *testing.T) {
+// TestEventDuringDatabaseFailure is answered with 500, so that RC sends it again, and then it counts.
+func TestEventDuringDatabaseFailure(t *testing.T) {
 	fake := newFake(t)
-	s := onFake(t, fake)
+	s := fakeSettings(t, fake)
 	p := start(t, s)
 	p.login("alice")
 	online, at := presence(webhook.Online, "iOS", "s1", 100), time.Now()
 	credentials := rcuser.Credentials{AppKey: fake.AppKey, AppSecret: fake.AppSecret}
-	ask(t, s, "ALTER TABLE users RENAME TO gone")
+	queryDB(t, s, "ALTER TABLE users RENAME TO renamed")
 	require.Equal(t, http.StatusInternalServerError, p.post(online, credentials, at))
 	require.Equal(t, http.StatusInternalServerError, p.user("alice").status)
-	ask(t, s, "ALTER TABLE gone RENAME TO users")
+	queryDB(t, s, "ALTER TABLE renamed RENAME TO users")
 	require.Equal(t, http.StatusOK, p.post(online, credentials, at))
 	require.Equal(t, true, p.user("alice").field(t, "online"))
 }

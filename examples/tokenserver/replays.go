@@ -7,10 +7,10 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-// claimPatience is more than a request takes. Whoever has claimed it and hasn't ended it by then has died.
-const claimPatience = time.Minute
+// claimLease is longer than a request takes: a claim that is older belongs to a process that has crashed.
+const claimLease = time.Minute
 
-// store is a [webhook.ReplayGuard], so that a request that was handled isn't handled again after a restart.
+// store is a [webhook.ReplayGuard], so that requests handled before a restart are recognized after it.
 var _ webhook.ReplayGuard = (*store)(nil)
 
 // Claim implements [webhook.ReplayGuard].
@@ -18,7 +18,7 @@ func (s *store) Claim(ctx context.Context, key string) (webhook.Claim, error) {
 	now := time.Now()
 	result, err := s.db.ExecContext(ctx, `INSERT INTO replays (key, owner, until) VALUES (?, ?, ?)
 		ON CONFLICT DO UPDATE SET owner = excluded.owner, until = excluded.until WHERE until < ?`,
-		key, s.owner, now.Add(claimPatience).UnixMilli(), now.UnixMilli())
+		key, s.owner, now.Add(claimLease).UnixMilli(), now.UnixMilli())
 	if err != nil {
 		return 0, err
 	}

@@ -15,10 +15,10 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-// TestASignatureCountsOnce whatever body comes with it, and even if there is a restart between the two.
-func TestASignatureCountsOnce(t *testing.T) {
+// TestSignatureIsAcceptedOnce sends a second body with the same signature after a restart.
+func TestSignatureIsAcceptedOnce(t *testing.T) {
 	fake := newFake(t)
-	s := onFake(t, fake)
+	s := fakeSettings(t, fake)
 	p := start(t, s)
 	p.login("alice")
 	signed := p.request("POST", testWebhook, "")
@@ -30,10 +30,10 @@ func TestASignatureCountsOnce(t *testing.T) {
 
 	p = start(t, s)
 	require.Equal(t, http.StatusOK, p.do("POST", path, presence(webhook.Offline, "iOS", "s1", 200)).status)
-	require.Equal(t, true, p.user("alice").field(t, "online"), "the second one did nothing")
+	require.Equal(t, true, p.user("alice").field(t, "online"), "the second request is ignored")
 }
 
-// twoStores are those of two processes on one database.
+// twoStores returns the stores of two processes that share a database.
 func twoStores(t *testing.T, path string) (one, other *store) {
 	t.Helper()
 	stores := [2]*store{}
@@ -46,7 +46,7 @@ func twoStores(t *testing.T, path string) (one, other *store) {
 	return stores[0], stores[1]
 }
 
-func TestConcurrentClaimsAreOne(t *testing.T) {
+func TestConcurrentClaims(t *testing.T) {
 	one, other := twoStores(t, filepath.Join(t.TempDir(), "test.db"))
 	var claimed, busy atomic.Int32
 	var claims sync.WaitGroup
@@ -78,21 +78,21 @@ func TestClaimsBelongToTheirProcess(t *testing.T) {
 		require.Equal(t, webhook.Claimed, claim(one))
 		require.NoError(t, other.Release(t.Context(), "key"))
 		require.NoError(t, other.Commit(t.Context(), "key", time.Now().Add(time.Hour)))
-		require.Equal(t, webhook.Busy, claim(other), "it isn't the other's to end")
+		require.Equal(t, webhook.Busy, claim(other), "only the process with the claim can end it")
 		require.NoError(t, one.Release(t.Context(), "key"))
 		require.Equal(t, webhook.Claimed, claim(other))
 
 		time.Sleep(time.Minute)
 		require.Equal(t, webhook.Busy, claim(one))
 		time.Sleep(time.Millisecond)
-		require.Equal(t, webhook.Claimed, claim(one), "who had it has died")
+		require.Equal(t, webhook.Claimed, claim(one), "the lease of the other process has expired")
 		require.NoError(t, other.Commit(t.Context(), "key", time.Now().Add(time.Hour)))
-		require.Equal(t, webhook.Busy, claim(other), "or rather hasn't")
+		require.Equal(t, webhook.Busy, claim(other), "a commit after the lease has expired is ignored")
 		require.NoError(t, one.Commit(t.Context(), "key", time.Now().Add(time.Hour)))
 		require.NoError(t, one.Release(t.Context(), "key"))
 		time.Sleep(time.Hour)
 		require.NoError(t, one.prune(t.Context(), time.Now()))
-		require.Equal(t, webhook.Handled, claim(one), "up to and including the time")
+		require.Equal(t, webhook.Handled, claim(one), "handled until the given time, inclusive")
 		require.Equal(t, webhook.Handled, claim(other))
 		time.Sleep(time.Millisecond)
 		require.Equal(t, webhook.Claimed, claim(other))

@@ -8,7 +8,7 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-// store is a [webhook.Store], so that what RC said before a restart is known after it.
+// store is a [webhook.Store], so that results received before a restart are known after it.
 var _ webhook.Store = (*store)(nil)
 
 // PutResult implements [webhook.Store].

@@ -8,19 +8,19 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-// routes are the app's own API, RC's webhook and, on the fake alone, the page: it shows everybody everything.
+// routes returns the app's API, RC's webhook and, only with the fake, the demo page, which shows every user to anybody.
 func (a *app) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", a.login)
-	mux.HandleFunc("GET /users/{id}", a.forUser(a.getUser))
-	mux.HandleFunc("DELETE /users/{id}", a.forUser(a.deleteUser))
+	mux.HandleFunc("GET /users/{id}", a.withUserID(a.getUser))
+	mux.HandleFunc("DELETE /users/{id}", a.withUserID(a.deleteUser))
 	mux.Handle("POST "+a.webhookPath, a.webhook)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /readyz", a.ready)
 	if a.fake != nil {
-		mux.HandleFunc("GET /{$}", page("index.html"))
-		mux.HandleFunc("GET /page.js", page("page.js"))
-		mux.HandleFunc("GET /page.css", page("page.css"))
+		mux.HandleFunc("GET /{$}", pageFile("index.html"))
+		mux.HandleFunc("GET /page.js", pageFile("page.js"))
+		mux.HandleFunc("GET /page.css", pageFile("page.css"))
 		mux.HandleFunc("GET /events", a.events)
 		mux.HandleFunc("POST /demo/online", a.demoOnline)
 		mux.HandleFunc("POST /demo/advance", a.demoAdvance)
@@ -28,7 +28,7 @@ func (a *app) routes() *http.ServeMux {
 	return mux
 }
 
-// ready answers whether requests should come here.
+// ready answers 204 if the server can take requests, and 503 otherwise.
 func (a *app) ready(w http.ResponseWriter, r *http.Request) {
 	select {
 	case <-a.stopping:
@@ -44,13 +44,13 @@ func (a *app) ready(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// logged writes a line for every request. It has the route's pattern, never the URL: that of RC's webhook has a path that
-// nobody may know, and a signature.
-func (a *app) logged(next http.Handler) http.Handler {
+// withLogging logs every request with the pattern of its route, and never its URL: a webhook's URL contains the secret path
+// and a signature.
+func (a *app) withLogging(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, start := rand.Text(), time.Now()
 		w.Header().Set("X-Request-ID", id)
-		r = r.WithContext(rcuser.WithRequestID(r.Context(), id)) // RC gets it with the calls that the request makes
+		r = r.WithContext(rcuser.WithRequestID(r.Context(), id)) // calls to RC made for this request send the same id
 		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(recorder, r)
 		route := r.Pattern
@@ -62,7 +62,7 @@ func (a *app) logged(next http.Handler) http.Handler {
 	})
 }
 
-// statusRecorder remembers the status of an answer.
+// statusRecorder records the status of the response.
 type statusRecorder struct {
 	http.ResponseWriter
 	status int
@@ -74,5 +74,5 @@ func (w *statusRecorder) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap is for [http.ResponseController].
+// Unwrap lets [http.ResponseController] find the original writer.
 func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }

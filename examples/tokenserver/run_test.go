@@ -16,8 +16,9 @@ import (
 	"github.com/f0207b22/rcuser/rctest"
 )
 
-// service is a fake that the environment names as if it were the real RC, and a database.
-func service(t *testing.T) (*rctest.Server, string) {
+// startService starts a fake on a loopback port and sets the environment as for the real service. It returns the path of
+// the database too.
+func startService(t *testing.T) (*rctest.Server, string) {
 	t.Helper()
 	fake := newFake(t)
 	database := filepath.Join(t.TempDir(), "users & tokens?.db")
@@ -30,7 +31,7 @@ func service(t *testing.T) (*rctest.Server, string) {
 	return fake, database
 }
 
-// startRun runs all of the program but its main.
+// startRun runs everything of the program except main.
 func startRun(t *testing.T, fake *rctest.Server) *program {
 	t.Helper()
 	l := newLogs()
@@ -39,33 +40,33 @@ func startRun(t *testing.T, fake *rctest.Server) *program {
 	return p
 }
 
-// TestTheWholeLife has a restart in the middle of everything.
-func TestTheWholeLife(t *testing.T) {
-	fake, database := service(t)
+// TestRunAndRestart restarts the program while a user is online and another is being deleted.
+func TestRunAndRestart(t *testing.T) {
+	fake, database := startService(t)
 	p := startRun(t, fake)
 	require.Equal(t, http.StatusNoContent, p.do("GET", "/healthz", "").status)
 	require.Equal(t, http.StatusNoContent, p.do("GET", "/readyz", "").status)
-	alice, bob := p.login("alice"), p.login("bob")
-	require.True(t, fake.ValidToken("alice", alice))
+	aliceToken, bobToken := p.login("alice"), p.login("bob")
+	require.True(t, fake.ValidToken("alice", aliceToken))
 	fake.SetOnline("alice", true)
 	fake.SetOnline("bob", true)
-	p.untilUser("alice", "online", true)
-	p.untilUser("bob", "online", true)
+	p.waitForUser("alice", "online", true)
+	p.waitForUser("bob", "online", true)
 	require.Equal(t, http.StatusAccepted, p.do("DELETE", "/users/bob", "").status)
-	p.untilUser("bob", "online", false)
+	p.waitForUser("bob", "online", false)
 	p.stop()
 
 	second := startRun(t, fake)
-	require.Equal(t, alice, second.login("alice"))
-	require.Equal(t, 2, registrations(fake), "the restart didn't ask RC again")
+	require.Equal(t, aliceToken, second.login("alice"))
+	require.Equal(t, 2, registrations(fake), "the restart asked RC for no token")
 	require.Equal(t, true, second.user("alice").field(t, "online"))
 	require.Equal(t, "deleting", second.user("bob").field(t, "state"))
 	require.Equal(t, http.StatusConflict, second.do("POST", "/login", `{"userId": "bob", "name": "Bob"}`).status)
 	fake.SetOnline("alice", false)
-	second.untilUser("alice", "online", false)
+	second.waitForUser("alice", "online", false)
 	fake.Advance(15 * time.Minute)
-	second.untilGone("bob")
-	require.Equal(t, alice, second.login("alice"))
+	second.waitUntilDeleted("bob")
+	require.Equal(t, aliceToken, second.login("alice"))
 	require.Equal(t, http.StatusUnauthorized, second.do("POST", testWebhook+"?nonce=1&timestamp=2&signature=3", "{}").status)
 	require.Equal(t, http.StatusNotFound, second.do("POST", testWebhook+"x?signature=3", "{}").status)
 	require.Equal(t, http.StatusMethodNotAllowed, second.do("GET", testWebhook, "").status)
@@ -73,7 +74,7 @@ func TestTheWholeLife(t *testing.T) {
 	second.stop()
 
 	logs := p.logs.String() + second.logs.String()
-	for _, secret := range []string{fake.AppSecret, alice, bob, testToken, testWebhook, "signature=", "nonce="} {
+	for _, secret := range []string{fake.AppSecret, aliceToken, bobToken, testToken, testWebhook, "signature=", "nonce="} {
 		require.NotContains(t, logs, secret)
 	}
 	for line := range strings.SplitSeq(strings.TrimSpace(logs), "\n") {
@@ -89,12 +90,12 @@ func TestTheWholeLife(t *testing.T) {
 	require.Equal(t, os.FileMode(0o600), info.Mode())
 }
 
-func TestAsAProcess(t *testing.T) {
+func TestProcess(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "tokenserver")
 	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput()
 	require.NoError(t, err, string(out))
-	t.Run("ended by SIGTERM", func(t *testing.T) {
-		fake, _ := service(t)
+	t.Run("stopped by SIGTERM", func(t *testing.T) {
+		fake, _ := startService(t)
 		p, cmd := startProcess(t, binary)
 		token := p.login("alice")
 		require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
@@ -105,24 +106,24 @@ func TestAsAProcess(t *testing.T) {
 		require.Equal(t, token, p.login("alice"))
 		require.Equal(t, 1, registrations(fake))
 	})
-	t.Run("killed in the middle of a deletion", func(t *testing.T) {
-		fake, _ := service(t)
+	t.Run("killed during a deletion", func(t *testing.T) {
+		fake, _ := startService(t)
 		p, cmd := startProcess(t, binary)
 		fake.SetWebhookURL(p.url + testWebhook)
 		p.login("alice")
 		require.Equal(t, http.StatusAccepted, p.do("DELETE", "/users/alice", "").status)
-		until(t, "RC accepts", func() bool { return fake.User("alice").Deactivated })
+		waitUntil(t, "RC accepts", func() bool { return fake.User("alice").Deactivated })
 		require.NoError(t, cmd.Process.Kill())
 		require.Error(t, cmd.Wait())
 
 		p, _ = startProcess(t, binary)
 		fake.SetWebhookURL(p.url + testWebhook)
-		p.untilUser("alice", "state", "deleting")
+		p.waitForUser("alice", "state", "deleting")
 		fake.Advance(15 * time.Minute)
-		p.untilGone("alice")
+		p.waitUntilDeleted("alice")
 	})
-	t.Run("on a port that is taken", func(t *testing.T) {
-		service(t)
+	t.Run("port in use", func(t *testing.T) {
+		startService(t)
 		p, _ := startProcess(t, binary)
 		t.Setenv("LISTEN_ADDR", strings.TrimPrefix(p.url, "http://"))
 		t.Setenv("DATABASE", filepath.Join(t.TempDir(), "other.db"))
@@ -139,7 +140,7 @@ func startProcess(t *testing.T, binary string) (*program, *exec.Cmd) {
 	cmd.Stderr = l
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // unless the test has
+		_ = cmd.Process.Kill() // unless the test has done so
 		_ = cmd.Wait()
 	})
 	return &program{t: t, logs: l, token: testToken, url: l.url(t)}, cmd

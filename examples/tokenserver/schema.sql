@@ -1,18 +1,18 @@
--- Times are milliseconds since 1970, as RC's are.
+-- All times are Unix times in milliseconds.
 
 CREATE TABLE IF NOT EXISTS users (
   id           TEXT PRIMARY KEY,
   name         TEXT NOT NULL,
-  token        TEXT NOT NULL,            -- '' from when on the account is being deleted
+  token        TEXT NOT NULL,            -- '' once a deletion has begun
   token_issued INTEGER NOT NULL,
   state        TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'deleting', 'delete failed')),
-  operation    TEXT NOT NULL DEFAULT '', -- RC's, of the deletion; '' = RC hasn't been asked, or its answer was lost
-  refusal      TEXT NOT NULL DEFAULT ''  -- the code with which RC refused the last deletion
+  operation    TEXT NOT NULL DEFAULT '', -- the deactivation at RC; '' = not sent, or its result was lost
+  refusal      TEXT NOT NULL DEFAULT ''  -- the code of RC's refusal, in the state 'delete failed'
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS deletions ON users (state) WHERE state = 'deleting';
 
--- A session is one connection of one device. Those that ended are kept for a while, as an older event about them may come.
+-- A session is one connection of one device. Ended sessions are kept for a day, in case an older event arrives late.
 CREATE TABLE IF NOT EXISTS sessions (
   user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
   session TEXT NOT NULL,
@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS sessions (
   PRIMARY KEY (user_id, session)
 ) STRICT, WITHOUT ROWID;
 
--- What RC said of deactivations, for package webhook.
+-- The results of deactivations and the times of deactivated users: the webhook.Store.
 CREATE TABLE IF NOT EXISTS results (
   operation TEXT NOT NULL,
   user_id   TEXT NOT NULL,
@@ -37,9 +37,9 @@ CREATE TABLE IF NOT EXISTS deactivations (
   at      INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- The webhook's requests, by their signature.
+-- The requests to the webhook, by the key of their signature: the webhook.ReplayGuard.
 CREATE TABLE IF NOT EXISTS replays (
   key   TEXT PRIMARY KEY,
-  owner TEXT NOT NULL,    -- the process that handles it; '' = it was handled
-  until INTEGER NOT NULL  -- when that is forgotten
+  owner TEXT NOT NULL,    -- the process that is handling the request; '' = handled
+  until INTEGER NOT NULL  -- when the row expires
 ) STRICT, WITHOUT ROWID;

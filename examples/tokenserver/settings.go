@@ -16,21 +16,21 @@ import (
 const (
 	defaultListen   = "127.0.0.1:8080"
 	defaultDatabase = "tokenserver.db"
-	minSecret       = 16 // characters of what nobody may guess
+	minSecretLength = 16 // characters of a webhook path or an API token
 )
 
-// settings are what the environment says.
+// settings are the values of the environment variables, with defaults.
 type settings struct {
 	listen      string
 	database    string // a path; "" = a temporary file
 	webhookPath string
-	tokenTTL    time.Duration // 0 = tokens live for ever
+	tokenTTL    time.Duration // 0 = tokens never expire
 	apiToken    string        // unused with the fake
 	rc          rcuser.Config
 	fake        *rctest.Server // nil with the real service
 }
 
-// settingsFromEnv returns an error that names the variable which is wrong. Without RC's key and secret it starts a fake.
+// settingsFromEnv reads the settings. An error names the wrong variable. Without RC's key and secret it starts a fake.
 func settingsFromEnv() (settings, error) {
 	s := settings{
 		listen:      cmp.Or(os.Getenv("LISTEN_ADDR"), defaultListen),
@@ -40,7 +40,7 @@ func settingsFromEnv() (settings, error) {
 	}
 	ttl, err := time.ParseDuration(cmp.Or(os.Getenv("TOKEN_TTL"), "0"))
 	if err != nil || ttl < 0 {
-		return settings{}, fmt.Errorf("TOKEN_TTL must be a duration such as 720h, or 0 for tokens that live for ever")
+		return settings{}, fmt.Errorf("TOKEN_TTL must be a duration such as 720h, or 0 for tokens that never expire")
 	}
 	s.tokenTTL = ttl
 	if os.Getenv("RC_APP_KEY") == "" && os.Getenv("RC_APP_SECRET") == "" {
@@ -49,12 +49,12 @@ func settingsFromEnv() (settings, error) {
 	return s.withService()
 }
 
-// withFake is for this machine only, as it asks nobody who they are. Whoever set something for the real service forgot the
-// key and the secret: the fake must not touch that database.
+// withFake accepts only loopback addresses, because the fake has no authentication. It refuses settings for the real
+// service, because then the key and the secret were probably forgotten, and the fake must not change a real database.
 func (s settings) withFake() (settings, error) {
 	for _, name := range []string{"DATABASE", "API_TOKEN", "RC_DATA_CENTER", "RC_BASE_URL", "RC_BACKUP_URL"} {
 		if os.Getenv(name) != "" {
-			return settings{}, fmt.Errorf("%s is for the real service, and RC_APP_KEY and RC_APP_SECRET are not set", name)
+			return settings{}, fmt.Errorf("%s is for the real service, but RC_APP_KEY and RC_APP_SECRET are not set", name)
 		}
 	}
 	s.webhookPath = cmp.Or(s.webhookPath, "/"+rand.Text())
@@ -74,29 +74,29 @@ func (s settings) withService() (settings, error) {
 	if err := s.check(); err != nil {
 		return settings{}, err
 	}
-	if len(s.apiToken) < minSecret {
-		return settings{}, fmt.Errorf("API_TOKEN must have at least %d characters: callers prove with it who they are", minSecret)
+	if len(s.apiToken) < minSecretLength {
+		return settings{}, fmt.Errorf("API_TOKEN must have at least %d characters: it authenticates the callers", minSecretLength)
 	}
 	var err error
 	s.rc, err = rcuser.ConfigFromEnv()
 	return s, err
 }
 
-var unguessable = regexp.MustCompile(fmt.Sprintf(`^/[A-Za-z0-9_-]{%d,}$`, minSecret))
+var webhookPathPattern = regexp.MustCompile(fmt.Sprintf(`^/[A-Za-z0-9_-]{%d,}$`, minSecretLength))
 
 func (s settings) check() error {
 	if _, _, err := net.SplitHostPort(s.listen); err != nil {
 		return fmt.Errorf("LISTEN_ADDR must be an address such as %s: %w", defaultListen, err)
 	}
-	if !unguessable.MatchString(s.webhookPath) {
-		return fmt.Errorf("WEBHOOK_PATH must be a slash and at least %d letters, digits, - or _ that nobody can guess", minSecret)
+	if !webhookPathPattern.MatchString(s.webhookPath) {
+		return fmt.Errorf("WEBHOOK_PATH must be a slash and at least %d letters, digits, - or _ that can't be guessed", minSecretLength)
 	}
 	return nil
 }
 
 func isLoopback(host string) bool { return host == "localhost" || net.ParseIP(host).IsLoopback() }
 
-// now is RC's time: that of the fake may have been advanced.
+// now returns the time of RC's clock: a fake's may have been advanced.
 func (s settings) now() time.Time {
 	if s.fake != nil {
 		return s.fake.Now()

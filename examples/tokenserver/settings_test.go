@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// environment has nothing but the given variables of those that the program reads.
-func environment(t *testing.T, set map[string]string) {
+// setEnvironment sets the given variables, and clears all others that the program reads.
+func setEnvironment(t *testing.T, set map[string]string) {
 	t.Helper()
 	for _, name := range []string{
 		"RC_APP_KEY", "RC_APP_SECRET", "RC_DATA_CENTER", "RC_BASE_URL", "RC_BACKUP_URL",
@@ -25,7 +25,7 @@ func environment(t *testing.T, set map[string]string) {
 }
 
 func TestDefaults(t *testing.T) {
-	environment(t, nil)
+	setEnvironment(t, nil)
 	s, err := settingsFromEnv()
 	require.NoError(t, err)
 	defer s.fake.Close()
@@ -34,7 +34,7 @@ func TestDefaults(t *testing.T) {
 	require.Zero(t, s.tokenTTL)
 	require.Regexp(t, `^/[A-Z2-7]{26}$`, s.webhookPath)
 
-	environment(t, map[string]string{
+	setEnvironment(t, map[string]string{
 		"RC_APP_KEY": "key", "RC_APP_SECRET": "secret", "RC_DATA_CENTER": "Singapore",
 		"WEBHOOK_PATH": "/0123456789abcdef", "API_TOKEN": testToken, "TOKEN_TTL": "720h", "LISTEN_ADDR": ":80",
 	})
@@ -85,9 +85,9 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 			maps.Copy(set, service)
 		}
 		set[c.name] = c.value
-		environment(t, set)
+		setEnvironment(t, set)
 		var logs strings.Builder
-		ctx, cancel := context.WithTimeout(t.Context(), patience) // for settings that are taken
+		ctx, cancel := context.WithTimeout(t.Context(), testTimeout) // ends run if it accepts the settings
 		err := run(ctx, &logs)
 		cancel()
 		require.ErrorContains(t, err, c.name, c.value)
@@ -96,21 +96,21 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 	}
 }
 
-// TestWithoutSettings leaves nothing behind.
+// TestWithoutSettings also checks that no temporary file is left.
 func TestWithoutSettings(t *testing.T) {
 	temp := t.TempDir()
-	environment(t, map[string]string{"LISTEN_ADDR": "localhost:0"})
+	setEnvironment(t, map[string]string{"LISTEN_ADDR": "localhost:0"})
 	t.Setenv("TMPDIR", temp)
 	l := newLogs()
 	p := launch(t, l, func(ctx context.Context) error { return run(ctx, l) })
 	require.Contains(t, p.do("GET", "/", "").body, "fake RC")
 	p.login("alice")
 	require.Equal(t, http.StatusNoContent, p.do("POST", "/demo/online", `{"userId": "alice", "online": true}`).status)
-	p.untilUser("alice", "online", true)
+	p.waitForUser("alice", "online", true)
 	require.Equal(t, http.StatusAccepted, p.do("DELETE", "/users/alice", "").status)
-	p.untilUser("alice", "online", false)
+	p.waitForUser("alice", "online", false)
 	require.Equal(t, http.StatusNoContent, p.do("POST", "/demo/advance", "").status)
-	p.untilGone("alice")
+	p.waitUntilDeleted("alice")
 	p.stop()
 	left, err := os.ReadDir(temp)
 	require.NoError(t, err)

@@ -12,21 +12,21 @@ import (
 	"path/filepath"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver
+	_ "modernc.org/sqlite" // registers the driver
 )
 
 //go:embed schema.sql
 var schema string
 
-// store is the database. What it changes is told to changed.
+// store is the database. It calls onChange after every change that the page shows.
 type store struct {
-	db      *sql.DB
-	changed func()
-	owner   string // of the webhook's requests that are being handled
+	db       *sql.DB
+	onChange func()
+	owner    string // identifies this process in claims of webhook requests
 }
 
-// openStore opens the database, or makes one, that only this system user may read: it holds tokens.
-func openStore(ctx context.Context, path string, changed func()) (*store, error) {
+// openStore opens or creates the database. Only the process's user may read the file, because it contains tokens.
+func openStore(ctx context.Context, path string, onChange func()) (*store, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -38,22 +38,22 @@ func openStore(ctx context.Context, path string, changed func()) (*store, error)
 		"_busy_timeout": {"5000"},
 		"_foreign_keys": {"on"},
 		"_journal_mode": {"WAL"},
-		"_synchronous":  {"FULL"}, // with NORMAL a power failure could undo a deletion that was answered 202
+		"_synchronous":  {"FULL"}, // with NORMAL a power failure could lose a deletion that was answered with 202
 	}.Encode()}
 	db, err := sql.Open("sqlite", dsn.String())
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(8) // more would only wait for each other: SQLite has one writer at a time
+	db.SetMaxOpenConns(8) // SQLite has one writer at a time, so more connections would only wait
 	if _, err := db.ExecContext(ctx, schema); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close())
 	}
-	return &store{db, changed, rand.Text()}, nil
+	return &store{db, onChange, rand.Text()}, nil
 }
 
-// makePrivate is done before SQLite opens the file, as that gives its other files the same mode.
+// makePrivate creates the file before SQLite opens it, because SQLite gives its other files the same mode.
 func makePrivate(path string) error {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator chooses it
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator chooses the path
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func makePrivate(path string) error {
 
 func (s *store) close() error { return s.db.Close() }
 
-// change executes a statement and returns how many rows it changed.
+// change executes a statement and returns the number of rows that it changed.
 func (s *store) change(ctx context.Context, statement string, args ...any) (int64, error) {
 	result, err := s.db.ExecContext(ctx, statement, args...)
 	if err != nil {
@@ -70,7 +70,7 @@ func (s *store) change(ctx context.Context, statement string, args ...any) (int6
 	}
 	n, err := result.RowsAffected()
 	if n > 0 {
-		s.changed()
+		s.onChange()
 	}
 	return n, err
 }
@@ -81,7 +81,8 @@ func (s *store) ready(ctx context.Context) error {
 	return s.db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM users)").Scan(&any)
 }
 
-// prune deletes what no late event can be about any more. A result that somebody waits for stays.
+// prune deletes rows from before a time, when no late event can refer to them any more. It keeps the results of deletions
+// that are still running.
 func (s *store) prune(ctx context.Context, before time.Time) error {
 	for _, statement := range []string{
 		"DELETE FROM sessions WHERE at < ? AND NOT online",

@@ -11,7 +11,7 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-func TestTheDatabaseIsPrivate(t *testing.T) {
+func TestDatabaseFilesArePrivate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	require.NoError(t, os.WriteFile(path, nil, 0o644))
 	db, err := openStore(t.Context(), path, func() {})
@@ -20,7 +20,7 @@ func TestTheDatabaseIsPrivate(t *testing.T) {
 	require.NoError(t, db.addUser(t.Context(), "alice", "Alice", "token", time.Now()))
 	files, err := filepath.Glob(path + "*")
 	require.NoError(t, err)
-	require.Len(t, files, 3, "with SQLite's own two")
+	require.Len(t, files, 3, "the database and two files of SQLite")
 	for _, file := range files {
 		info, err := os.Stat(file)
 		require.NoError(t, err)
@@ -28,8 +28,8 @@ func TestTheDatabaseIsPrivate(t *testing.T) {
 	}
 }
 
-// TestWhatWasAnsweredIsKept by FULL, see PRAGMA synchronous, even if the power fails.
-func TestWhatWasAnsweredIsKept(t *testing.T) {
+// TestCommitsSurvivePowerFailure expects FULL (2), see PRAGMA synchronous.
+func TestCommitsSurvivePowerFailure(t *testing.T) {
 	db, err := openStore(t.Context(), filepath.Join(t.TempDir(), "test.db"), func() {})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.close()) }()
@@ -38,7 +38,6 @@ func TestWhatWasAnsweredIsKept(t *testing.T) {
 	require.Equal(t, 2, synchronous)
 }
 
-// TestDeletionsAreFoundByIndex however many users there are.
 func TestDeletionsAreFoundByIndex(t *testing.T) {
 	db, err := openStore(t.Context(), filepath.Join(t.TempDir(), "test.db"), func() {})
 	require.NoError(t, err)
@@ -50,14 +49,14 @@ func TestDeletionsAreFoundByIndex(t *testing.T) {
 	require.Equal(t, "SEARCH users USING INDEX deletions (state=?)", plan)
 }
 
-func TestResultsAreKept(t *testing.T) {
+func TestResultsSurviveARestart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	db, err := openStore(t.Context(), path, func() {})
 	require.NoError(t, err)
 	first := webhook.Result{Type: webhook.Deactivation, Code: webhook.CodeDone, Time: time.UnixMilli(1000)}
 	second := webhook.Result{Type: webhook.Deactivation, Code: "4711", Time: time.UnixMilli(2000)}
 	require.NoError(t, db.PutResult(t.Context(), "op", "alice", first))
-	require.NoError(t, db.PutResult(t.Context(), "op", "alice", second), "the first counts")
+	require.NoError(t, db.PutResult(t.Context(), "op", "alice", second), "the first result is kept")
 	require.NoError(t, db.PutResult(t.Context(), "op", "bob, the builder", second))
 	require.NoError(t, db.PutResult(t.Context(), "other", "carol", second))
 	require.NoError(t, db.PutDeactivated(t.Context(), []string{"alice", "bob"}, time.UnixMilli(1000)))

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// stream is one of /events.
+// stream reads server-sent events from /events.
 type stream struct {
 	t         *testing.T
 	overviews chan overview // closed when the stream ends
@@ -43,50 +43,50 @@ func (p *program) stream() *stream {
 	return s
 }
 
-// until reads until an overview is as wanted.
-func (s *stream) until(what string, wanted func(overview) bool) {
+// waitUntil reads overviews until one fulfils a condition.
+func (s *stream) waitUntil(what string, condition func(overview) bool) {
 	s.t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	for {
 		select {
 		case o, open := <-s.overviews:
-			require.True(s.t, open, "the stream ended before "+what)
-			if wanted(o) {
+			require.True(s.t, open, "the stream ended before it showed that "+what)
+			if condition(o) {
 				return
 			}
 		case <-deadline:
-			require.FailNow(s.t, "the stream doesn't say that "+what)
+			require.FailNow(s.t, "the stream doesn't show that "+what)
 		}
 	}
 }
 
 func TestEventsAreLive(t *testing.T) {
 	fake := newFake(t)
-	p := start(t, onFake(t, fake))
+	p := start(t, fakeSettings(t, fake))
 	s := p.stream()
 	require.Equal(t, "text/event-stream", s.header.Get("Content-Type"))
-	s.until("nobody is there", func(o overview) bool { return len(o.Users) == 0 })
+	s.waitUntil("there are no users", func(o overview) bool { return len(o.Users) == 0 })
 	token := p.login("alice")
-	s.until("alice is there", func(o overview) bool { return len(o.Users) == 1 && !o.Users[0].Online })
+	s.waitUntil("alice has logged in", func(o overview) bool { return len(o.Users) == 1 && !o.Users[0].Online })
 	fake.SetOnline("alice", true)
-	s.until("alice is online", func(o overview) bool { return o.Users[0].Online && o.Users[0].Devices == "iOS" })
+	s.waitUntil("alice is online", func(o overview) bool { return o.Users[0].Online && o.Users[0].Devices == "iOS" })
 	p.do("POST", "/demo/advance", "")
-	s.until("15 minutes passed", func(o overview) bool { return o.Now.Sub(o.Users[0].TokenIssuedAt) >= 15*time.Minute })
+	s.waitUntil("15 minutes passed", func(o overview) bool { return o.Now.Sub(o.Users[0].TokenIssuedAt) >= 15*time.Minute })
 	p.do("DELETE", "/users/alice", "")
-	s.until("alice is being deleted", func(o overview) bool { return o.Users[0].State == deleting })
-	until(t, "RC accepts", func() bool { return fake.User("alice").Deactivated })
+	s.waitUntil("alice is being deleted", func(o overview) bool { return o.Users[0].State == deleting })
+	waitUntil(t, "RC accepts", func() bool { return fake.User("alice").Deactivated })
 	p.do("POST", "/demo/advance", "")
-	s.until("alice is gone", func(o overview) bool { return len(o.Users) == 0 })
+	s.waitUntil("alice is deleted", func(o overview) bool { return len(o.Users) == 0 })
 
 	begin := time.Now()
 	p.stop()
-	require.Less(t, time.Since(begin), 3*time.Second, "streams don't hold the shutdown up")
-	for range s.overviews { // until the stream has ended
+	require.Less(t, time.Since(begin), 3*time.Second, "streams don't delay the shutdown")
+	for range s.overviews { // wait for the end of the stream
 	}
 	require.NotContains(t, p.logs.String(), token)
 }
 
-// pipes is a listener whose connections have no buffers: who writes waits for who reads.
+// pipes is a listener whose connections have no buffers: a write blocks until the other side reads.
 type pipes chan net.Conn
 
 func (p pipes) Accept() (net.Conn, error) {
@@ -103,7 +103,7 @@ func (p pipes) Close() error {
 
 func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
-// connect sends the beginning of a request.
+// connect opens a connection and sends the start of a request.
 func (p pipes) connect(t *testing.T, request string) net.Conn {
 	t.Helper()
 	client, server := net.Pipe()
@@ -113,15 +113,16 @@ func (p pipes) connect(t *testing.T, request string) net.Conn {
 	return client
 }
 
-// TestAStreamOutlastsTheServersTimeouts and isn't held up by one that nobody reads, which ends.
-func TestAStreamOutlastsTheServersTimeouts(t *testing.T) {
+// TestStreamOutlastsServerTimeouts has two streams: one that is read, and one that isn't, which must end without delaying
+// the other.
+func TestStreamOutlastsServerTimeouts(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	synctest.Test(t, func(t *testing.T) {
 		h, stopping, l := newHub(), make(chan struct{}), newLogs()
-		db, err := openStore(t.Context(), path, h.changed)
+		db, err := openStore(t.Context(), path, h.notify)
 		require.NoError(t, err)
 		defer func() { require.NoError(t, db.close()) }()
-		a := &app{settings: onFake(t, newFake(t)), store: db, hub: h, stopping: stopping, log: logger(l)}
+		a := &app{settings: fakeSettings(t, newFake(t)), store: db, hub: h, stopping: stopping, log: logger(l)}
 		listener, server := make(pipes), a.server()
 		go func() { _ = server.Serve(listener) }()
 
@@ -144,25 +145,25 @@ func TestAStreamOutlastsTheServersTimeouts(t *testing.T) {
 			require.NoError(t, db.addUser(t.Context(), fmt.Sprint(i), "name", "token", time.Now()))
 		}
 		time.Sleep(time.Second)
-		require.EqualValues(t, 2, received.Load(), "changes that come together are sent as one")
+		require.EqualValues(t, 2, received.Load(), "simultaneous changes are sent together")
 		time.Sleep(time.Minute)
-		require.Equal(t, 1, ended(), "the one that nobody reads")
-		require.EqualValues(t, 6, received.Load(), "something every 15 s")
+		require.Equal(t, 1, ended(), "the unread stream")
+		require.EqualValues(t, 6, received.Load(), "a message every 15 s")
 		close(stopping)
 		require.NoError(t, server.Shutdown(t.Context()))
 		require.Equal(t, 2, ended())
 	})
 }
 
-func TestThePageIsSafe(t *testing.T) {
-	p := start(t, onFake(t, newFake(t)))
+func TestPageHeaders(t *testing.T) {
+	p := start(t, fakeSettings(t, newFake(t)))
 	for path, mediaType := range map[string]string{"/": "text/html", "/page.js": "text/javascript", "/page.css": "text/css"} {
 		a := p.do("GET", path, "")
 		require.Equal(t, http.StatusOK, a.status, path)
 		require.Contains(t, a.header.Get("Content-Type"), mediaType)
 		require.Contains(t, a.header.Get("Content-Security-Policy"), "default-src 'none'; script-src 'self'")
 		require.NotContains(t, a.body, "innerHTML")
-		require.NotContains(t, a.body, "://", "nothing from elsewhere")
+		require.NotContains(t, a.body, "://", "no external resources")
 	}
 }
 
@@ -179,7 +180,7 @@ func TestReadiness(t *testing.T) {
 	}
 	require.Equal(t, http.StatusNoContent, ready())
 	close(stopping)
-	require.Equal(t, http.StatusServiceUnavailable, ready(), "though the database answers")
+	require.Equal(t, http.StatusServiceUnavailable, ready(), "not ready during a shutdown")
 	a.stopping = nil
 	require.Equal(t, http.StatusNoContent, ready())
 	require.NotContains(t, l.String(), "not ready")

@@ -9,12 +9,12 @@ import (
 )
 
 var (
-	errNoUser   = errors.New("there is no such user")
-	errDeleting = errors.New("the account is being deleted")
-	errRefused  = errors.New("RC refused to delete the account, which can be tried again")
+	errNoUser       = errors.New("no such user")
+	errDeleting     = errors.New("the account is being deleted")
+	errDeleteFailed = errors.New("RC refused to delete the account; DELETE tries again")
 )
 
-// state is how far the deletion of a user is.
+// state says whether a user is being deleted.
 type state string
 
 const (
@@ -23,15 +23,15 @@ const (
 	deleteFailed state = "delete failed" // RC refused
 )
 
-// user is what the database knows about one. As JSON it has no token.
+// user is a row of the database with its sessions. Its JSON has no token.
 type user struct {
 	ID            string    `json:"userId"`
 	Name          string    `json:"name"`
 	State         state     `json:"state"`
-	Refusal       string    `json:"refusal,omitempty"`      // RC's code
-	TokenIssuedAt time.Time `json:"tokenIssuedAt,omitzero"` // zero without a token
+	Refusal       string    `json:"refusal,omitempty"`      // RC's code, if the state is delete failed
+	TokenIssuedAt time.Time `json:"tokenIssuedAt,omitzero"` // zero if there is no token
 	Online        bool      `json:"online"`
-	Devices       string    `json:"devices"` // that are online
+	Devices       string    `json:"devices"` // operating systems of the devices that are online, such as "PC, iOS"
 
 	token, operation string
 }
@@ -41,11 +41,11 @@ const selectUsers = `SELECT id, name, state, refusal, token_issued, token, opera
 	(SELECT coalesce(group_concat(os, ', ' ORDER BY os), '') FROM sessions WHERE user_id = id AND online)
 	FROM users `
 
-const whereDeleting = "WHERE state = 'deleting'" // which has an index
+const whereDeleting = "WHERE state = 'deleting'" // uses the index deletions
 
-// users returns those that the end of the query chooses.
-func (s *store) users(ctx context.Context, query string, args ...any) ([]user, error) {
-	rows, err := s.db.QueryContext(ctx, selectUsers+query, args...)
+// users returns the users that match the clauses, which follow FROM in the query.
+func (s *store) users(ctx context.Context, clauses string, args ...any) ([]user, error) {
+	rows, err := s.db.QueryContext(ctx, selectUsers+clauses, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -77,20 +77,22 @@ func (s *store) user(ctx context.Context, id string) (user, error) {
 	return users[0], nil
 }
 
-// addUser keeps the token of a user who is new, or whom another login has added since it was asked for.
+// addUser saves the token of a new user, or of one whom a concurrent login has added. It returns errDeleting if the user is
+// being deleted.
 func (s *store) addUser(ctx context.Context, id, name, token string, issued time.Time) error {
-	return s.keepToken(ctx, `INSERT INTO users (name, token, token_issued, id) VALUES (?, ?, ?, ?)
+	return s.writeToken(ctx, `INSERT INTO users (name, token, token_issued, id) VALUES (?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET name = excluded.name, token = excluded.token, token_issued = excluded.token_issued
 		WHERE state = 'active'`, name, token, issued.UnixMilli(), id)
 }
 
-// saveToken keeps a user's new token, unless the account was deleted since it was asked for, or is being deleted.
+// saveToken saves the new token of a user. It returns errDeleting if the account is being deleted or was deleted during the
+// login.
 func (s *store) saveToken(ctx context.Context, id, name, token string, issued time.Time) error {
-	return s.keepToken(ctx, "UPDATE users SET name = ?, token = ?, token_issued = ? WHERE id = ? AND state = 'active'",
+	return s.writeToken(ctx, "UPDATE users SET name = ?, token = ?, token_issued = ? WHERE id = ? AND state = 'active'",
 		name, token, issued.UnixMilli(), id)
 }
 
-func (s *store) keepToken(ctx context.Context, statement string, args ...any) error {
+func (s *store) writeToken(ctx context.Context, statement string, args ...any) error {
 	n, err := s.change(ctx, statement, args...)
 	if err == nil && n == 0 {
 		return errDeleting
@@ -98,33 +100,33 @@ func (s *store) keepToken(ctx context.Context, statement string, args ...any) er
 	return err
 }
 
-// beginDeletion reports whether the deletion began now: it hasn't if it runs already. The token is void from then on.
+// beginDeletion marks a user as being deleted and clears the token. It returns false if the deletion is already running.
 func (s *store) beginDeletion(ctx context.Context, id string) (bool, error) {
 	n, err := s.change(ctx, `UPDATE users SET state = 'deleting', operation = '', refusal = '', token = ''
 		WHERE id = ? AND state <> 'deleting'`, id)
 	return n > 0, err
 }
 
-// setOperation keeps which operation of RC's a deletion waits for; "" = RC is to be asked.
+// setOperation saves the operation at RC that a deletion waits for. "" makes the next attempt deactivate the user again.
 func (s *store) setOperation(ctx context.Context, id, operation string) error {
 	_, err := s.change(ctx, "UPDATE users SET operation = ? WHERE id = ? AND state = 'deleting'", operation, id)
 	return err
 }
 
-func (s *store) refuseDeletion(ctx context.Context, id, code string) error {
+func (s *store) markDeleteFailed(ctx context.Context, id, code string) error {
 	_, err := s.change(ctx, "UPDATE users SET state = 'delete failed', refusal = ?, operation = '' WHERE id = ?", code, id)
 	return err
 }
 
-// deleteUser deletes the user's sessions too.
+// deleteUser deletes a user and, by the foreign key, the sessions.
 func (s *store) deleteUser(ctx context.Context, id string) error {
 	_, err := s.change(ctx, "DELETE FROM users WHERE id = ?", id)
 	return err
 }
 
-// putPresence keeps an event, unless a later one about the same session came before it; of two of the same millisecond a
-// session's end is the later one. Events about users whom the database doesn't have are ignored, so that nothing of a
-// deleted account comes back.
+// putPresence saves an event unless a later one of the same session is already known. Of two events with the same
+// millisecond the end of the session counts as later. Events of unknown users are ignored, so that a deleted account doesn't
+// come back.
 func (s *store) putPresence(ctx context.Context, e webhook.PresenceEvent, online bool) error {
 	session := "session " + e.SessionID
 	if e.SessionID == "" {

@@ -1,18 +1,18 @@
 "use strict";
 
 const byID = (id) => document.getElementById(id);
-const names = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"];
+const suggestedNames = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"];
 
 let overview = { now: new Date().toISOString(), users: [], more: false };
-let received = Date.now();
-let shown = "";
-let awaited = ""; // the id of the user whose deletion the message is about
+let receivedAt = Date.now(); // when overview was received, by the browser's clock
+let renderedUsers = ""; // the users in the table, as JSON
+let announcedDeletion = ""; // the id of the user whose deletion the message announces
 
-// now is the server's time, which the fake's clock may be far ahead of ours with.
-const now = () => Date.parse(overview.now) + Date.now() - received;
+// now is the time of the fake's clock, which may be far ahead of the browser's.
+const now = () => Date.parse(overview.now) + Date.now() - receivedAt;
 
-function say(text, isError) {
-  awaited = "";
+function showMessage(text, isError) {
+  announcedDeletion = "";
   byID("message").textContent = text;
   byID("message").classList.toggle("error", isError);
 }
@@ -25,16 +25,16 @@ async function send(method, path, body) {
       body: body && JSON.stringify(body),
     });
     if (response.status === 204) return {};
-    const answer = await response.json().catch(() => ({ error: `the server answered ${response.status}, and no JSON` }));
+    const answer = await response.json().catch(() => ({ error: `the server answered with status ${response.status} and without JSON` }));
     if (answer.error) throw new Error(answer.error);
     return answer;
   } catch (error) {
-    say(error.message, true);
+    showMessage(error.message, true);
     return null;
   }
 }
 
-function age(milliseconds) {
+function formatAge(milliseconds) {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000));
   if (seconds < 60) return `${seconds} s`;
   const minutes = Math.floor(seconds / 60);
@@ -71,7 +71,7 @@ function row(user) {
   tokenAge.dataset.issued = user.tokenIssuedAt || "";
   const actions = cell("actions", "");
   actions.append(
-    button(user.online ? "Phone off" : "Phone on", user.state === "active", () =>
+    button(user.online ? "Disconnect" : "Connect", user.state === "active", () =>
       send("POST", "/demo/online", { userId: user.userId, online: !user.online })),
     button("Delete", user.state !== "deleting", () => deleteUser(user)),
   );
@@ -87,29 +87,29 @@ function row(user) {
 
 async function deleteUser(user) {
   if (await send("DELETE", `/users/${encodeURIComponent(user.userId)}`)) {
-    say(`${nameOf(user)} is deleted when RC says so, 15 minutes from now.`, false);
-    awaited = user.userId;
+    showMessage(`${nameOf(user)} will be deleted when RC confirms it, in 15 minutes.`, false);
+    announcedDeletion = user.userId;
   }
 }
 
 function showTimes() {
   byID("clock").textContent = new Date(now()).toLocaleString();
   for (const td of document.querySelectorAll("td.age")) {
-    td.textContent = td.dataset.issued ? age(now() - Date.parse(td.dataset.issued)) : "no token";
+    td.textContent = td.dataset.issued ? formatAge(now() - Date.parse(td.dataset.issued)) : "no token";
   }
 }
 
-// show leaves alone what hasn't changed, so that the keyboard's focus stays where it is.
-function show() {
+// render replaces the rows only if a user has changed, because replacing them loses the keyboard focus.
+function render() {
   const users = JSON.stringify(overview.users);
-  if (users !== shown) {
+  if (users !== renderedUsers) {
     byID("users").replaceChildren(...overview.users.map(row));
-    shown = users;
+    renderedUsers = users;
   }
-  if (awaited && !overview.users.some((user) => user.userId === awaited)) say("", false);
+  if (announcedDeletion && !overview.users.some((user) => user.userId === announcedDeletion)) showMessage("", false);
   byID("nobody").hidden = overview.users.length > 0;
   byID("more").hidden = !overview.more;
-  byID("more").textContent = `These are the first ${overview.users.length}.`;
+  byID("more").textContent = `Only the first ${overview.users.length} users are shown.`;
   showTimes();
 }
 
@@ -122,12 +122,12 @@ function connect() {
   source.onopen = () => status("live");
   source.onmessage = (event) => {
     overview = JSON.parse(event.data);
-    received = Date.now();
-    show();
+    receivedAt = Date.now();
+    render();
   };
   source.onerror = () => {
     status("connecting");
-    if (source.readyState === EventSource.CLOSED) setTimeout(connect, 2000); // else the browser does it
+    if (source.readyState === EventSource.CLOSED) setTimeout(connect, 2000); // otherwise the browser reconnects
   };
 }
 
@@ -136,9 +136,9 @@ byID("login").addEventListener("submit", async (event) => {
   const name = byID("name").value.trim();
   const answer = await send("POST", "/login", { userId: name, name });
   if (!answer) return;
-  say(`${name} got a token of ${answer.token.length} characters.`, false);
-  const used = new Set([name, ...overview.users.map((user) => user.userId)]);
-  byID("name").value = names.find((other) => !used.has(other)) || name;
+  showMessage(`${name} got a token of ${answer.token.length} characters.`, false);
+  const taken = new Set([name, ...overview.users.map((user) => user.userId)]);
+  byID("name").value = suggestedNames.find((other) => !taken.has(other)) || name;
 });
 
 byID("advance").addEventListener("click", () => send("POST", "/demo/advance"));

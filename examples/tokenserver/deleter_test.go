@@ -21,11 +21,11 @@ const deactivatePath = "/user/deactivate.json"
 
 func TestDeletionWaitsForRC(t *testing.T) {
 	fake := newFake(t)
-	s := onFake(t, fake)
+	s := fakeSettings(t, fake)
 	p := start(t, s)
 	token := p.login("alice")
 	fake.SetOnline("alice", true)
-	p.untilUser("alice", "online", true)
+	p.waitForUser("alice", "online", true)
 
 	a := p.do("DELETE", "/users/alice", "")
 	require.Equal(t, http.StatusAccepted, a.status, a.body)
@@ -35,35 +35,35 @@ func TestDeletionWaitsForRC(t *testing.T) {
 	for _, body := range []string{`{"userId": "alice", "name": "A"}`, `{"userId": "alice", "name": "A", "refresh": true}`} {
 		require.Equal(t, http.StatusConflict, p.do("POST", "/login", body).status)
 	}
-	p.untilUser("alice", "online", false)
+	p.waitForUser("alice", "online", false)
 	require.False(t, fake.ValidToken("alice", token))
 	fake.Advance(14 * time.Minute)
 	fake.WaitDeliveries()
 	require.Equal(t, "deleting", p.user("alice").field(t, "state"))
 	sessions := "SELECT count(*) FROM sessions"
-	require.Equal(t, "1", ask(t, s, sessions))
+	require.Equal(t, "1", queryDB(t, s, sessions))
 
 	fake.Advance(time.Minute)
-	p.untilGone("alice")
-	require.Equal(t, "0", ask(t, s, sessions))
+	p.waitUntilDeleted("alice")
+	require.Equal(t, "0", queryDB(t, s, sessions))
 	require.Equal(t, 1, count(fake, deactivatePath))
 }
 
-// TestALoginThatADeletionOvertakes gets no token: RC makes it void.
-func TestALoginThatADeletionOvertakes(t *testing.T) {
+// TestLoginDuringDeletion gets no token, because RC expires it with the deactivation.
+func TestLoginDuringDeletion(t *testing.T) {
 	fake := newFake(t)
-	p := start(t, onFake(t, fake))
+	p := start(t, fakeSettings(t, fake))
 	p.login("alice")
 	fake.Inject(rctest.Fault{Endpoint: "/user/getToken.json", HeaderDelay: 300 * time.Millisecond})
 	answers := make(chan answer, 1)
 	go func() { answers <- p.do("POST", "/login", `{"userId": "alice", "name": "A", "refresh": true}`) }()
-	until(t, "RC is asked", func() bool { return registrations(fake) == 2 })
+	waitUntil(t, "RC is asked", func() bool { return registrations(fake) == 2 })
 	require.Equal(t, http.StatusAccepted, p.do("DELETE", "/users/alice", "").status)
 	require.Equal(t, http.StatusConflict, (<-answers).status)
 	require.Nil(t, p.user("alice").field(t, "tokenIssuedAt"))
 }
 
-// afterRegistration lets something happen between RC's answer to each registration and what the program does with it.
+// afterRegistration calls then after RC's answer to each registration, before the program gets it.
 type afterRegistration struct {
 	http.RoundTripper
 	then func()
@@ -77,44 +77,44 @@ func (a afterRegistration) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// TestWhatHappensDuringALogin to the row of its user.
-func TestWhatHappensDuringALogin(t *testing.T) {
+// TestRowChangesDuringLogin changes the row of the user between RC's answer and the write of the token.
+func TestRowChangesDuringLogin(t *testing.T) {
 	const row = "INSERT INTO users (id, name, token, token_issued, state) VALUES ('alice', 'Alice', 'token', 0, "
 	for name, c := range map[string]struct {
 		before, during string
 		status         int
 	}{
-		"deleted for good":     {row + "'active')", "DELETE FROM users", http.StatusConflict},
-		"being deleted":        {row + "'active')", "UPDATE users SET state = 'deleting'", http.StatusConflict},
-		"another one added it": {"DELETE FROM users", row + "'active')", http.StatusOK},
-		"and deleted it":       {"DELETE FROM users", row + "'deleting')", http.StatusConflict},
+		"deleted":                 {row + "'active')", "DELETE FROM users", http.StatusConflict},
+		"being deleted":           {row + "'active')", "UPDATE users SET state = 'deleting'", http.StatusConflict},
+		"added by another login":  {"DELETE FROM users", row + "'active')", http.StatusOK},
+		"added and being deleted": {"DELETE FROM users", row + "'deleting')", http.StatusConflict},
 	} {
-		s := onFake(t, newFake(t))
+		s := fakeSettings(t, newFake(t))
 		client := *s.rc.HTTPClient
-		client.Transport = afterRegistration{client.Transport, func() { ask(t, s, c.during) }}
+		client.Transport = afterRegistration{client.Transport, func() { queryDB(t, s, c.during) }}
 		s.rc.HTTPClient = &client
 		p := start(t, s)
-		ask(t, s, c.before)
+		queryDB(t, s, c.before)
 		a := p.do("POST", "/login", `{"userId": "alice", "name": "A", "refresh": true}`)
 		require.Equal(t, c.status, a.status, "%s: %s", name, a.body)
-		want := "" // no row, or not this token
+		want := "" // no active row
 		if c.status == http.StatusOK {
 			want = a.field(t, "token").(string)
 		}
-		got := ask(t, s, "SELECT token FROM users WHERE state = 'active'")
+		got := queryDB(t, s, "SELECT token FROM users WHERE state = 'active'")
 		require.Equal(t, want, got, name)
 	}
 }
 
-func TestRefusedDeletionCanBeTriedAgain(t *testing.T) {
+func TestRefusedDeletionCanBeRetried(t *testing.T) {
 	fake := newFake(t)
 	fake.RefuseDeactivation("alice", "4711")
-	p := start(t, onFake(t, fake))
+	p := start(t, fakeSettings(t, fake))
 	p.login("alice")
 	p.do("DELETE", "/users/alice", "")
-	until(t, "RC accepts", func() bool { return fake.User("alice").Deactivated })
+	waitUntil(t, "RC accepts", func() bool { return fake.User("alice").Deactivated })
 	fake.Advance(15 * time.Minute)
-	p.untilUser("alice", "state", "delete failed")
+	p.waitForUser("alice", "state", "delete failed")
 	require.Equal(t, "4711", p.user("alice").field(t, "refusal"))
 	a := p.do("POST", "/login", `{"userId": "alice", "name": "A"}`)
 	require.Equal(t, http.StatusConflict, a.status)
@@ -123,37 +123,37 @@ func TestRefusedDeletionCanBeTriedAgain(t *testing.T) {
 	a = p.do("DELETE", "/users/alice", "")
 	require.Equal(t, "deleting", a.field(t, "state"))
 	require.Nil(t, a.field(t, "refusal"))
-	until(t, "RC accepts", func() bool { return fake.User("alice").Deactivated })
+	waitUntil(t, "RC accepts", func() bool { return fake.User("alice").Deactivated })
 	fake.Advance(15 * time.Minute)
-	p.untilGone("alice")
+	p.waitUntilDeleted("alice")
 }
 
-// TestDeletionSurvivesRestarts stops the program twice: while RC hasn't answered, so that there is no operation to wait
-// for, and while it waits.
+// TestDeletionSurvivesRestarts stops the program twice: before RC's answer, when there is no operation to wait for yet, and
+// while it waits for the operation.
 func TestDeletionSurvivesRestarts(t *testing.T) {
 	fake := newFake(t)
-	s := onFake(t, fake)
+	s := fakeSettings(t, fake)
 	p := start(t, s)
 	p.login("alice")
 	fake.Inject(rctest.Fault{Endpoint: deactivatePath, Kind: rctest.Hang, Applied: true})
 	p.do("DELETE", "/users/alice", "")
-	until(t, "RC accepts", func() bool { return fake.User("alice").Deactivated })
+	waitUntil(t, "RC accepts", func() bool { return fake.User("alice").Deactivated })
 	p.stop()
 
 	p = start(t, s)
-	until(t, "the program knows the operation", func() bool { return ask(t, s, "SELECT operation FROM users") != "" })
+	waitUntil(t, "the operation is saved", func() bool { return queryDB(t, s, "SELECT operation FROM users") != "" })
 	require.Equal(t, 2, count(fake, deactivatePath))
 	p.stop()
 
 	p = start(t, s)
-	p.untilUser("alice", "state", "deleting")
+	p.waitForUser("alice", "state", "deleting")
 	fake.Advance(15 * time.Minute)
-	p.untilGone("alice")
+	p.waitUntilDeleted("alice")
 	require.Equal(t, 2, count(fake, deactivatePath))
 }
 
-// inBubble runs the deletion of alice under virtual time, without sockets, with what may be wrong.
-func inBubble(t *testing.T, test func(*testing.T, *rctest.Server, *store, *webhook.Operations)) {
+// deletionInBubble gives the test a database in which alice is being deleted, in a synctest bubble and without sockets.
+func deletionInBubble(t *testing.T, test func(*testing.T, *rctest.Server, *store, *webhook.Operations)) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "test.db")
 	synctest.Test(t, func(t *testing.T) {
@@ -163,7 +163,7 @@ func inBubble(t *testing.T, test func(*testing.T, *rctest.Server, *store, *webho
 		db, err := openStore(t.Context(), path, func() {})
 		require.NoError(t, err)
 		defer func() { require.NoError(t, db.close()) }()
-		ops, err := webhook.NewOperations(client, webhook.OperationsOptions{Store: db, Poll: listPoll})
+		ops, err := webhook.NewOperations(client, webhook.OperationsOptions{Store: db, Poll: pollInterval})
 		require.NoError(t, err)
 		h, err := webhook.NewHandler(webhook.Config{
 			Credentials: func(context.Context) ([]rcuser.Credentials, error) {
@@ -180,14 +180,14 @@ func inBubble(t *testing.T, test func(*testing.T, *rctest.Server, *store, *webho
 	})
 }
 
-// runDeletions returns after a time, or when alice is gone.
+// runDeletions runs a deleter until alice is deleted, for atMost a duration of the bubble's time.
 func runDeletions(t *testing.T, db *store, ops *webhook.Operations, atMost time.Duration) (gone bool, took time.Duration) {
 	t.Helper()
 	begin := time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), atMost)
 	defer cancel()
-	d := newDeletions(db, ops, slog.New(slog.DiscardHandler))
-	db.changed = func() {
+	d := newDeleter(db, ops, slog.New(slog.DiscardHandler))
+	db.onChange = func() {
 		if _, err := db.user(context.WithoutCancel(ctx), "alice"); err != nil {
 			gone = true
 			cancel()
@@ -197,8 +197,8 @@ func runDeletions(t *testing.T, db *store, ops *webhook.Operations, atMost time.
 	return gone, time.Since(begin)
 }
 
-func TestALostEventIsFoundInTheList(t *testing.T) {
-	inBubble(t, func(t *testing.T, fake *rctest.Server, db *store, ops *webhook.Operations) {
+func TestPollingReplacesALostEvent(t *testing.T) {
+	deletionInBubble(t, func(t *testing.T, fake *rctest.Server, db *store, ops *webhook.Operations) {
 		fake.InjectDelivery(rctest.DeliveryFault{Kind: rctest.Lost})
 		gone, took := runDeletions(t, db, ops, time.Hour)
 		require.True(t, gone)
@@ -208,19 +208,19 @@ func TestALostEventIsFoundInTheList(t *testing.T) {
 	})
 }
 
-func TestALostRefusalIsAskedForAgain(t *testing.T) {
-	inBubble(t, func(t *testing.T, fake *rctest.Server, db *store, ops *webhook.Operations) {
+func TestLostRefusalIsRetried(t *testing.T) {
+	deletionInBubble(t, func(t *testing.T, fake *rctest.Server, db *store, ops *webhook.Operations) {
 		fake.RefuseDeactivation("alice", "4711")
 		fake.InjectDelivery(rctest.DeliveryFault{Kind: rctest.Lost})
 		gone, took := runDeletions(t, db, ops, time.Hour)
 		require.True(t, gone)
-		require.GreaterOrEqual(t, took, deletionPatience+15*time.Minute)
+		require.GreaterOrEqual(t, took, deletionTimeout+15*time.Minute)
 		require.Equal(t, 2, count(fake, deactivatePath))
 	})
 }
 
-func TestDeletionGoesOnWhenRCIsBack(t *testing.T) {
-	inBubble(t, func(t *testing.T, fake *rctest.Server, db *store, ops *webhook.Operations) {
+func TestDeletionContinuesAfterOutage(t *testing.T) {
+	deletionInBubble(t, func(t *testing.T, fake *rctest.Server, db *store, ops *webhook.Operations) {
 		fake.Inject(rctest.Fault{Kind: rctest.RefuseConnection, Times: rctest.Always})
 		time.AfterFunc(10*time.Minute, fake.ClearFaults)
 		gone, took := runDeletions(t, db, ops, time.Hour)
@@ -230,8 +230,8 @@ func TestDeletionGoesOnWhenRCIsBack(t *testing.T) {
 	})
 }
 
-func TestARefusalAtOnceIsFinal(t *testing.T) {
-	inBubble(t, func(t *testing.T, fake *rctest.Server, db *store, ops *webhook.Operations) {
+func TestImmediateRefusalIsFinal(t *testing.T) {
+	deletionInBubble(t, func(t *testing.T, fake *rctest.Server, db *store, ops *webhook.Operations) {
 		fake.Inject(rctest.Fault{Endpoint: deactivatePath, Code: 1009, Times: rctest.Always})
 		gone, _ := runDeletions(t, db, ops, time.Hour)
 		require.False(t, gone)
@@ -243,9 +243,9 @@ func TestARefusalAtOnceIsFinal(t *testing.T) {
 	})
 }
 
-func TestARefusalForNowIsNot(t *testing.T) {
+func TestTemporaryRefusalIsRetried(t *testing.T) {
 	for _, fault := range []rctest.Fault{{Code: 1000}, {Code: 1008}, {Code: 1004}, {Code: 1006}, {Status: 404}} {
-		inBubble(t, func(t *testing.T, fake *rctest.Server, db *store, ops *webhook.Operations) {
+		deletionInBubble(t, func(t *testing.T, fake *rctest.Server, db *store, ops *webhook.Operations) {
 			fault.Endpoint, fault.Times = deactivatePath, rctest.Always
 			fake.Inject(fault)
 			time.AfterFunc(10*time.Minute, fake.ClearFaults)
@@ -255,59 +255,60 @@ func TestARefusalForNowIsNot(t *testing.T) {
 	}
 }
 
-// stopper ends the program as soon as RC has accepted a deletion.
-type stopper struct {
+// stoppingStore stops the program as soon as RC has accepted a deactivation.
+type stoppingStore struct {
 	*store
 	stop func()
 }
 
-func (s stopper) PutDeactivated(context.Context, []string, time.Time) error {
+func (s stoppingStore) PutDeactivated(context.Context, []string, time.Time) error {
 	s.stop()
 	return nil
 }
 
-func TestTheOperationIsKeptIfTheProgramEnds(t *testing.T) {
-	inBubble(t, func(t *testing.T, fake *rctest.Server, db *store, _ *webhook.Operations) {
+func TestOperationIsSavedDuringShutdown(t *testing.T) {
+	deletionInBubble(t, func(t *testing.T, fake *rctest.Server, db *store, _ *webhook.Operations) {
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		client, err := rcuser.NewClient(fake.Config())
 		require.NoError(t, err)
-		ops, err := webhook.NewOperations(client, webhook.OperationsOptions{Store: stopper{db, stop}})
+		ops, err := webhook.NewOperations(client, webhook.OperationsOptions{Store: stoppingStore{db, stop}})
 		require.NoError(t, err)
-		newDeletions(db, ops, slog.New(slog.DiscardHandler)).run(ctx)
+		newDeleter(db, ops, slog.New(slog.DiscardHandler)).run(ctx)
 		alice, err := db.user(t.Context(), "alice")
 		require.NoError(t, err)
 		require.NotEmpty(t, alice.operation)
 	})
 }
 
-// TestADeletionIsAskedForAgainAtOnce while the job of the one that RC refused hasn't quite ended.
-func TestADeletionIsAskedForAgainAtOnce(t *testing.T) {
-	inBubble(t, func(t *testing.T, fake *rctest.Server, db *store, ops *webhook.Operations) {
+// TestDeletionRequestedAgainAtOnce requests it again before the refused deletion has returned.
+func TestDeletionRequestedAgainAtOnce(t *testing.T) {
+	deletionInBubble(t, func(t *testing.T, fake *rctest.Server, db *store, ops *webhook.Operations) {
 		fake.RefuseDeactivation("alice", "4711")
 		begin := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		d := newDeletions(db, ops, slog.New(slog.DiscardHandler))
-		db.changed = func() {
+		d := newDeleter(db, ops, slog.New(slog.DiscardHandler))
+		db.onChange = func() {
 			switch alice, err := db.user(t.Context(), "alice"); {
 			case errors.Is(err, errNoUser):
 				cancel()
 			case alice.State == deleteFailed:
 				_, err := db.beginDeletion(t.Context(), "alice")
 				require.NoError(t, err)
-				d.look()
+				d.notify()
 				time.Sleep(time.Second)
 			}
 		}
 		d.run(ctx)
-		require.Less(t, time.Since(begin), 30*time.Minute+lookAgain/2)
+		require.Less(t, time.Since(begin), 30*time.Minute+retryInterval/2)
 	})
 }
 
-// TestTheEventCameBeforeARestart stops before the event and starts after it: what RC said is in the database.
-func TestTheEventCameBeforeARestart(t *testing.T) {
-	inBubble(t, func(t *testing.T, fake *rctest.Server, db *store, ops *webhook.Operations) {
+// TestEventBetweenTwoRuns stops the deleter before the event and starts it again afterwards: it finds the result in the
+// database.
+func TestEventBetweenTwoRuns(t *testing.T) {
+	deletionInBubble(t, func(t *testing.T, fake *rctest.Server, db *store, ops *webhook.Operations) {
 		gone, _ := runDeletions(t, db, ops, 10*time.Minute)
 		require.False(t, gone)
 		time.Sleep(10 * time.Minute)
