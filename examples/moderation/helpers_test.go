@@ -13,7 +13,7 @@ import (
 	"github.com/f0207b22/rcuser/rctest"
 )
 
-// result is what a run of the program left.
+// result is the exit status and the output of a run.
 type result struct {
 	status      int
 	out, errOut string
@@ -30,7 +30,7 @@ func do(t *testing.T, args ...string) result {
 	return runWithInput(t.Context(), strings.NewReader(""), args...)
 }
 
-// startService starts a fake on a loopback port and points the environment at it, as at the real service.
+// startService starts a fake on a loopback port, and sets the environment as for the real service.
 func startService(t *testing.T) *rctest.Server {
 	t.Helper()
 	server := rctest.NewServer()

@@ -112,7 +112,7 @@ func (a *app) deleteUser(w http.ResponseWriter, r *http.Request, id string) erro
 		return err
 	}
 	if started {
-		a.deletions.notify()
+		a.deleter.notify()
 	}
 	u, err := a.store.user(r.Context(), id)
 	if err != nil {

@@ -18,10 +18,10 @@ import (
 
 const (
 	shutdownTimeout = 10 * time.Second
-	requestTimeout  = shutdownTimeout - time.Second // of a shutdown; the last second is for work without a request
+	requestTimeout  = shutdownTimeout - time.Second // for requests during a shutdown; the last second is for events and background work
 	readTimeout     = 5 * time.Second               // less than requestTimeout, so that a slow sender can't delay a shutdown
 	pruneInterval   = time.Hour
-	retention       = 24 * time.Hour // of rows that a late event may refer to; RC's events are minutes late at most
+	retention       = 24 * time.Hour // of rows that a late event may refer to; RC's events are late by minutes
 )
 
 // app holds what the handlers share.
@@ -34,7 +34,7 @@ type app struct {
 	store        *store
 	hub          *hub
 	webhook      *webhook.Handler
-	deletions    *deleter
+	deleter      *deleter
 	logins       singleflight.Group
 	stopping     <-chan struct{} // closed when the shutdown begins
 }
@@ -62,7 +62,7 @@ func serve(ctx context.Context, s settings, log *slog.Logger) (err error) {
 		s.fake.SetWebhookURL(url + s.webhookPath)
 	}
 	var background sync.WaitGroup
-	background.Go(func() { a.deletions.run(ctx) })
+	background.Go(func() { a.deleter.run(ctx) })
 	background.Go(func() { a.pruneLoop(ctx) })
 	server := a.server()
 	failed := make(chan error, 1)
@@ -91,7 +91,7 @@ func (a *app) connect() (err error) {
 	if err != nil {
 		return err
 	}
-	a.deletions = newDeleter(a.store, ops, a.log)
+	a.deleter = newDeleter(a.store, ops, a.log)
 	a.webhook, err = webhook.NewHandler(webhook.Config{
 		Credentials:    webhook.StaticCredentials(rcuser.Credentials{AppKey: a.rc.AppKey, AppSecret: a.rc.AppSecret}),
 		OnPresence:     a.onPresence,

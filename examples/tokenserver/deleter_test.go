@@ -180,28 +180,28 @@ func deletionInBubble(t *testing.T, test func(*testing.T, *rctest.Server, *store
 	})
 }
 
-// runDeletions runs a deleter until alice is deleted, for atMost a duration of the bubble's time.
-func runDeletions(t *testing.T, db *store, ops *webhook.Operations, atMost time.Duration) (gone bool, took time.Duration) {
+// runDeletions runs a deleter until alice is deleted, or for atMost in the bubble's time.
+func runDeletions(t *testing.T, db *store, ops *webhook.Operations, atMost time.Duration) (deleted bool, took time.Duration) {
 	t.Helper()
-	begin := time.Now()
+	start := time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), atMost)
 	defer cancel()
 	d := newDeleter(db, ops, slog.New(slog.DiscardHandler))
 	db.onChange = func() {
 		if _, err := db.user(context.WithoutCancel(ctx), "alice"); err != nil {
-			gone = true
+			deleted = true
 			cancel()
 		}
 	}
 	d.run(ctx)
-	return gone, time.Since(begin)
+	return deleted, time.Since(start)
 }
 
 func TestPollingReplacesALostEvent(t *testing.T) {
 	deletionInBubble(t, func(t *testing.T, fake *rctest.Server, db *store, ops *webhook.Operations) {
 		fake.InjectDelivery(rctest.DeliveryFault{Kind: rctest.Lost})
-		gone, took := runDeletions(t, db, ops, time.Hour)
-		require.True(t, gone)
+		deleted, took := runDeletions(t, db, ops, time.Hour)
+		require.True(t, deleted)
 		require.Greater(t, took, 15*time.Minute)
 		require.Less(t, took, 20*time.Minute)
 		require.Equal(t, 1, count(fake, deactivatePath))
@@ -212,8 +212,8 @@ func TestLostRefusalIsRetried(t *testing.T) {
 	deletionInBubble(t, func(t *testing.T, fake *rctest.Server, db *store, ops *webhook.Operations) {
 		fake.RefuseDeactivation("alice", "4711")
 		fake.InjectDelivery(rctest.DeliveryFault{Kind: rctest.Lost})
-		gone, took := runDeletions(t, db, ops, time.Hour)
-		require.True(t, gone)
+		deleted, took := runDeletions(t, db, ops, time.Hour)
+		require.True(t, deleted)
 		require.GreaterOrEqual(t, took, deletionTimeout+15*time.Minute)
 		require.Equal(t, 2, count(fake, deactivatePath))
 	})
@@ -223,8 +223,8 @@ func TestDeletionContinuesAfterOutage(t *testing.T) {
 	deletionInBubble(t, func(t *testing.T, fake *rctest.Server, db *store, ops *webhook.Operations) {
 		fake.Inject(rctest.Fault{Kind: rctest.RefuseConnection, Times: rctest.Always})
 		time.AfterFunc(10*time.Minute, fake.ClearFaults)
-		gone, took := runDeletions(t, db, ops, time.Hour)
-		require.True(t, gone)
+		deleted, took := runDeletions(t, db, ops, time.Hour)
+		require.True(t, deleted)
 		require.GreaterOrEqual(t, took, 25*time.Minute)
 		require.Less(t, took, 27*time.Minute)
 	})
@@ -233,8 +233,8 @@ func TestDeletionContinuesAfterOutage(t *testing.T) {
 func TestImmediateRefusalIsFinal(t *testing.T) {
 	deletionInBubble(t, func(t *testing.T, fake *rctest.Server, db *store, ops *webhook.Operations) {
 		fake.Inject(rctest.Fault{Endpoint: deactivatePath, Code: 1009, Times: rctest.Always})
-		gone, _ := runDeletions(t, db, ops, time.Hour)
-		require.False(t, gone)
+		deleted, _ := runDeletions(t, db, ops, time.Hour)
+		require.False(t, deleted)
 		alice, err := db.user(t.Context(), "alice")
 		require.NoError(t, err)
 		require.Equal(t, deleteFailed, alice.State)
@@ -249,8 +249,8 @@ func TestTemporaryRefusalIsRetried(t *testing.T) {
 			fault.Endpoint, fault.Times = deactivatePath, rctest.Always
 			fake.Inject(fault)
 			time.AfterFunc(10*time.Minute, fake.ClearFaults)
-			gone, _ := runDeletions(t, db, ops, time.Hour)
-			require.True(t, gone, "%+v", fault)
+			deleted, _ := runDeletions(t, db, ops, time.Hour)
+			require.True(t, deleted, "%+v", fault)
 		})
 	}
 }
@@ -281,11 +281,11 @@ func TestOperationIsSavedDuringShutdown(t *testing.T) {
 	})
 }
 
-// TestDeletionRequestedAgainAtOnce requests it again before the refused deletion has returned.
+// TestDeletionRequestedAgainAtOnce requests the deletion again before the refused attempt has returned.
 func TestDeletionRequestedAgainAtOnce(t *testing.T) {
 	deletionInBubble(t, func(t *testing.T, fake *rctest.Server, db *store, ops *webhook.Operations) {
 		fake.RefuseDeactivation("alice", "4711")
-		begin := time.Now()
+		start := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		d := newDeleter(db, ops, slog.New(slog.DiscardHandler))
@@ -301,7 +301,7 @@ func TestDeletionRequestedAgainAtOnce(t *testing.T) {
 			}
 		}
 		d.run(ctx)
-		require.Less(t, time.Since(begin), 30*time.Minute+retryInterval/2)
+		require.Less(t, time.Since(start), 30*time.Minute+retryInterval/2)
 	})
 }
 
@@ -309,13 +309,13 @@ func TestDeletionRequestedAgainAtOnce(t *testing.T) {
 // database.
 func TestEventBetweenTwoRuns(t *testing.T) {
 	deletionInBubble(t, func(t *testing.T, fake *rctest.Server, db *store, ops *webhook.Operations) {
-		gone, _ := runDeletions(t, db, ops, 10*time.Minute)
-		require.False(t, gone)
+		deleted, _ := runDeletions(t, db, ops, 10*time.Minute)
+		require.False(t, deleted)
 		time.Sleep(10 * time.Minute)
 		fake.WaitDeliveries()
 		require.NoError(t, db.prune(t.Context(), time.Now()))
-		gone, took := runDeletions(t, db, ops, time.Minute)
-		require.True(t, gone)
+		deleted, took := runDeletions(t, db, ops, time.Minute)
+		require.True(t, deleted)
 		require.Less(t, took, time.Second)
 		_, err := db.Claim(t.Context(), "key")
 		require.NoError(t, err)

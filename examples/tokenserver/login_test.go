@@ -106,7 +106,7 @@ func TestTokensAreRenewed(t *testing.T) {
 	require.Equal(t, "Alice B.", p.user("alice").field(t, "name"))
 }
 
-// TestLostAnswer has the same result as a crash of the program between RC's answer and the write of the row.
+// TestLostAnswer also stands for a crash of the program between RC's answer and the write of the row.
 func TestLostAnswer(t *testing.T) {
 	fake := newFake(t)
 	fake.Inject(rctest.Fault{Kind: rctest.LostAnswer})

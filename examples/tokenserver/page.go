@@ -14,7 +14,7 @@ var pageFiles embed.FS
 const (
 	contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
 		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-	maxShownUsers      = 100                   // at most
+	maxShownUsers      = 100
 	streamDebounce     = 50 * time.Millisecond // changes within it are sent together
 	streamKeepAlive    = 15 * time.Second      // the longest time between messages, so that closed connections are noticed
 	streamWriteTimeout = 5 * time.Second       // for writing one message

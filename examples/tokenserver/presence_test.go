@@ -38,7 +38,7 @@ func (p *program) post(events string, credentials rcuser.Credentials, at time.Ti
 // firstEventTime is before all events. It is recent, because events that are a day old would be pruned.
 var firstEventTime = time.Now()
 
-// presence returns an event of alice, at milliseconds after firstEventTime.
+// presence returns an event of alice, the given number of milliseconds after firstEventTime.
 func presence(status webhook.Status, os, session string, at int) string {
 	return fmt.Sprintf(`[{"userid":"alice","status":%q,"os":%q,"time":%d,"clientIp":"203.0.113.7:52229","sessionId":%q}]`,
 		string(status), os, firstEventTime.UnixMilli()+int64(at), session)

@@ -89,7 +89,8 @@ func TestShutdownWaitsForEvents(t *testing.T) {
 	})
 }
 
-// TestShutdownNamesInterruptedWork and nothing else: a request that uses all of its time leaves a second for events.
+// TestShutdownNamesInterruptedWork expects errors that name only what was interrupted: a request that uses up its time leaves
+// a second for events.
 func TestShutdownNamesInterruptedWork(t *testing.T) {
 	appInBubble(t, func(t *testing.T, a *app) {
 		server := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { time.Sleep(time.Minute) })}

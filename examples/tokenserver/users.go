@@ -100,7 +100,8 @@ func (s *store) writeToken(ctx context.Context, statement string, args ...any) e
 	return err
 }
 
-// beginDeletion marks a user as being deleted and clears the token. It returns false if the deletion is already running.
+// beginDeletion marks a user as being deleted and clears the token. It returns false if the deletion is already running or
+// the user is unknown.
 func (s *store) beginDeletion(ctx context.Context, id string) (bool, error) {
 	n, err := s.change(ctx, `UPDATE users SET state = 'deleting', operation = '', refusal = '', token = ''
 		WHERE id = ? AND state <> 'deleting'`, id)
