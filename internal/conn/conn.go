@@ -1,83 +1,177 @@
-// Package conn is the SDK's own transport: RC allows a connection fewer than 80 requests and less than 55 s idle.
 package conn
 
 import (
 	"context"
-	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"sync/atomic"
 	"time"
 )
 
-const (
-	maxUses = 79
+// connection is a connection of a pool. The pool's mutex guards closed, use, idleSince and expiry; whoever uses the
+// connection owns uses.
+type connection struct {
+	pool     *Pool
+	to       target
+	client   *http.ClientConn
+	netConn  net.Conn // what DialContext returned; under TLS, the connection below it
+	lifetime lifetime
 
-	dialTimeout = 5 * time.Second
-	tlsTimeout  = 5 * time.Second
-	idleTimeout = 50 * time.Second
+	uses     int         // requests sent
+	answered atomic.Bool // a byte of the current use's answer has come
 
-	maxIdlePerHost = 100
-	maxHeaderBytes = 64 << 10
-)
+	closed    bool
+	use       *Conn     // the current one; nil while idle
+	idleSince time.Time // wall clock only; zero before it was idle for the first time
+	expiry    expiry
+}
 
-// NewTransport returns a transport whose connections count their uses; whoever sends through it must report them to
-// [Use]. It speaks HTTP/1.1, over which small calls are faster and connections can be retired.
-func NewTransport() *http.Transport {
-	dialer := &net.Dialer{Timeout: dialTimeout}
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	return &http.Transport{
-		Proxy: http.ProxyFromEnvironment,
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			c, err := dialer.DialContext(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			return &counted{Conn: c}, nil
-		},
-		TLSClientConfig: &tls.Config{
-			MinVersion:         tls.VersionTLS12,
-			ClientSessionCache: tls.NewLRUClientSessionCache(0),
-		},
-		TLSHandshakeTimeout:    tlsTimeout,
-		IdleConnTimeout:        idleTimeout,
-		MaxIdleConnsPerHost:    maxIdlePerHost,
-		MaxResponseHeaderBytes: maxHeaderBytes,
-		Protocols:              protocols,
+func newConnection(p *Pool, to target, client *http.ClientConn, netConn net.Conn) *connection {
+	c := &connection{pool: p, to: to, client: client, netConn: netConn}
+	c.lifetime = newLifetime(c)
+	return c
+}
+
+// begin starts a use that must be over at deadline. The pool's mutex is held.
+func (c *connection) begin(deadline time.Time) *Conn {
+	c.answered.Store(false)
+	c.use = &Conn{conn: c, reused: c.uses > 0 || !c.idleSince.IsZero()}
+	c.expireAt(deadline)
+	return c.use
+}
+
+// usable reports whether an idle connection can be used. A clock that was set back, or that of a testing/synctest
+// bubble, makes its idle time negative: how long it was idle is then unknown. The pool's mutex is held.
+func (c *connection) usable(now time.Time) bool {
+	idle := c.idleTime(now)
+	return c.client.Available() == 1 && idle >= 0 && idle < idleTimeout
+}
+
+// idleTime is measured by the wall clock, because the monotonic clock may stop while the machine sleeps.
+func (c *connection) idleTime(now time.Time) time.Duration { return now.Round(0).Sub(c.idleSince) }
+
+// retire marks as closed what was idle; client.Close follows without the pool's mutex, because closing TLS writes.
+//
+// If net/http has closed the connection already, its timer and channels may belong to a testing/synctest bubble that has
+// ended, and must not be touched: not by client.Err either. The timer finds nothing to do when it fires.
+func (c *connection) retire() {
+	c.closed = true
+	if c.client.Available() == 1 {
+		c.expiry.stop()
 	}
 }
 
-// counted is a connection that knows how often it was used.
-type counted struct {
-	net.Conn
-	uses atomic.Int32
+// Conn is one use of a connection: Take begins it, Release or Close ends it. It isn't safe for concurrent use.
+type Conn struct {
+	conn       *connection
+	ctx        useContext
+	unwatch    func() bool // ends the watch over the caller's context; nil if it can't be cancelled
+	idleTime   time.Duration
+	wasIdle    bool
+	reused     bool // used or idle before
+	peerClosed bool
+	overdue    bool // guarded by the pool's mutex
 }
 
-// Verdict is what is to be done about a use of a connection.
-type Verdict int
+// RoundTrip sends req, which it changes: it replaces its context by one that also ends at the use's deadline, and sets
+// req.Close on the connection's last use. It may be called once. After an error, call Close.
+//
+// The error is context.Cause of req's context if that has ended, and context.DeadlineExceeded at the use's deadline.
+func (u *Conn) RoundTrip(req *http.Request) (*http.Response, error) {
+	c, caller := u.conn, req.Context()
+	for _, ctx := range [...]context.Context{caller, c.lifetime.ctx} {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+	}
+	switch c.uses++; c.uses {
+	case spareAtUse:
+		c.pool.dialSpare(c.to)
+	case maxUses:
+		req.Close = true
+	}
+	*req = *req.WithContext(u.watch(caller))
+	resp, err := c.client.RoundTrip(req)
+	if err == nil {
+		return withoutUpgrade(resp), nil
+	}
+	if ended := context.Cause(c.lifetime.ctx); ended != nil {
+		return nil, ended // net/http may say instead that the connection was closed
+	}
+	u.peerClosed = u.reused && !c.answered.Load() && caller.Err() == nil &&
+		c.client.Err() != nil && // else the request was invalid
+		!isTimeout(err)
+	return nil, err
+}
 
-// The verdicts.
-const (
-	Usable Verdict = iota
-	Last           // the request must say so, and the connection is to be closed when the answer has been read
-	UsedUp         // somebody was faster than that: the connection is to be closed before anything is written
-)
+// withoutUpgrade takes from a peer that switches protocols, which no request asks for, the connection that is then the
+// answer's body: no deadline would end a read of it.
+func withoutUpgrade(resp *http.Response) *http.Response {
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		_ = resp.Body.Close()
+		resp.Body = http.NoBody
+	}
+	return resp
+}
 
-// Use counts a use of a connection. Those of other transports are always usable.
-func Use(c net.Conn) Verdict {
-	for secure, ok := c.(*tls.Conn); ok; secure, ok = c.(*tls.Conn) { // one in another, behind an https proxy
-		c = secure.NetConn()
+func isTimeout(err error) bool {
+	timeout, ok := errors.AsType[net.Error](err)
+	return ok && timeout.Timeout()
+}
+
+// Release ends a use whose answer was read to its end. The connection is kept for the next use, or closed if it was
+// used 79 times, is broken, 100 idle ones are kept already, its deadline passed, the request's context ended, or
+// CloseIdleConnections was called and nothing was taken since. After Close or another Release it does nothing.
+func (u *Conn) Release() {
+	c := u.conn
+	unbroken := u.unwatch == nil || u.unwatch()
+	u.end(unbroken && c.uses < maxUses && c.client.Available() == 1)
+}
+
+// Close ends the use and closes the connection. After Release or another Close it does nothing.
+func (u *Conn) Close() {
+	if u.unwatch != nil {
+		u.unwatch()
 	}
-	own, ok := c.(*counted)
-	if !ok {
-		return Usable
+	u.end(false)
+}
+
+func (u *Conn) end(keep bool) {
+	c, p, now := u.conn, u.conn.pool, time.Now()
+	p.mu.Lock()
+	if c.use != u {
+		p.mu.Unlock()
+		return
 	}
-	switch uses := own.uses.Add(1); {
-	case uses < maxUses:
-		return Usable
-	case uses == maxUses:
-		return Last
+	c.use = nil
+	keep = keep && !u.overdue && p.put(c, now, top)
+	if !keep {
+		c.closed = true
+		c.expiry.stop()
 	}
-	return UsedUp
+	p.mu.Unlock()
+	if !keep {
+		_ = c.client.Close()
+	}
+}
+
+// Overdue reports whether the deadline ended the use: RoundTrip, or reading the answer's body, failed because of it.
+func (u *Conn) Overdue() bool {
+	u.conn.pool.mu.Lock()
+	defer u.conn.pool.mu.Unlock()
+	return u.overdue
+}
+
+// PeerClosed reports whether RoundTrip failed because the peer had already closed a connection that was used or idle
+// before: it failed without a byte of an answer. It is false for a timeout, and if the deadline or the request's
+// context ended the use.
+func (u *Conn) PeerClosed() bool { return u.peerClosed }
+
+// info is what a caller's httptrace learns of the connection.
+func (u *Conn) info() httptrace.GotConnInfo {
+	return httptrace.GotConnInfo{
+		Conn: u.conn.netConn, Reused: u.reused, WasIdle: u.wasIdle, IdleTime: u.idleTime,
+	}
 }
