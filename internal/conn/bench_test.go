@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"testing"
 	"time"
@@ -33,21 +34,23 @@ type netHTTP struct {
 	*client
 }
 
-func newNetHTTP(t testing.TB, p *pipes) *netHTTP {
+// newNetHTTP connects to where c does.
+func newNetHTTP(t testing.TB, c *client) *netHTTP {
 	t.Helper()
-	transport := &http.Transport{DialContext: p.DialContext}
-	conn, err := transport.NewClientConn(context.Background(), "http", "rc.example:80")
+	transport := &http.Transport{DialContext: c.pool.Transport().DialContext}
+	conn, err := transport.NewClientConn(context.Background(), "http", net.JoinHostPort(c.base.Hostname(), c.base.Port()))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
-	return &netHTTP{conn, newClient(t, "http://rc.example")}
+	return &netHTTP{conn, c}
 }
 
-func (n *netHTTP) call(ctx context.Context) {
+func (n *netHTTP) call204(ctx context.Context) error {
 	resp, err := n.conn.RoundTrip(n.request(ctx))
-	if err == nil {
-		_, _ = io.Copy(io.Discard, resp.Body)
-		_ = resp.Body.Close()
+	if err != nil {
+		return err
 	}
+	_, err = io.Copy(io.Discard, resp.Body)
+	return errors.Join(err, resp.Body.Close())
 }
 
 // BenchmarkUse compares a use of the pool with http.Transport, which gets its deadline by a context, and with a single
@@ -59,7 +62,7 @@ func BenchmarkUse(b *testing.B) {
 	defer cancel()
 	transport := &http.Transport{DialContext: p.DialContext}
 	defer transport.CloseIdleConnections()
-	conn := newNetHTTP(b, p)
+	conn := newNetHTTP(b, c)
 	for name, call := range map[string]func() error{
 		"pool": func() error { return c.call(ctx) },
 		"transport": func() error {

@@ -81,10 +81,8 @@ type Conn struct {
 // The error is context.Cause of req's context if that has ended, and context.DeadlineExceeded at the use's deadline.
 func (u *Conn) RoundTrip(req *http.Request) (*http.Response, error) {
 	c, caller := u.conn, req.Context()
-	for _, ctx := range [...]context.Context{caller, c.lifetime.ctx} {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
+	if ended := u.ended(caller); ended != nil {
+		return nil, ended
 	}
 	switch c.uses++; c.uses {
 	case spareAtUse:
@@ -97,13 +95,23 @@ func (u *Conn) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err == nil {
 		return withoutUpgrade(resp), nil
 	}
-	if ended := context.Cause(c.lifetime.ctx); ended != nil {
+	if ended := u.ended(caller); ended != nil {
 		return nil, ended // net/http may say instead that the connection was closed
 	}
-	u.peerClosed = u.reused && !c.answered.Load() && caller.Err() == nil &&
+	u.peerClosed = u.reused && !c.answered.Load() &&
 		c.client.Err() != nil && // else the request was invalid
 		!isTimeout(err)
 	return nil, err
+}
+
+// ended returns why the use is over already, if the caller's context or the deadline has ended it.
+func (u *Conn) ended(caller context.Context) error {
+	for _, ctx := range [...]context.Context{caller, u.conn.lifetime.ctx} {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
 }
 
 // withoutUpgrade takes from a peer that switches protocols, which no request asks for, the connection that is then the
@@ -126,8 +134,8 @@ func isTimeout(err error) bool {
 // CloseIdleConnections was called and nothing was taken since. After Close or another Release it does nothing.
 func (u *Conn) Release() {
 	c := u.conn
-	unbroken := u.unwatch == nil || u.unwatch()
-	u.end(unbroken && c.uses < maxUses && c.client.Available() == 1)
+	uncancelled := u.unwatch == nil || u.unwatch()
+	u.end(uncancelled && c.client.Available() == 1) // it isn't available after a request with Close set
 }
 
 // Close ends the use and closes the connection. After Release or another Close it does nothing.

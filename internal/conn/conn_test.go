@@ -145,20 +145,22 @@ func TestBodyThatIsntRead(t *testing.T) {
 	for name, end := range map[string]func(*conn.Conn){"released": (*conn.Conn).Release, "closed": (*conn.Conn).Close} {
 		s := serve(t, nil)
 		c := newClient(t, s.URL)
-		for _, read := range []bool{false, true} {
+		for _, tc := range []struct{ read, closed bool }{{false, true}, {true, true}, {false, false}, {true, false}} {
 			use, err := c.take(t.Context())
 			require.NoError(t, err)
 			resp, err := use.RoundTrip(c.request(t.Context()))
 			require.NoError(t, err)
-			if read {
+			if tc.read {
 				_, err = resp.Body.Read(make([]byte, 5))
 				require.NoError(t, err)
 			}
-			require.NoError(t, resp.Body.Close())
+			if tc.closed {
+				require.NoError(t, resp.Body.Close())
+			}
 			end(use)
 			s.requireNoneOpen(t)
 		}
-		require.Equal(t, []int{1, 1}, s.uses.counts(), name)
+		require.Equal(t, []int{1, 1, 1, 1}, s.uses.counts(), name)
 	}
 }
 

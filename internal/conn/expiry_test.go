@@ -126,11 +126,13 @@ func TestDeadlineOverTheWire(t *testing.T) {
 	h := new(hang)
 	s := serve(t, h.ServeHTTP)
 	c := newClient(t, s.URL)
-	c.requireCalls(t, 20)
-	h.now.Store(true)
-	c.timeout = 50 * time.Millisecond
 	best := time.Minute
 	for range 5 { // the machine may be busy
+		h.now.Store(false)
+		c.timeout = 5 * time.Second
+		c.requireCalls(t, 20)
+		h.now.Store(true)
+		c.timeout = 50 * time.Millisecond
 		start := time.Now()
 		_, overdue, err := c.useErr(t)
 		took := time.Since(start)
@@ -141,24 +143,6 @@ func TestDeadlineOverTheWire(t *testing.T) {
 	}
 	require.LessOrEqual(t, best, 52500*time.Microsecond)
 	s.requireNoneOpen(t)
-}
-
-// TestRequestAfterTheDeadline isn't sent.
-func TestRequestAfterTheDeadline(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var requests atomic.Int32
-		c := newPipes().serve(t, func(http.ResponseWriter, *http.Request) { requests.Add(1) })
-		use, err := c.take(t.Context())
-		require.NoError(t, err)
-		time.Sleep(5 * time.Second)
-		synctest.Wait()
-		_, err = c.use(t.Context(), use)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.Equal(t, []bool{false, true}, []bool{use.PeerClosed(), use.Overdue()})
-		synctest.Wait()
-		require.Zero(t, requests.Load())
-	})
 }
 
 // TestAfterTheDeadline closes a connection whose use was over in time but released late.

@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"runtime"
 	"slices"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -258,4 +260,80 @@ func TestTakeAfterTheEnd(t *testing.T) {
 	}
 	require.Equal(t, []int{1}, s.uses.counts())
 	require.EqualValues(t, 1, s.open.Load())
+}
+
+// TestCloseIdleConnectionsWhileDialling doesn't stop a caller's dial; its connection is closed when it is released.
+func TestCloseIdleConnectionsWhileDialling(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipes()
+		release := make(chan struct{})
+		p.dial = func(context.Context) error {
+			<-release
+			return nil
+		}
+		c := p.serve(t, nil)
+		done := make(chan error, 1)
+		go func() { done <- c.call(t.Context()) }()
+		synctest.Wait()
+		c.pool.CloseIdleConnections()
+		close(release)
+		require.NoError(t, <-done)
+		require.EqualValues(t, 1, p.dials.Load())
+		require.Zero(t, p.open.Load())
+	})
+}
+
+// unreliable answers, answers slowly, closes, resets or hangs, at random.
+func unreliable(uses *tally) func(net.Conn) {
+	return func(c net.Conn) {
+		for r := bufio.NewReader(c); readRequest(r) != nil; {
+			uses.add(c)
+			text := rawSuccess
+			switch rand.N(60) {
+			case 0:
+				return
+			case 1:
+				reset(c)
+				return
+			case 2:
+				_, _ = io.WriteString(c, rawSuccess[:rand.N(len(rawSuccess))])
+				return
+			case 3:
+				text = rawSuccess[:rand.N(len(rawSuccess))] // and hangs
+			}
+			if _, err := io.WriteString(c, text); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// TestEverythingAtOnce has callers that give up, deadlines, a peer that fails and CloseIdleConnections.
+func TestEverythingAtOnce(t *testing.T) {
+	t.Parallel()
+	var uses tally
+	c := newClient(t, rawServer(t, unreliable(&uses)))
+	c.timeout = 50 * time.Millisecond
+	var succeeded atomic.Int32
+	atOnce(16, func() error {
+		for n := range 300 {
+			ctx, cancel := context.WithCancel(t.Context())
+			switch rand.N(50) {
+			case 0:
+				c.pool.CloseIdleConnections()
+			case 1:
+				cancel()
+			case 2:
+				time.AfterFunc(time.Duration(n)*time.Microsecond, cancel)
+			}
+			if c.call(ctx) == nil {
+				succeeded.Add(1)
+			}
+			cancel()
+		}
+		return nil
+	})
+	require.Greater(t, succeeded.Load(), int32(1000))
+	require.LessOrEqual(t, slices.Max(uses.counts()), maxUses)
 }

@@ -35,6 +35,23 @@ func TestSpare(t *testing.T) {
 	})
 }
 
+// TestSpareIsUsedLast, although it comes while the connection before it is idle.
+func TestSpareIsUsedLast(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSpares()
+		c := s.serve(t, nil)
+		c.requireCalls(t, maxUses-4)
+		s.release <- nil
+		synctest.Wait()
+		require.EqualValues(t, 2, s.open.Load())
+		c.requireCalls(t, 4)
+		require.EqualValues(t, 1, s.open.Load(), "the first is used up")
+		c.requireCalls(t, 1)
+		require.EqualValues(t, 2, s.dials.Load())
+	})
+}
+
 // TestUnusedSpare is idle like any other.
 func TestUnusedSpare(t *testing.T) {
 	t.Parallel()
@@ -126,6 +143,7 @@ func TestReleaseBeforeTheSpare(t *testing.T) {
 		_, err = c.use(t.Context(), last)
 		require.NoError(t, err)
 		c.requireCalls(t, maxUses-2+maxUses)
+		synctest.Wait()
 		require.EqualValues(t, 5, s.dials.Load(), "the third and the spare have spares too")
 	})
 }
@@ -209,7 +227,7 @@ func TestCloseIdleConnectionsWhileASpareIsDialled(t *testing.T) {
 	})
 }
 
-// TestSpareAfterCloseIdleConnections comes from a dial that can't be stopped, and is closed.
+// TestSpareAfterCloseIdleConnections comes from a dial that can't be stopped: nobody waits for it, and it is closed.
 func TestSpareAfterCloseIdleConnections(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -227,14 +245,17 @@ func TestSpareAfterCloseIdleConnections(t *testing.T) {
 		transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 			return dial(context.WithoutCancel(ctx), network, address)
 		}
-		c.requireCalls(t, spareAtUse)
+		c.requireCalls(t, maxUses)
+		done := make(chan error, 1)
+		go func() { done <- c.call(t.Context()) }()
 		synctest.Wait()
 		c.pool.CloseIdleConnections()
+		require.NoError(t, <-done)
 		require.Zero(t, p.open.Load())
 		c.requireCalls(t, 1)
 		close(release)
 		synctest.Wait()
-		require.EqualValues(t, 3, p.dials.Load())
+		require.EqualValues(t, 4, p.dials.Load())
 		require.EqualValues(t, 1, p.open.Load())
 	})
 }
