@@ -51,8 +51,8 @@ var getAllowlistSetting = endpoint{path: "/user/whitesetting/query.json", rate: 
 type settingsAnswer struct {
 	envelope
 	Users *[]struct {
-		UserID  string `json:"userId"`
-		Setting flag   `json:"whiteSetting"`
+		UserID  string    `json:"userId"`
+		Setting looseBool `json:"whiteSetting"`
 	} `json:"users"`
 }
 
@@ -68,7 +68,7 @@ func (a settingsAnswer) enabled() (map[string]bool, error) {
 		case !user.Setting.given:
 			return nil, missingField("whiteSetting")
 		}
-		enabled[user.UserID] = user.Setting.on
+		enabled[user.UserID] = user.Setting.value
 	}
 	return enabled, nil
 }

@@ -46,10 +46,6 @@ func checkBan(duration time.Duration) error {
 
 var removeBans = endpoint{path: "/user/unblock.json", rate: 100}
 
-type userIDsForm struct {
-	UserIDs idList `url:"userId"`
-}
-
 // Remove ends the bans of 1 to 20 users at once. Removing a user who isn't banned is assumed to be no error. RC accepts
 // 100 calls a second.
 //

@@ -19,15 +19,6 @@ type endpoint struct {
 	notRepeated bool // repeating it after it may have been applied is not known to be harmless
 }
 
-// idList is repeated in a form, once for every id. It encodes itself because reflection would cost three
-// allocations an id.
-type idList []string
-
-func (ids idList) EncodeValues(key string, form *url.Values) error {
-	(*form)[key] = ids
-	return nil
-}
-
 // call makes one API call: it encodes the wire struct form, sends it, again where that is right, and converts the
 // answer, a wire struct too. What can't be converted is a broken answer. Every failure is an *Error, or an
 // *ArgumentError for what comes with ctx.
@@ -53,8 +44,6 @@ func callVoid(ctx context.Context, s *service, ep endpoint, form any) error {
 	_, err := call(ctx, s, ep, form, func(voidAnswer) (struct{}, error) { return struct{}{}, nil })
 	return err
 }
-
-type voidAnswer struct{ envelope }
 
 const otherRate = 100 // calls a second of the endpoints that have no method, says RC of nearly all
 

@@ -59,22 +59,6 @@ func (a *answer) rateLimited() bool {
 	return a.code == ErrRateLimited || a.status == http.StatusTooManyRequests
 }
 
-// envelope is what all of RC's answers have in common; the wire structs of answers embed it. Newer endpoints say msg
-// where the others say errorMessage.
-type envelope struct {
-	Code         number `json:"code"`
-	ErrorMessage text   `json:"errorMessage"`
-	Msg          text   `json:"msg"`
-}
-
-func (e *envelope) common() *envelope { return e }
-
-// enveloped is a pointer to a wire struct that embeds envelope.
-type enveloped[A any] interface {
-	*A
-	common() *envelope
-}
-
 // result is where an answer goes.
 type result interface {
 	// parse reads a body. The envelope has what could be read, even if there is an error.
@@ -210,9 +194,6 @@ func (a *answer) assumeCode() {
 	}
 }
 
-// missingField is the error for a success that lacks what its method returns.
-func missingField(name string) error { return fmt.Errorf("it has no field %s", name) }
-
 // cut shortens text to at most n bytes without splitting a character.
 func cut(text string, n int) string {
 	if len(text) <= n {
@@ -246,45 +227,3 @@ func retryAfter(header http.Header) time.Duration {
 }
 
 const maxRetryAfterSeconds = 1 << 32 // far beyond any use, and safe from overflow
-
-// number is an integer that some of RC's answers give as a string.
-type number int
-
-func (n *number) UnmarshalJSON(data []byte) error {
-	if string(data) == "null" {
-		return nil
-	}
-	digits := bytes.TrimSuffix(bytes.TrimPrefix(data, []byte(`"`)), []byte(`"`))
-	value, err := strconv.Atoi(string(digits))
-	if err != nil {
-		return errors.New("a field that should be an integer isn't")
-	}
-	*n = number(value)
-	return nil
-}
-
-// flag is 0 or 1, as a number or a string.
-type flag struct{ given, on bool }
-
-func (f *flag) UnmarshalJSON(data []byte) error {
-	if string(data) == "null" {
-		return nil
-	}
-	var n number
-	if err := n.UnmarshalJSON(data); err != nil || n < 0 || n > 1 {
-		return fmt.Errorf("a field is %s, neither 0 nor 1", cut(string(data), 20))
-	}
-	*f = flag{given: true, on: n == 1}
-	return nil
-}
-
-// text is a string, or "" where the answer has something else: a message that can't be read mustn't hide the code.
-type text string
-
-func (t *text) UnmarshalJSON(data []byte) error {
-	var s string
-	if json.Unmarshal(data, &s) == nil {
-		*t = text(s)
-	}
-	return nil
-}

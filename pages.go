@@ -1,7 +1,6 @@
 package rcuser
 
 import (
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -80,17 +79,6 @@ func allCursors(ep endpoint, list func(CursorOptions) (Page, error)) iter.Seq2[s
 			cursor.Token = page.Next
 		}
 	}
-}
-
-// listedIDs are those of an answer; an empty one would be taken for an iterator's error.
-func listedIDs(ids *[]string) ([]string, error) {
-	switch {
-	case ids == nil:
-		return nil, missingField("users")
-	case slices.Contains(*ids, ""):
-		return nil, errors.New("one of its users has no id")
-	}
-	return *ids, nil
 }
 
 // yieldPage yields the items, or err once; false means that the iteration is over.

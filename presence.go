@@ -9,14 +9,14 @@ var checkOnline = endpoint{path: "/user/checkOnline.json", rate: 100}
 
 type onlineAnswer struct {
 	envelope
-	Status flag `json:"status"`
+	Status looseBool `json:"status"`
 }
 
 func (a onlineAnswer) online() (bool, error) {
 	if !a.Status.given {
 		return false, missingField("status")
 	}
-	return a.Status.on, nil
+	return a.Status.value, nil
 }
 
 // Online reports whether a user is connected with any device. What RC answers for an id that was never registered is

@@ -100,10 +100,6 @@ type User struct {
 
 var getUser = endpoint{path: "/user/info.json", rate: 100}
 
-type userForm struct {
-	UserID string `url:"userId"`
-}
-
 type userAnswer struct {
 	envelope
 	Name        *string `json:"userName"`
