@@ -12,6 +12,11 @@ type BansService service
 
 var addBans = endpoint{path: "/user/block.json", rate: 100}
 
+const (
+	minBan = time.Minute
+	maxBan = 30 * 24 * time.Hour
+)
+
 type addBansForm struct {
 	UserIDs idList `url:"userId"`
 	Minutes int    `url:"minute"`

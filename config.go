@@ -91,3 +91,8 @@ func ConfigFromEnv() (Config, error) {
 func dataCenters() []DataCenter {
 	return []DataCenter{Beijing, Singapore, SingaporeB, NorthAmerica, SaudiArabia}
 }
+
+// isHeaderText reports whether text can stand in a header.
+func isHeaderText(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
+}

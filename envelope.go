@@ -12,14 +12,12 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 )
 
 const (
 	maxAnswer      = 4 << 20 // bytes of a success that are read
 	maxErrorAnswer = 1 << 20 // bytes of anything else that are read
 	maxExcerpt     = 2 << 10 // bytes kept in Error.Body
-	maxMessage     = 1 << 10 // bytes kept in Error.Message
 )
 
 // answer is what came back to an attempt.
@@ -161,12 +159,12 @@ func (a *answer) open(data []byte, contentType string, result result, secret boo
 	case e.Code == 0 && err == nil:
 		a.fault = errors.New("broken answer: it has no code")
 	case e.Code == 0 && contentType != "" && !strings.Contains(contentType, "json"):
-		a.fault = fmt.Errorf("broken answer: it is %s, not JSON", printable(cut(contentType, 60)))
+		a.fault = fmt.Errorf("broken answer: it is %s, not JSON", printable(truncate(contentType, 60)))
 	case e.Code == codeSuccess && a.status != http.StatusOK:
 		a.fault = fmt.Errorf("broken answer: code %d under HTTP %d", codeSuccess, a.status)
 	case e.Code != 0 && e.Code != codeSuccess:
 		a.code = ErrorCode(e.Code)
-		a.message = cut(string(cmp.Or(e.ErrorMessage, e.Msg)), maxMessage)
+		a.message = truncate(string(cmp.Or(e.ErrorMessage, e.Msg)), maxMessage)
 	default:
 		a.valid = e.Code == codeSuccess
 		if err == nil {
@@ -192,17 +190,6 @@ func (a *answer) assumeCode() {
 	case http.StatusUnauthorized:
 		a.code = ErrSignature
 	}
-}
-
-// cut shortens text to at most n bytes without splitting a character.
-func cut(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	for !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return text[:n]
 }
 
 // retryAfter returns how long the header asks to wait, 0 if it doesn't. A date counts from the answer's own Date, so

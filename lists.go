@@ -13,7 +13,46 @@ type Change struct {
 	Removed []string // in the list's order, newest first
 }
 
-const maxListed = 3000 // ids on a blocklist or an allowlist, says RC, of the largest plan
+const (
+	maxListed   = 3000 // ids on a blocklist or an allowlist, says RC, of the largest plan
+	maxListPage = 1000
+)
+
+type cursorForm struct {
+	OwnerID string `url:"userId"`
+	Token   string `url:"pageToken,omitempty"`
+	Size    int    `url:"size,omitempty"`
+}
+
+type pageAnswer struct {
+	envelope
+	UserIDs *[]string `json:"users"`
+	Next    string    `json:"next"`
+}
+
+func (a pageAnswer) page() (Page, error) {
+	ids, err := listedIDs(a.UserIDs)
+	return Page{ids, a.Next}, err
+}
+
+// listPage is the List of both the blocklist and the allowlist.
+func listPage(ctx context.Context, s *service, ep endpoint, ownerID string, cursor CursorOptions) (Page, error) {
+	if err := checkID("ownerID", ownerID); err != nil {
+		return Page{}, err
+	}
+	if cursor.Size < 0 || cursor.Size > maxListPage {
+		return Page{}, argumentErrorf("CursorOptions.Size", "%d, it must be from 0 to %d", cursor.Size, maxListPage)
+	}
+	return call(ctx, s, ep, cursorForm{ownerID, cursor.Token, cursor.Size}, pageAnswer.page)
+}
+
+// checkListChange is for a change of a blocklist or an allowlist.
+func checkListChange(ownerID string, userIDs []string) error {
+	if err := checkID("ownerID", ownerID); err != nil {
+		return err
+	}
+	return checkIDs("userIDs", userIDs, maxIDs)
+}
 
 // userList is what blocklists and allowlists have in common.
 type userList interface {

@@ -46,8 +46,6 @@ func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String())
 // MarshalText keeps the secret out of JSON and XML.
 func (c Credentials) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
-const redacted = "[redacted]"
-
 // check refuses what can't be sent in a header or signed with; its texts hold no value.
 func (c Credentials) check() error {
 	switch {

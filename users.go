@@ -6,6 +6,7 @@ import (
 	"iter"
 	"log/slog"
 	"time"
+	"unicode/utf8"
 )
 
 // UsersService registers users, reads and changes what push notifications show of them, and deactivates accounts.
@@ -36,6 +37,11 @@ func (t Token) Format(f fmt.State, verb rune) { formatText(f, verb, t.String()) 
 func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
 
 var registerUser = endpoint{path: "/user/getToken.json", rate: 200, secret: true}
+
+const (
+	maxNameCharacters = 64
+	maxPortraitBytes  = 1024
+)
 
 type registerForm struct {
 	UserID      string `url:"userId"`
@@ -88,6 +94,26 @@ func (r Registration) check() error {
 		return err
 	}
 	return checkPortraitURI("Registration.PortraitURI", r.PortraitURI)
+}
+
+func checkName(name, value string) error {
+	switch n := utf8.RuneCountInString(value); {
+	case !utf8.ValidString(value):
+		return &ArgumentError{name, "is not valid UTF-8"}
+	case n > maxNameCharacters:
+		return argumentErrorf(name, "%d characters, at most %d are allowed", n, maxNameCharacters)
+	}
+	return nil
+}
+
+func checkPortraitURI(name, value string) error {
+	switch {
+	case !utf8.ValidString(value):
+		return &ArgumentError{name, "is not valid UTF-8"}
+	case len(value) > maxPortraitBytes:
+		return argumentErrorf(name, "%d bytes, at most %d are allowed", len(value), maxPortraitBytes)
+	}
+	return nil
 }
 
 // User is what RC keeps about a user for push notifications.
@@ -188,6 +214,8 @@ type Operation struct {
 	ID string
 }
 
+const maxJoinedIDs = 100 // a call, for the endpoints that take ids joined with commas
+
 type joinedForm struct {
 	UserIDs []string `url:"userId,comma"`
 }
@@ -225,6 +253,19 @@ func (s *UsersService) Deactivate(ctx context.Context, userIDs []string) (Operat
 	return call(ctx, (*service)(s), deactivateUsers, joinedForm{userIDs}, operationAnswer.operation)
 }
 
+// checkJoinedIDs is checkIDs for the endpoints that join ids with commas.
+func checkJoinedIDs(name string, ids []string) error {
+	if err := checkIDs(name, ids, maxJoinedIDs); err != nil {
+		return err
+	}
+	for i, id := range ids {
+		if problem := joinedIDFault(id); problem != "" {
+			return &ArgumentError{fmt.Sprintf("%s[%d]", name, i), problem}
+		}
+	}
+	return nil
+}
+
 var reactivateUsers = endpoint{path: "/user/reactivate.json", rate: 100, maxUnits: maxJoinedIDs}
 
 // Reactivate opens 1 to 100 deactivated accounts again; what was deleted doesn't come back. RC refuses it within an
@@ -243,6 +284,8 @@ func (s *UsersService) Reactivate(ctx context.Context, userIDs []string) (Operat
 }
 
 var listDeactivated = endpoint{path: "/user/deactivate/query.json", rate: 100}
+
+const maxDeactivatedPage = 50
 
 type deactivatedForm struct {
 	Page int `url:"pageNo,omitempty"`

@@ -59,7 +59,7 @@ func (b *looseBool) UnmarshalJSON(data []byte) error {
 	}
 	var n looseInt
 	if err := n.UnmarshalJSON(data); err != nil || n < 0 || n > 1 {
-		return fmt.Errorf("a field is %s, neither 0 nor 1", cut(string(data), 20))
+		return fmt.Errorf("a field is %s, neither 0 nor 1", truncate(string(data), 20))
 	}
 	*b = looseBool{given: true, value: n == 1}
 	return nil
