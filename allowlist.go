@@ -5,10 +5,10 @@ import (
 	"iter"
 )
 
-// AllowlistService lets users hear only from whom they list. It has a switch for every user, off at first, and a list
-// that counts while the switch is on; the user's blocklist is then kept but has no effect. For two users to message each
-// other while both switches are on, each must list the other. The API calls it the whitelist. Use it as
-// [Client.Allowlist].
+// AllowlistService manages each user's allowlist and whether it is enabled, which it isn't at first. If A's allowlist
+// is enabled, only users on it can message A; A's blocklist is kept, but has no effect. Two users whose allowlists
+// are both enabled can message each other only if each is on the other's list. The API calls an allowlist a
+// whitelist. Use it as [Client.Allowlist].
 type AllowlistService service
 
 var setAllowlist = endpoint{path: "/user/whitesetting/set.json", rate: 100}
@@ -18,8 +18,8 @@ type setAllowlistForm struct {
 	Setting int    `url:"whiteSetting"`
 }
 
-// Enable switches 1 to 20 users to their allowlists; for those who have it on already nothing changes. RC accepts 100
-// calls a second.
+// Enable enables the allowlists of 1 to 20 users, and so disables their blocklists. It changes nothing for users
+// whose allowlist is enabled already. RC accepts 100 calls a second.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/whitelist/set-whitelist-service.
 //
@@ -28,9 +28,11 @@ func (s *AllowlistService) Enable(ctx context.Context, userIDs []string) error {
 	return s.set(ctx, userIDs, 1)
 }
 
-// Disable switches 1 to 20 users back to their blocklists; for those who have it off already nothing changes, and the
-// allowlist is kept. Where the console has the allowlist on for the whole app, users can't be switched back; that RC
-// refuses the call then, with [ErrParameter], is assumed. RC accepts 100 calls a second.
+// Disable disables the allowlists of 1 to 20 users, and so enables their blocklists. The allowlists are kept. It
+// changes nothing for users whose allowlist is disabled already. RC accepts 100 calls a second.
+//
+// Errors: if the console enables allowlists for the whole app, users can't be switched back; RC is assumed to refuse
+// the call with [ErrParameter].
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/whitelist/set-whitelist-service.
 //
@@ -73,8 +75,8 @@ func (a settingsAnswer) enabled() (map[string]bool, error) {
 	return enabled, nil
 }
 
-// Enabled reports for 1 to 20 users whether their allowlist counts. The map holds only the users that RC answered
-// for. RC accepts 100 calls a second.
+// Enabled reports for each of 1 to 20 users whether the allowlist is enabled. The map contains only the users that
+// RC's answer contains. RC accepts 100 calls a second.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/whitelist/query-whitelist-service.
 //
@@ -93,8 +95,9 @@ type allowlistForm struct {
 
 var addToAllowlist = endpoint{path: "/user/whitelist/add.json", rate: 100}
 
-// Add puts 1 to 20 users on the owner's allowlist, which has at most 3000 (fewer on some plans). Users who are on it
-// already stay. RC wants the owner's switch to be on, see [AllowlistService.Enable]. RC accepts 100 calls a second.
+// Add puts 1 to 20 users on the owner's allowlist, which holds at most 3000, fewer on some plans. RC requires the
+// owner's allowlist to be enabled, see [AllowlistService.Enable]. Adding a user who is on it already is assumed to
+// change nothing. RC accepts 100 calls a second.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/whitelist/add-to-whitelist.
 //
@@ -108,8 +111,8 @@ func (s *AllowlistService) Add(ctx context.Context, ownerID string, userIDs []st
 
 var removeFromAllowlist = endpoint{path: "/user/whitelist/remove.json", rate: 100}
 
-// Remove takes 1 to 20 users off the owner's allowlist. Removing a user who isn't on it is assumed to be no error. RC accepts
-// 100 calls a second.
+// Remove takes 1 to 20 users off the owner's allowlist. Removing a user who isn't on it is assumed to be no error. RC
+// accepts 100 calls a second.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/whitelist/remove-from-whitelist.
 //
@@ -123,8 +126,8 @@ func (s *AllowlistService) Remove(ctx context.Context, ownerID string, userIDs [
 
 var listAllowlist = endpoint{path: "/user/whitelist/query.json", rate: 100}
 
-// List returns one page of the owner's allowlist, newest first: at most 1000 ids, which is the default too. The page's
-// Next is the Token of the following one, "" on the last. RC accepts 100 calls a second.
+// List returns one page of the owner's allowlist, newest first. A page has at most 1000 ids, which is also the
+// default. Its Next is the Token of the following page, and "" on the last. RC accepts 100 calls a second.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/whitelist/query-whitelist.
 //
@@ -133,31 +136,31 @@ func (s *AllowlistService) List(ctx context.Context, ownerID string, cursor Curs
 	return listPage(ctx, (*service)(s), listAllowlist, ownerID, cursor)
 }
 
-// All returns an iterator over the owner's whole allowlist, newest first, 1000 ids a call of [AllowlistService.List].
-// Every range starts anew. It ends with the first error, which comes once with an empty id, also when RC gives a page's
-// token a second time.
+// All returns an iterator over the owner's allowlist, newest first. It calls [AllowlistService.List] for 1000 ids at
+// a time and starts again from the first page every time it is ranged over. The first error ends it and is yielded
+// once, with an empty id; a page token that RC returns for the second time is such an error.
 func (s *AllowlistService) All(ctx context.Context, ownerID string) iter.Seq2[string, error] {
 	return allCursors(listAllowlist, func(cursor CursorOptions) (Page, error) {
 		return s.List(ctx, ownerID, cursor)
 	})
 }
 
-// Replace makes the owner's allowlist equal to want, with everything that [BlocklistService.Replace] says of order,
-// limits, errors and what others change meanwhile. RC wants the owner's switch to be on if somebody is to be added, see
+// Replace makes the owner's allowlist equal to want. Order, limits, errors and concurrent changes are as in
+// [BlocklistService.Replace]. RC requires the owner's allowlist to be enabled if users are to be added, see
 // [AllowlistService.Enable].
 func (s *AllowlistService) Replace(ctx context.Context, ownerID string, want iter.Seq[string]) (Change, error) {
 	return replaceList(ctx, s, ownerID, want)
 }
 
-// Plan returns what [AllowlistService.Replace] would change if it were called now, with the same checks of the
-// arguments. It reads the list and changes nothing.
+// Plan returns the Change that [AllowlistService.Replace] would make now, and checks the arguments in the same way.
+// It reads the list and changes nothing.
 func (s *AllowlistService) Plan(ctx context.Context, ownerID string, want iter.Seq[string]) (Change, error) {
 	return planList(ctx, s, ownerID, want)
 }
 
-// Contains reports whether a user is on the owner's allowlist, whether that counts or not. RC has no call for that: the
-// list is read by [AllowlistService.All], newest first, and no further than the page that has the user. Who is added or
-// removed meanwhile may be missed.
+// Contains reports whether a user is on the owner's allowlist, whether the allowlist is enabled or not. RC has no
+// endpoint for that: Contains reads the list with [AllowlistService.All], newest first, until it finds the user. The
+// answer may be wrong for a user who is added or removed meanwhile.
 func (s *AllowlistService) Contains(ctx context.Context, ownerID, userID string) (bool, error) {
 	return listContains(ctx, s, ownerID, userID)
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// BansService keeps users from connecting for a time. The API calls a ban a block; it has nothing to do with the
-// blocklists of [BlocklistService]. Use it as [Client.Bans].
+// BansService bans users, who then can't connect until the ban ends. The API calls a ban a block; it has nothing to
+// do with the blocklists of [BlocklistService]. Use it as [Client.Bans].
 type BansService service
 
 var addBans = endpoint{path: "/user/block.json", rate: 100}
@@ -22,9 +22,12 @@ type addBansForm struct {
 	Minutes int    `url:"minute"`
 }
 
-// Add bans 1 to 20 users for a time of whole minutes, from 1 minute to 30 days: it disconnects them at once and lets
-// them connect again after that time. Messages to them wait meanwhile, for 7 days at most. A ban of a user who is
-// banned already starts anew from now; that is assumed, the documentation doesn't say. RC accepts 100 calls a second.
+// Add bans 1 to 20 users for a whole number of minutes, from 1 minute to 30 days. RC disconnects them at once and
+// refuses their connections until the ban ends. Messages to them are delivered after the ban; RC keeps them for at
+// most 7 days.
+//
+// A ban of a banned user is assumed to start again from now. An id that was never registered is no error; that isn't
+// documented, it was observed in 2015. RC accepts 100 calls a second.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/block.
 //
@@ -51,8 +54,8 @@ func checkBan(duration time.Duration) error {
 
 var removeBans = endpoint{path: "/user/unblock.json", rate: 100}
 
-// Remove ends the bans of 1 to 20 users at once. Removing a user who isn't banned is assumed to be no error. RC accepts
-// 100 calls a second.
+// Remove ends the bans of 1 to 20 users at once. Removing a user who isn't banned is assumed to be no error. RC
+// accepts 100 calls a second.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/unblock.
 //
@@ -64,10 +67,10 @@ func (s *BansService) Remove(ctx context.Context, userIDs []string) error {
 	return callVoid(ctx, (*service)(s), removeBans, userIDsForm{userIDs})
 }
 
-// Ban is a user who can't connect for a time.
+// Ban is a banned user and the end of the ban.
 type Ban struct {
 	UserID string
-	Until  time.Time // to the second, in the data center's zone
+	Until  time.Time // in whole seconds, in the data center's time zone
 }
 
 var listBans = endpoint{path: "/user/block/query.json", rate: 100}
@@ -103,12 +106,12 @@ func (a bansAnswer) bans(location *time.Location) ([]Ban, error) {
 	return bans, nil
 }
 
-// List returns one page of the bans; one that is shorter than its size is the last. The zero PageOptions ask for no
-// paging: the first 1000 bans, the one that ends last first. RC documents no largest size and, for numbered pages, no
-// order. RC accepts 100 calls a second.
+// List returns one page of the bans. The zero PageOptions request no paging: RC then returns the first 1000 bans,
+// latest end first. RC documents neither a largest page size nor the order of numbered pages. A page shorter than its
+// size is assumed to be the last, because RC returns neither a total nor a next page. RC doesn't document the zone of
+// Ban.Until, see [Beijing]. RC accepts 100 calls a second.
 //
-// Source: https://docs.rongcloud.io/platform-chat-api/user/query-blocked-list. The zone of the times is assumed, see
-// [Beijing].
+// Source: https://docs.rongcloud.io/platform-chat-api/user/query-blocked-list.
 //
 //rc:endpoint POST /user/block/query.json
 func (s *BansService) List(ctx context.Context, page PageOptions) ([]Ban, error) {
@@ -120,11 +123,11 @@ func (s *BansService) List(ctx context.Context, page PageOptions) ([]Ban, error)
 	})
 }
 
-const bansPage = 50 // RC's default; no other size is documented to work
+const bansPage = 50 // RC's default; the largest size isn't documented
 
-// All returns an iterator over all bans, 50 a call of [BansService.List]. Every range starts anew. It ends with the
-// first error, which comes once with a zero Ban, also when a page repeats the one before it. A ban may be missed or come
-// twice if bans are added or end meanwhile.
+// All returns an iterator over all bans. It calls [BansService.List] for 50 bans at a time and starts again from page
+// 1 every time it is ranged over. The first error ends it and is yielded once, with a zero Ban; a page that repeats
+// the one before is such an error. A ban may be missed or yielded twice if bans are added or end meanwhile.
 func (s *BansService) All(ctx context.Context) iter.Seq2[Ban, error] {
 	return allPages(listBans, bansPage, func(page PageOptions) ([]Ban, error) {
 		return s.List(ctx, page)

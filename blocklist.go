@@ -5,9 +5,9 @@ import (
 	"iter"
 )
 
-// BlocklistService keeps, for every user, whom that user doesn't want to hear from: A having B on the list, B can't
-// message A one-to-one, while A still can message B. The API calls it the blacklist. Messages that the app's server
-// sends ignore it unless asked to obey. Use it as [Client.Blocklist].
+// BlocklistService manages each user's blocklist: if B is on A's list, B can't send A one-to-one messages, but A can
+// message B. Messages that the app's server sends are delivered all the same, unless the request asks RC to check
+// blocklists. The API calls a blocklist a blacklist. Use it as [Client.Blocklist].
 type BlocklistService service
 
 type blocklistForm struct {
@@ -17,8 +17,9 @@ type blocklistForm struct {
 
 var addToBlocklist = endpoint{path: "/user/blacklist/add.json", rate: 100}
 
-// Add puts 1 to 20 users on the owner's blocklist, which has at most 3000 (fewer on some plans). Users who are on it
-// already stay. RC accepts 100 calls a second.
+// Add puts 1 to 20 users on the owner's blocklist, which holds at most 3000, fewer on some plans. Adding a user who
+// is on it already is assumed to change nothing. An id that was never registered is no error; that isn't documented,
+// it was observed in 2015. RC accepts 100 calls a second.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/blacklist/add-to-blacklist.
 //
@@ -32,8 +33,8 @@ func (s *BlocklistService) Add(ctx context.Context, ownerID string, userIDs []st
 
 var removeFromBlocklist = endpoint{path: "/user/blacklist/remove.json", rate: 100}
 
-// Remove takes 1 to 20 users off the owner's blocklist. Removing a user who isn't on it is assumed to be no error. RC accepts
-// 100 calls a second.
+// Remove takes 1 to 20 users off the owner's blocklist. Removing a user who isn't on it is no error; that isn't
+// documented, it was observed in 2015. RC accepts 100 calls a second.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/blacklist/remove-from-blacklist.
 //
@@ -47,8 +48,8 @@ func (s *BlocklistService) Remove(ctx context.Context, ownerID string, userIDs [
 
 var listBlocklist = endpoint{path: "/user/blacklist/query.json", rate: 100}
 
-// List returns one page of the owner's blocklist, newest first: at most 1000 ids, which is the default too. The page's
-// Next is the Token of the following one, "" on the last. RC accepts 100 calls a second.
+// List returns one page of the owner's blocklist, newest first. A page has at most 1000 ids, which is also the
+// default. Its Next is the Token of the following page, and "" on the last. RC accepts 100 calls a second.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/blacklist/query-blacklist.
 //
@@ -57,38 +58,43 @@ func (s *BlocklistService) List(ctx context.Context, ownerID string, cursor Curs
 	return listPage(ctx, (*service)(s), listBlocklist, ownerID, cursor)
 }
 
-// All returns an iterator over the owner's whole blocklist, newest first, 1000 ids a call of [BlocklistService.List].
-// Every range starts anew. It ends with the first error, which comes once with an empty id, also when RC gives a page's
-// token a second time.
+// All returns an iterator over the owner's blocklist, newest first. It calls [BlocklistService.List] for 1000 ids at
+// a time and starts again from the first page every time it is ranged over. The first error ends it and is yielded
+// once, with an empty id; a page token that RC returns for the second time is such an error.
 func (s *BlocklistService) All(ctx context.Context, ownerID string) iter.Seq2[string, error] {
 	return allCursors(listBlocklist, func(cursor CursorOptions) (Page, error) {
 		return s.List(ctx, ownerID, cursor)
 	})
 }
 
-// Replace makes the owner's blocklist equal to want, whose order and duplicates don't matter: it reads the list, adds who
-// is missing, removes who isn't wanted, 20 ids a call, and sends no change if there is none. It adds first, unless the
-// list would then be longer than 3000: then it removes first. Where the plan allows fewer, RC may refuse additions that
-// have no room yet. More than 3000 different ids, or one that RC couldn't take, are an [*ArgumentError]. want is read
-// before anything is sent; if it ends early because its source failed, the ids that it still had are removed.
+// Replace makes the owner's blocklist equal to want; order and duplicates don't matter. It reads want, then the list,
+// and then adds the missing users and removes the others, 20 ids a call. If nothing differs, it makes no change.
+// Users are added first, unless the list would exceed 3000 users meanwhile; then the others are removed first. On a
+// plan with shorter lists, RC may refuse additions for which the list has no room yet. want can't report an error: if
+// its source fails half-way, the ids that it didn't yield are removed from the list.
 //
-// The first error ends it, and the Change is always exactly what RC confirmed. The ids of the call that failed aren't in
-// it, but may have been changed too if the error's Outcome is [Unknown]. Calling Replace again completes the work. It
-// isn't atomic: what others change meanwhile may be undone or missed, and an id that a moving list hid from the reading
-// is added again, which changes nothing, or stays.
+// The Change lists exactly the users of the calls that RC confirmed, even if there is an error. Replace stops at the
+// first error. The users of the failed call may have been changed too if the error's Outcome is [Unknown]. Calling
+// Replace again completes the work.
+//
+// Replace isn't atomic. Changes that others make meanwhile may be undone or missed. Such a change may also hide an id
+// from the reading of the list: a wanted id is then added again, which changes nothing, and another id stays on the
+// list.
+//
+// Errors: an [*ArgumentError], before anything is sent, for more than 3000 different ids or an invalid one.
 func (s *BlocklistService) Replace(ctx context.Context, ownerID string, want iter.Seq[string]) (Change, error) {
 	return replaceList(ctx, s, ownerID, want)
 }
 
-// Plan returns what [BlocklistService.Replace] would change if it were called now, with the same checks of the
-// arguments. It reads the list and changes nothing.
+// Plan returns the Change that [BlocklistService.Replace] would make now, and checks the arguments in the same way.
+// It reads the list and changes nothing.
 func (s *BlocklistService) Plan(ctx context.Context, ownerID string, want iter.Seq[string]) (Change, error) {
 	return planList(ctx, s, ownerID, want)
 }
 
-// Contains reports whether a user is on the owner's blocklist. RC has no call for that: the list is read by
-// [BlocklistService.All], newest first, and no further than the page that has the user. Who is added or removed
-// meanwhile may be missed.
+// Contains reports whether a user is on the owner's blocklist. RC has no endpoint for that: Contains reads the list
+// with [BlocklistService.All], newest first, until it finds the user. The answer may be wrong for a user who is added
+// or removed meanwhile.
 func (s *BlocklistService) Contains(ctx context.Context, ownerID, userID string) (bool, error) {
 	return listContains(ctx, s, ownerID, userID)
 }

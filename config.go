@@ -11,28 +11,55 @@ import (
 	"time"
 )
 
-// Config is what [NewClient] makes a client from. The app's key and secret (or Credentials) and DataCenter are
-// required; the zero value of every other field is its default. Printing it, or encoding it as JSON or XML, never shows the
-// secret.
+// Config configures a client, see [NewClient]. The credentials and DataCenter are required; the zero value of every
+// other field selects its default. Printed, or encoded as JSON or XML, a Config shows the app key and the name of the
+// data center, and never the secret.
 //
-// The SDK's own transport speaks HTTP/1.1, uses a connection 79 times at most and keeps it idle for 50 s at most, as RC
-// wants; one that HTTPClient brings is used as it is. Over both, redirects are refused, and successes are read up to
-// 4 MiB.
+// The SDK's own transport speaks HTTP/1.1, uses a connection for at most 79 requests and keeps it idle for at most 50
+// s: RC asks for fewer than 80 and less than 55 s. With any transport, redirects are refused and at most 4 MiB of a
+// success are accepted.
 type Config struct {
-	AppKey, AppSecret string                         // required, unless Credentials is set
-	Credentials       CredentialsFunc                // instead of the two: asked before every attempt, so a rotated secret needs no restart
-	DataCenter        DataCenter                     // required: Beijing, Singapore, SingaporeB, NorthAmerica, SaudiArabia, or your own
-	HTTPClient        *http.Client                   // its Transport and Timeout are used, it is never changed, redirects are refused; nil, or no Transport = the SDK's own
-	AttemptTimeout    time.Duration                  // of one attempt, until its answer is read; 0 = 5 s; a shorter HTTPClient.Timeout wins
-	Retry             RetryPolicy                    // zero value = the defaults that it documents
-	Limiter           Limiter                        // asked before every attempt; nil = RC's published limits, in this process; NoLimit = off
-	Logger            *slog.Logger                   // gets a debug line an attempt; nil = silent
-	OnAttempt         func(context.Context, Attempt) // called after every attempt, by the goroutine of the call; for metrics and traces
-	UserAgent         string                         // appended to the SDK's own
-	AllowInsecureHTTP bool                           // http:// is refused except for loopback addresses, unless true
+	// AppKey and AppSecret are the app's credentials. They are required unless Credentials is set.
+	AppKey, AppSecret string
+
+	// Credentials replaces AppKey and AppSecret. It is called before every attempt, so that a secret can be rotated
+	// without a restart.
+	Credentials CredentialsFunc
+
+	// DataCenter is the app's data center: Beijing, Singapore, SingaporeB, NorthAmerica, SaudiArabia, or your own.
+	DataCenter DataCenter
+
+	// HTTPClient provides the Transport, which is used as it is, and a Timeout, which limits each attempt as
+	// AttemptTimeout does; the shorter one applies. CheckRedirect is ignored and a Jar is refused. NewClient doesn't
+	// modify the HTTPClient. If it or its Transport is nil, the SDK uses a transport of its own.
+	HTTPClient *http.Client
+
+	// AttemptTimeout limits one attempt, from fetching the credentials to reading the answer. Zero means 5 s.
+	AttemptTimeout time.Duration
+
+	// Retry says how often a call is attempted and how long it waits in between.
+	Retry RetryPolicy
+
+	// Limiter delays attempts so that they stay within RC's rate limits. If nil, a limiter of this client keeps the
+	// published rate of each endpoint. NoLimit turns limiting off.
+	Limiter Limiter
+
+	// Logger gets a debug record for every attempt and warnings about switched hosts and an empty retry budget. If
+	// nil, nothing is logged.
+	Logger *slog.Logger
+
+	// OnAttempt, if not nil, is called after every attempt, in the goroutine of the call. It serves metrics and
+	// traces.
+	OnAttempt func(context.Context, Attempt)
+
+	// UserAgent is appended to the SDK's own User-Agent header.
+	UserAgent string
+
+	// AllowInsecureHTTP permits base URLs with http://. Without it, they are permitted for loopback addresses only.
+	AllowInsecureHTTP bool
 }
 
-// String returns the configuration's key and data center.
+// String returns the app key and the name of the data center.
 func (c Config) String() string {
 	return fmt.Sprintf("{AppKey:%s AppSecret:%s DataCenter:%s}", c.AppKey, redacted, c.DataCenter.Name)
 }
@@ -40,20 +67,22 @@ func (c Config) String() string {
 // Format prints the configuration without the secret for every verb.
 func (c Config) Format(f fmt.State, verb rune) { formatText(f, verb, c.String()) }
 
-// LogValue is what slog writes: the configuration without the secret.
+// LogValue returns the configuration without the secret, for slog.
 func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// MarshalText keeps the secret out of JSON and XML.
+// MarshalText returns the configuration without the secret, for JSON and XML.
 func (c Config) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
-// ConfigFromEnv returns the configuration that the environment describes:
+// ConfigFromEnv returns a configuration from environment variables:
 //
 //	RC_APP_KEY, RC_APP_SECRET      the app's credentials, required
-//	RC_DATA_CENTER                 Beijing, Singapore, SingaporeB, NorthAmerica or SaudiArabia, in any case
-//	RC_BASE_URL, RC_BACKUP_URL     base URLs instead of the data center's; without RC_BACKUP_URL there is no backup
+//	RC_DATA_CENTER                 Beijing, Singapore, SingaporeB, NorthAmerica or SaudiArabia, in upper or lower case
+//	RC_BASE_URL, RC_BACKUP_URL     replace the data center's base URLs; without RC_BACKUP_URL there is no backup
 //
-// RC_DATA_CENTER or RC_BASE_URL must be set. Times are in the zone of RC_DATA_CENTER or, without one, UTC.
-// Whether http:// is allowed is [NewClient]'s to decide. A variable that is missing or wrong gives an [*ArgumentError] that names it.
+// RC_DATA_CENTER or RC_BASE_URL must be set. Times are in the zone of RC_DATA_CENTER, or in UTC if it isn't set.
+//
+// Errors: an [*ArgumentError] that names the variable that is missing or wrong. Base URLs with http:// are accepted
+// here; [NewClient] refuses them unless the host is a loopback address or AllowInsecureHTTP is set.
 func ConfigFromEnv() (Config, error) {
 	cfg := Config{AppKey: os.Getenv("RC_APP_KEY"), AppSecret: os.Getenv("RC_APP_SECRET")}
 	center, base, backup := os.Getenv("RC_DATA_CENTER"), os.Getenv("RC_BASE_URL"), os.Getenv("RC_BACKUP_URL")
@@ -92,7 +121,7 @@ func dataCenters() []DataCenter {
 	return []DataCenter{Beijing, Singapore, SingaporeB, NorthAmerica, SaudiArabia}
 }
 
-// isHeaderText reports whether text can stand in a header.
+// isHeaderText reports whether text can be sent in a header: it is printable ASCII.
 func isHeaderText(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
 }

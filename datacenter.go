@@ -8,22 +8,24 @@ import (
 	"time"
 )
 
-// DataCenter is where an app lives: the base URLs of RC's API and the time zone of the times in its answers.
-// An app belongs to exactly one; the others refuse its key. Use one of the package's variables, or fill in
-// your own, for a proxy or a private installation.
+// DataCenter has the base URLs of RC's API and the time zone of the times in its answers. An app belongs to exactly
+// one data center and must use only that one. Use one of the package's variables, or a value of your own for a proxy
+// or a private installation.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/base-url.
 type DataCenter struct {
-	// Name is for people, it is never sent. It may be empty.
+	// Name is shown when a Config is printed. It is never sent and may be empty.
 	Name string
-	// Primary and Backup are base URLs such as "https://api.rong-api.com". Backup may be empty.
+	// Primary and Backup are base URLs such as "https://api.rong-api.com". Without a Backup, calls are retried on the
+	// Primary only.
 	Primary, Backup string
-	// Location is the zone of the wall-clock times in RC's answers; nil means UTC.
+	// Location is the time zone of the times in RC's answers, which are written without a zone. Nil means UTC.
 	Location *time.Location
 }
 
-// RC's data centers. Times are UTC+8 in Beijing and UTC elsewhere; RC's documentation says so for mutes and
-// do-not-disturb times, for a user's creation and the end of a ban it is assumed.
+// RC's data centers. Times are in UTC+8 in Beijing and in UTC elsewhere. RC documents that for mutes and
+// do-not-disturb times; for User.CreatedAt in Beijing it was observed in 2022, otherwise it is assumed for
+// User.CreatedAt and Ban.Until.
 var (
 	Beijing = DataCenter{
 		Name: "Beijing", Primary: "https://api.rong-api.com", Backup: "https://api-b.rong-api.com",
@@ -47,13 +49,14 @@ var (
 	}
 )
 
-// parseBaseURL checks a base URL and drops a slash at its end. The scheme must be https, or http where that
-// stays on this machine or was allowed: the signature of a call is good for any other call until it expires.
+// parseBaseURL checks a base URL and drops slashes at its end. The scheme must be https, because a signature covers
+// neither the path nor the body: whoever reads one can make other calls with it. http is accepted for loopback
+// addresses and if it was allowed.
 func parseBaseURL(name, raw string, allowHTTP bool) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil:
-		return nil, &ArgumentError{name, "is not a URL"} // the parser's text would repeat a password
+		return nil, &ArgumentError{name, "is not a URL"} // the parser's error would contain a password
 	case u.User != nil:
 		return nil, &ArgumentError{name, "holds a user name or password"}
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(raw, "#"):

@@ -1,6 +1,6 @@
-// Package rcuser manages the users of an RC (RongCloud) app from the app's backend: it registers them and gets their
-// tokens, expires tokens, reads and changes what push notifications show, bans, tells who is online, keeps blocklists
-// and allowlists, and deactivates and reactivates accounts.
+// Package rcuser is a client for the user management of RC (RongCloud), for the backend of an app. It registers users
+// and issues and invalidates their tokens, reads and updates what push notifications show of them, bans users,
+// reports who is online, manages blocklists and allowlists, and deactivates and reactivates accounts.
 //
 //	client, err := rcuser.NewClient(rcuser.Config{
 //		AppKey:     os.Getenv("RC_APP_KEY"),
@@ -12,36 +12,41 @@
 //
 // # Calls
 //
-// Every method is one call of RC's API, but for the iterators named All, for Replace, Plan and Contains of the two
-// lists, and for Bulk, which make several. A call is signed afresh for every attempt, repeated where that may help and
-// is harmless (see [RetryPolicy]), and ends with its context at the latest. [Client.Call] reaches the endpoints that
-// have no method.
+// A method makes one call of RC's API. The exceptions are the iterators named All and AllDeactivated, the methods
+// Replace, Plan and Contains of [BlocklistService] and [AllowlistService], and those of [BulkService], which make
+// several. [Client.Call] reaches endpoints without a method of their own.
 //
-// [Client.Bulk] does the same to any number of users, at the rate that RC allows, and can be resumed.
+// A call is attempted several times if that may help and is harmless, see [RetryPolicy]. Every attempt has a new
+// signature. A call ends at the latest when its context does.
+//
+// [Client.Bulk] makes the same call for any number of users at the rate that RC allows. Interrupted work can be
+// resumed.
 //
 // # Errors
 //
-// There are two kinds. An [*ArgumentError] names an argument that was refused before anything was sent. An [*Error] is
-// every other failure; it has what RC answered, what caused it, and in its [Outcome] whether the call may have taken
-// effect all the same:
+// A method returns one of two kinds of error. An [*ArgumentError] names an invalid argument; nothing was sent. Any
+// other failure of a call is an [*Error]. It has RC's answer, the cause and the [Outcome], which says whether RC may
+// have applied the call:
 //
 //	var rcErr *rcuser.Error
 //	switch {
-//	case errors.Is(err, rcuser.ErrUserLimit): // a code of RC's
+//	case errors.Is(err, rcuser.ErrUserLimit): // one of RC's codes
 //	case errors.Is(err, context.DeadlineExceeded): // a cause
-//	case errors.As(err, &rcErr) && rcErr.Outcome == rcuser.NotApplied: // safe to say that nothing happened
+//	case errors.As(err, &rcErr) && rcErr.Outcome == rcuser.NotApplied: // nothing was changed
 //	}
+//
+// The error of bulk work matches the errors of its calls with errors.Is and errors.As.
 //
 // # Webhooks
 //
-// Package webhook receives what RC posts to the app's server, and waits for deactivations to finish.
+// Package webhook receives RC's requests to the app's webhook and waits for deactivations to finish.
 //
 // # Testing
 //
-// Package rctest is a fake of RC in memory, for the tests of programs that use this package.
+// Package rctest is an in-memory fake of RC, for tests of programs that use this package.
 //
 // # Secrets
 //
-// No type of this package prints the app's secret, and a [Token] prints its value only as JSON. Signatures are SHA-1,
-// as RC prescribes; a process that runs with GODEBUG=fips140=only can't make them.
+// No type of this package prints the app secret, and a [Token] shows its value only as JSON. RC prescribes signatures
+// with SHA-1, which panics with GODEBUG=fips140=only.
 package rcuser

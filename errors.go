@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// ArgumentError says that an argument was refused before anything was sent.
+// ArgumentError is the error for an invalid argument. Nothing was sent.
 type ArgumentError struct {
-	Name   string // the argument or field, as Go code names it
-	Reason string // what is wrong with it, with the limit
+	Name   string // the argument or field as it is called in Go, such as "userIDs[3]" or "Registration.Name"
+	Reason string // what is wrong with it and, if it exceeds a limit, the limit
 }
 
 // Error returns a text such as "rcuser: userIDs: 21 ids, at most 20 are allowed".
@@ -21,15 +21,17 @@ func argumentErrorf(name, format string, args ...any) *ArgumentError {
 	return &ArgumentError{name, fmt.Sprintf(format, args...)}
 }
 
-// Outcome says whether a failed call may have taken effect.
+// Outcome says whether RC may have applied a call that failed.
 type Outcome int
 
 const (
-	// Unknown means that a request was sent and no verdict was read: a timeout, a reset, any HTTP 5xx, the codes
-	// [ErrInternal] and [ErrTimeout], or an answer that can't be understood. It may have been applied. Through a
-	// RoundTripper without a net/http Transport below it, only a failed dial is known to have sent nothing.
+	// Unknown means that a request was sent and may have been applied: it timed out, its connection broke, or the
+	// answer was an HTTP 5xx, the code [ErrInternal] or [ErrTimeout], or unreadable. If Config.HTTPClient has a
+	// RoundTripper that doesn't use net/http's Transport, every failure without an answer counts as Unknown, except a
+	// failed dial.
 	Unknown Outcome = iota
-	// NotApplied means that nothing left this machine, or that RC refused: any other code, or an HTTP 3xx or 4xx.
+	// NotApplied means that no request was sent, or that RC refused it with any other code or with an HTTP 3xx or
+	// 4xx.
 	NotApplied
 )
 
@@ -44,30 +46,33 @@ func (o Outcome) String() string {
 	return fmt.Sprintf("Outcome(%d)", int(o))
 }
 
-// Error is what every call returns that failed after its arguments were accepted, whatever the reason.
+// Error is the error of every call that failed after its arguments were accepted.
 //
-// errors.Is and errors.As reach both the code and the cause: errors.Is(err, rcuser.ErrRateLimited),
-// errors.Is(err, context.DeadlineExceeded).
+// errors.Is and errors.As find both the code and the cause: errors.Is(err, rcuser.ErrRateLimited), errors.Is(err,
+// context.DeadlineExceeded).
 //
-// StatusCode, Code, Message, Body and Host are those of the last answer received, Err is the last attempt's cause:
-// a deadline that passes while waiting after an HTTP 503 shows both. Tests may build their own values.
+// StatusCode, Code, Message, Body and Host describe the last answer that was received; Err says why the call ended.
+// If the deadline passes while the call waits after an HTTP 503, for example, StatusCode is 503 and Err is the
+// deadline's error. Tests may construct Errors of their own.
 type Error struct {
 	Endpoint   string        // the path, such as "/user/block.json"
-	StatusCode int           // of HTTP; 0 if no answer came
-	Code       ErrorCode     // RC's; 0 if it gave none
-	Message    string        // RC's, at most 1 KiB
-	RequestID  string        // the X-Request-ID that was sent, the same for all attempts
-	Host       string        // that answered or, if none did, was tried last
-	Attempts   int           // how many were made; 0 if the call ended before the first
-	RetryAfter time.Duration // what RC asked for; 0 if it didn't
-	Outcome    Outcome       // whether it may have been applied, over all attempts
-	Body       []byte        // at most 2 KiB of an answer that wasn't RC's JSON; never of getToken; never printed
-	Err        error         // the cause, if it isn't RC's code alone
+	StatusCode int           // the HTTP status; 0 if there was no answer
+	Code       ErrorCode     // RC's code; 0 if the answer had none
+	Message    string        // RC's message, at most 1 KiB
+	RequestID  string        // the X-Request-ID that was sent, the same in all attempts
+	Host       string        // the host that answered last or, if none did, that was tried last
+	Attempts   int           // the number of attempts; 0 if the call ended before the first
+	RetryAfter time.Duration // the answer's Retry-After; 0 if it had none
+	Outcome    Outcome       // whether any of the attempts may have been applied
+	Body       []byte        // the first 2 KiB of an answer without RC's code; always nil for getToken; never printed
+	Err        error         // the cause; nil if RC's code is the only one
 }
 
 // Error returns a text such as
-// "rcuser: POST /user/block.json: 1002 userId is required (HTTP 400, request 6f1c…, 1 attempt)".
-// It never holds the secret, a signature, a token or a value that was sent, unless RC's own message repeats one.
+//
+//	rcuser: POST /user/block.json: 1002 userId is required (HTTP 400, request 6f1c…, 1 attempt)
+//
+// It never contains the secret, a signature, a token or a value that was sent, unless RC's own message repeats one.
 func (e *Error) Error() string {
 	return fmt.Sprintf("rcuser: POST %s: %s (%s)", e.Endpoint, e.reason(), e.circumstances())
 }
@@ -112,13 +117,13 @@ func (e *Error) circumstances() string {
 	return strings.Join(append(parts, fmt.Sprintf("%d attempt%s", e.Attempts, plural)), ", ")
 }
 
-// Format prints the text of Error for every verb, so that no verb prints Body.
+// Format prints the text of [Error.Error] for every verb, so that no verb prints Body.
 func (e Error) Format(f fmt.State, verb rune) { formatText(f, verb, (&e).Error()) }
 
-// MarshalText keeps Body out of logs that are JSON.
+// MarshalText returns the text of [Error.Error], which keeps Body out of logs in JSON.
 func (e Error) MarshalText() ([]byte, error) { return []byte((&e).Error()), nil }
 
-// Unwrap gives errors.Is and errors.As both the code and the cause.
+// Unwrap returns the code and the cause, for errors.Is and errors.As.
 func (e *Error) Unwrap() []error {
 	var errs []error
 	if e.Code != 0 {
@@ -131,8 +136,8 @@ func (e *Error) Unwrap() []error {
 }
 
 // Retryable reports whether the same call may succeed later: after [ErrInternal], [ErrRateLimited], [ErrTimeout],
-// HTTP 429 or 5xx, and where no answer came or none that could be understood. Whether repeating it is harmless is
-// another question; for every method but [Client.Call] it is.
+// HTTP 429 or 5xx, and if there was no answer or an unreadable one. It doesn't say whether repeating the call is
+// harmless; for every method but [Client.Call] it is.
 func (e *Error) Retryable() bool {
 	switch {
 	case e.Code.transient(), e.StatusCode == http.StatusTooManyRequests, e.StatusCode >= 500:
@@ -143,26 +148,26 @@ func (e *Error) Retryable() bool {
 	return e.StatusCode < 300
 }
 
-// ErrorCode is the code in RC's answers, and itself an error: errors.Is(err, rcuser.ErrRateLimited) is how to ask
-// for one. Codes that have no constant here are kept as they came.
+// ErrorCode is the code in RC's answers. It is an error itself, so that errors.Is(err, rcuser.ErrRateLimited) tests
+// for one. A code without a constant here is kept as it was received.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/status-code.
 type ErrorCode int
 
-// The codes that user management answers with, and the HTTP status that each comes with.
+// The codes that user management answers with and, in parentheses, the HTTP status of each.
 const (
-	ErrInternal    ErrorCode = 1000 // internal error of RC's, it may have been applied (500)
-	ErrAppSecret   ErrorCode = 1001 // the secret is not this app's (401)
+	ErrInternal    ErrorCode = 1000 // an internal error of RC; the call may have been applied (500)
+	ErrAppSecret   ErrorCode = 1001 // the app secret doesn't match the app key (401)
 	ErrParameter   ErrorCode = 1002 // a parameter is wrong or missing, or the app key is unknown (400)
 	ErrNoData      ErrorCode = 1003 // the request had no form (400)
-	ErrSignature   ErrorCode = 1004 // the signature doesn't verify: a wrong secret or clock (401)
+	ErrSignature   ErrorCode = 1004 // the signature is wrong: a wrong secret or perhaps, which isn't documented, a wrong clock (401)
 	ErrTooLong     ErrorCode = 1005 // a parameter is too long (400)
 	ErrAppLocked   ErrorCode = 1006 // the app is locked or deleted (401)
-	ErrForbidden   ErrorCode = 1007 // the app may not make this call (401)
-	ErrRateLimited ErrorCode = 1008 // more calls than the endpoint allows, or a service that is off was called again and again (429)
-	ErrNotEnabled  ErrorCode = 1009 // the service is not switched on for the app (430)
-	ErrTimeout     ErrorCode = 1050 // a timeout inside RC, it may have been applied (504)
-	ErrUserLimit   ErrorCode = 2007 // no more users may be registered: 100 in a development environment (403)
+	ErrForbidden   ErrorCode = 1007 // the app isn't allowed to make this call (401)
+	ErrRateLimited ErrorCode = 1008 // the endpoint's rate was exceeded, or a disabled service was called repeatedly (429)
+	ErrNotEnabled  ErrorCode = 1009 // the service isn't enabled for the app (430)
+	ErrTimeout     ErrorCode = 1050 // a timeout inside RC; the call may have been applied (504)
+	ErrUserLimit   ErrorCode = 2007 // the limit of registered users is reached: 100 in a development environment (403)
 )
 
 var codeTexts = map[ErrorCode]string{
@@ -180,7 +185,7 @@ var codeTexts = map[ErrorCode]string{
 	ErrUserLimit:   "limit of registered users reached",
 }
 
-// Error returns the number and what it means, such as "1008 rate limit exceeded".
+// Error returns the number and its meaning, such as "1008 rate limit exceeded".
 func (c ErrorCode) Error() string {
 	text, ok := codeTexts[c]
 	if !ok {

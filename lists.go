@@ -7,14 +7,15 @@ import (
 	"slices"
 )
 
-// Change is how a list was changed or, from Plan, would be. No id is in it twice; what is empty is nil.
+// Change is what Replace changed in a list, or what it would change according to Plan. It contains no id twice. A
+// slice without ids is nil.
 type Change struct {
 	Added   []string // in the order of want
 	Removed []string // in the list's order, newest first
 }
 
 const (
-	maxListed   = 3000 // ids on a blocklist or an allowlist, says RC, of the largest plan
+	maxListed   = 3000 // ids on a blocklist or an allowlist; some of RC's plans allow fewer
 	maxListPage = 1000
 )
 
@@ -35,7 +36,7 @@ func (a pageAnswer) page() (Page, error) {
 	return Page{ids, a.Next}, err
 }
 
-// listPage is the List of both the blocklist and the allowlist.
+// listPage implements List of both services.
 func listPage(ctx context.Context, s *service, ep endpoint, ownerID string, cursor CursorOptions) (Page, error) {
 	if err := checkID("ownerID", ownerID); err != nil {
 		return Page{}, err
@@ -46,7 +47,7 @@ func listPage(ctx context.Context, s *service, ep endpoint, ownerID string, curs
 	return call(ctx, s, ep, cursorForm{ownerID, cursor.Token, cursor.Size}, pageAnswer.page)
 }
 
-// checkListChange is for a change of a blocklist or an allowlist.
+// checkListChange checks the arguments of Add and Remove of both services.
 func checkListChange(ownerID string, userIDs []string) error {
 	if err := checkID("ownerID", ownerID); err != nil {
 		return err
@@ -54,14 +55,14 @@ func checkListChange(ownerID string, userIDs []string) error {
 	return checkIDs("userIDs", userIDs, maxIDs)
 }
 
-// userList is what blocklists and allowlists have in common.
+// userList is what [BlocklistService] and [AllowlistService] have in common.
 type userList interface {
 	Add(ctx context.Context, ownerID string, userIDs []string) error
 	Remove(ctx context.Context, ownerID string, userIDs []string) error
 	All(ctx context.Context, ownerID string) iter.Seq2[string, error]
 }
 
-// replaceList is the Replace of both.
+// replaceList implements Replace of both services.
 func replaceList(ctx context.Context, list userList, ownerID string, want iter.Seq[string]) (Change, error) {
 	plan, length, err := compareList(ctx, list, ownerID, want)
 	if err != nil {
@@ -79,13 +80,13 @@ func replaceList(ctx context.Context, list userList, ownerID string, want iter.S
 	return done, err
 }
 
-// planList is the Plan of both.
+// planList implements Plan of both services.
 func planList(ctx context.Context, list userList, ownerID string, want iter.Seq[string]) (Change, error) {
 	plan, _, err := compareList(ctx, list, ownerID, want)
 	return plan, err
 }
 
-// listContains is the Contains of both.
+// listContains implements Contains of both services.
 func listContains(ctx context.Context, list userList, ownerID, userID string) (bool, error) {
 	if err := checkID("userID", userID); err != nil {
 		return false, err
@@ -101,7 +102,7 @@ func listContains(ctx context.Context, list userList, ownerID, userID string) (b
 	return false, nil
 }
 
-// compareList returns what makes the list equal to want, and the list's length.
+// compareList returns the change that makes the list equal to want, and the list's length.
 func compareList(ctx context.Context, list userList, ownerID string, want iter.Seq[string]) (Change, int, error) {
 	if err := checkID("ownerID", ownerID); err != nil {
 		return Change{}, 0, err
@@ -116,7 +117,7 @@ func compareList(ctx context.Context, list userList, ownerID string, want iter.S
 		if err != nil {
 			return Change{}, 0, err
 		}
-		if !isListed[id] && !isWanted[id] { // a list that changes between two pages may give an id twice
+		if !isListed[id] && !isWanted[id] { // a list that changes between two pages may contain an id twice
 			plan.Removed = append(plan.Removed, id)
 		}
 		isListed[id] = true
@@ -129,7 +130,7 @@ func compareList(ctx context.Context, list userList, ownerID string, want iter.S
 	return plan, len(isListed), nil
 }
 
-// wantedIDs returns the different ids of want, in order and as a set.
+// wantedIDs returns the ids of want without duplicates, in order and as a set.
 func wantedIDs(ctx context.Context, want iter.Seq[string]) ([]string, map[string]bool, error) {
 	if want == nil {
 		return nil, nil, &ArgumentError{"want", "is nil"}
@@ -139,10 +140,10 @@ func wantedIDs(ctx context.Context, want iter.Seq[string]) ([]string, map[string
 	position := 0
 	for id := range want {
 		if ctx != nil && ctx.Err() != nil {
-			break // reading the list will fail with it
+			break // the call that reads the list returns the context's error
 		}
-		if reason := idFault(id); reason != "" {
-			return nil, nil, &ArgumentError{fmt.Sprintf("want[%d]", position), reason}
+		if problem := idFault(id); problem != "" {
+			return nil, nil, &ArgumentError{fmt.Sprintf("want[%d]", position), problem}
 		}
 		position++
 		if set[id] {
@@ -156,7 +157,8 @@ func wantedIDs(ctx context.Context, want iter.Seq[string]) ([]string, map[string
 	return ids, set, nil
 }
 
-// inBatches makes the fewest calls of change that ids need, and keeps in done those of the calls that succeeded.
+// inBatches calls change for at most 20 ids at a time, until the first error. It appends the ids of each call that
+// succeeded to done.
 func inBatches(
 	ctx context.Context, change func(context.Context, string, []string) error, ownerID string, ids []string, done *[]string,
 ) error {

@@ -6,24 +6,24 @@ import (
 	"slices"
 )
 
-// PageOptions choose a page of a list whose pages are numbered from 1. The zero value is RC's default; a Size
-// alone means page 1, a Page alone means pages of RC's default size, 50.
+// PageOptions selects a page of a list whose pages are numbered from 1. The zero value sends neither field, so that
+// RC's defaults apply. A Size alone means page 1; a Page alone means RC's default size, 50.
 type PageOptions struct{ Page, Size int }
 
-// check allows sizes up to most; 0 means that RC documents no limit.
-func (o PageOptions) check(most int) error {
+// check accepts sizes up to limit; 0 means that RC documents no limit.
+func (o PageOptions) check(limit int) error {
 	switch {
 	case o.Page < 0:
 		return argumentErrorf("PageOptions.Page", "%d is negative", o.Page)
 	case o.Size < 0:
 		return argumentErrorf("PageOptions.Size", "%d is negative", o.Size)
-	case most > 0 && o.Size > most:
-		return argumentErrorf("PageOptions.Size", "%d, at most %d is allowed", o.Size, most)
+	case limit > 0 && o.Size > limit:
+		return argumentErrorf("PageOptions.Size", "%d, at most %d is allowed", o.Size, limit)
 	}
 	return nil
 }
 
-// page is the number to send; 0 means none.
+// page returns the page number to send; 0 means that none is sent.
 func (o PageOptions) page() int {
 	if o.Page == 0 && o.Size > 0 {
 		return 1
@@ -31,14 +31,14 @@ func (o PageOptions) page() int {
 	return o.Page
 }
 
-// allPages goes through numbered pages until one is shorter than asked for.
+// allPages returns an iterator over the items of numbered pages, up to the first page that is shorter than size.
 func allPages[T comparable](ep endpoint, size int, list func(PageOptions) ([]T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var before []T
 		for number := 1; ; number++ {
 			page, err := list(PageOptions{Page: number, Size: size})
 			if err == nil && len(page) > 0 && slices.Equal(page, before) {
-				err = standstill(ep, fmt.Sprintf("page %d repeats the one before it", number))
+				err = noProgress(ep, fmt.Sprintf("page %d repeats the one before it", number))
 			}
 			if !yieldPage(page, err, yield) || len(page) < size {
 				return
@@ -48,20 +48,20 @@ func allPages[T comparable](ep endpoint, size int, list func(PageOptions) ([]T, 
 	}
 }
 
-// CursorOptions choose a page of a list whose pages each name the next. The zero value is the first page of RC's
-// default size, 1000, which is the largest too.
+// CursorOptions selects a page of a list in which each page has the token of the next. The zero value selects the
+// first page with RC's default size, 1000, which is also the largest.
 type CursorOptions struct {
-	Token string // the Next of the page before
-	Size  int
+	Token string // the Next of the previous page; "" for the first
+	Size  int    // at most 1000; 0 for the default
 }
 
-// Page is a part of a list.
+// Page is one page of a list of user ids.
 type Page struct {
 	UserIDs []string
 	Next    string // the Token of the next page; "" on the last
 }
 
-// allCursors goes from page to page until one names no next.
+// allCursors returns an iterator over the ids of all pages, up to the first page without a Next.
 func allCursors(ep endpoint, list func(CursorOptions) (Page, error)) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		var cursor CursorOptions
@@ -72,7 +72,7 @@ func allCursors(ep endpoint, list func(CursorOptions) (Page, error)) iter.Seq2[s
 				return
 			}
 			if seen[page.Next] {
-				yield("", standstill(ep, "a page names one as next that was read already"))
+				yield("", noProgress(ep, "a page token came twice"))
 				return
 			}
 			seen[page.Next] = true
@@ -81,7 +81,7 @@ func allCursors(ep endpoint, list func(CursorOptions) (Page, error)) iter.Seq2[s
 	}
 }
 
-// yieldPage yields the items, or err once; false means that the iteration is over.
+// yieldPage yields the items or, once, err. It returns false if the iteration is over.
 func yieldPage[T any](items []T, err error, yield func(T, error) bool) bool {
 	if err != nil {
 		var none T
@@ -96,7 +96,7 @@ func yieldPage[T any](items []T, err error, yield func(T, error) bool) bool {
 	return true
 }
 
-// standstill is for pages that would never end.
-func standstill(ep endpoint, reason string) error {
+// noProgress is the error for a listing that repeats itself and would never end.
+func noProgress(ep endpoint, reason string) error {
 	return &Error{Endpoint: ep.path, StatusCode: 200, Attempts: 1, Err: fmt.Errorf("broken answer: %s", reason)}
 }

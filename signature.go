@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// Sign returns RC's signature: the lowercase hex SHA-1 of secret, nonce and timestamp, concatenated. The same
-// digest signs requests to RC and the calls that RC makes to the app's server.
+// Sign returns RC's signature: the SHA-1 of appSecret, nonce and timestamp, concatenated, in lowercase hex. RC
+// prescribes it both for requests to RC and for RC's requests to the app's webhook.
 //
-// SHA-1 is RC's choice; a process that runs with GODEBUG=fips140=only can't compute it.
+// With GODEBUG=fips140=only it panics, because that mode forbids SHA-1.
 //
-// Source: https://docs.rongcloud.io/platform-chat-api/api-auth.
+// Source: https://docs.rongcloud.io/platform-chat-api/auth.
 func Sign(appSecret, nonce, timestamp string) string {
-	var buf [128]byte // large enough for what is signed in practice, so that it stays on the stack
+	var buf [128]byte // on the stack; longer inputs are possible, but not usual
 	text := append(append(append(buf[:0], appSecret...), nonce...), timestamp...)
 	sum := sha1.Sum(text) //nolint:gosec // see above
 	var digits [2 * sha1.Size]byte
@@ -25,11 +25,12 @@ func Sign(appSecret, nonce, timestamp string) string {
 	return string(digits[:])
 }
 
-// Credentials are an app's key and secret. Printing them, and encoding them as JSON or XML, shows the key alone.
+// Credentials are an app's key and secret. Printed, or encoded as JSON or XML, they show only the key.
 type Credentials struct{ AppKey, AppSecret string }
 
-// CredentialsFunc returns the credentials to sign with. It is asked before every attempt, with a context that ends
-// with the attempt, and from many goroutines at once: cache what is slow to fetch. Its error ends the call.
+// CredentialsFunc returns the credentials to sign with. It is called before every attempt, by many goroutines at once
+// and with a context that ends with the attempt, so it should cache what is slow to fetch. If it returns an error,
+// the call fails without another attempt.
 type CredentialsFunc func(context.Context) (Credentials, error)
 
 // String returns the credentials without the secret.
@@ -40,13 +41,13 @@ func (c Credentials) String() string {
 // Format prints the credentials without the secret for every verb.
 func (c Credentials) Format(f fmt.State, verb rune) { formatText(f, verb, c.String()) }
 
-// LogValue is what slog writes: the credentials without the secret.
+// LogValue returns the credentials without the secret, for slog.
 func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// MarshalText keeps the secret out of JSON and XML.
+// MarshalText returns the credentials without the secret, for JSON and XML.
 func (c Credentials) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
-// check refuses what can't be sent in a header or signed with; its texts hold no value.
+// check refuses credentials that can't be correct. Its errors don't contain the values.
 func (c Credentials) check() error {
 	switch {
 	case c.AppKey == "":
@@ -64,7 +65,7 @@ func (c Credentials) check() error {
 // randomHex returns n random bytes as 2n lowercase hex characters.
 func randomHex(n int) string {
 	var random [16]byte
-	_, _ = rand.Read(random[:n]) // never fails, says its documentation
+	_, _ = rand.Read(random[:n]) // it never returns an error
 	var digits [2 * len(random)]byte
 	return string(digits[:hex.Encode(digits[:], random[:n])])
 }

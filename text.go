@@ -17,7 +17,8 @@ func formatText(f fmt.State, verb rune, text string) {
 	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), text)
 }
 
-// printable replaces line breaks and other unprintable characters that a server sent, so that a log line stays one line.
+// printable replaces line breaks and other unprintable characters that a server sent, so that a log line stays one
+// line.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// TokensService ends the validity of tokens, which [UsersService.Register] returns. Use it as [Client.Tokens].
+// TokensService invalidates tokens, which [UsersService.Register] issues. Use it as [Client.Tokens].
 type TokensService service
 
 var expireTokens = endpoint{path: "/user/token/expire.json", rate: 100}
@@ -15,12 +15,12 @@ type expireForm struct {
 	Before  int64  `url:"time"`
 }
 
-// Expire invalidates the tokens that 1 to 20 users were issued before an instant. Users who are connected stay so; once
-// disconnected they can't come back with such a token. Tokens that have expired already stay so.
+// Expire invalidates the tokens that were issued to 1 to 20 users before a point in time. Connected users stay
+// connected, but can't reconnect with such a token. Tokens that are invalid already stay invalid.
 //
-// RC takes the instant in whole milliseconds, rounded down here: a token of the same millisecond stays valid. A test
-// with rctest lets time pass first and uses its clock: rc.Advance(time.Millisecond), then rc.Now(). RC accepts 100
-// calls a second.
+// RC takes the time in milliseconds and before is rounded down, so that a token issued in the same millisecond stays
+// valid. In a test with rctest, let its clock advance before the call: rc.Advance(time.Millisecond), then rc.Now().
+// RC accepts 100 calls a second.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/expire.
 //

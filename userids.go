@@ -35,8 +35,8 @@ func checkID(name, id string) error {
 	return nil
 }
 
-// idFault says why an id can't be sent, or returns "". It doesn't check the alphabet, because RC's pages disagree on it:
-// the current ones name letters and digits, older ones also + = - and _.
+// idFault says why an id can't be sent, or returns "". It doesn't check the alphabet, because RC's pages disagree on
+// it: the current ones name letters and digits, older ones also + = - and _.
 func idFault(id string) string {
 	switch {
 	case id == "":

@@ -9,19 +9,19 @@ import (
 	"unicode/utf8"
 )
 
-// UsersService registers users, reads and changes what push notifications show of them, and deactivates accounts.
-// Use it as [Client.Users].
+// UsersService registers users, reads and updates the names and portraits that push notifications show, and
+// deactivates and reactivates accounts. Use it as [Client.Users].
 type UsersService service
 
-// Registration is a user to register.
+// Registration describes a user to register.
 type Registration struct {
-	UserID      string // 1 to 64 bytes, case-sensitive; RC promises letters and digits to work
-	Name        string // 1 to 64 characters; push notifications show it
-	PortraitURI string // at most 1024 bytes; optional, then the stored one stays
+	UserID      string // 1 to 64 bytes, case-sensitive; RC documents letters and digits, older pages also + = - and _
+	Name        string // 1 to 64 characters, shown in push notifications
+	PortraitURI string // optional, at most 1024 bytes; if empty, a stored portrait is kept
 }
 
-// Token is what the app's client SDK connects with. Its Value is printed by no verb of fmt and not by slog; JSON has
-// it, as it is there to be handed to the app.
+// Token is what the app's client SDK connects with. Its Value is printed by no verb of fmt and not by slog. JSON
+// includes it, so that it can be sent to the app.
 type Token struct {
 	UserID string
 	Value  string
@@ -33,7 +33,7 @@ func (t Token) String() string { return fmt.Sprintf("{UserID:%s Value:%s}", t.Us
 // Format prints the token without its value for every verb.
 func (t Token) Format(f fmt.State, verb rune) { formatText(f, verb, t.String()) }
 
-// LogValue is what slog writes: the token without its value.
+// LogValue returns the token without its value, for slog.
 func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
 
 var registerUser = endpoint{path: "/user/getToken.json", rate: 200, secret: true}
@@ -67,11 +67,12 @@ func (a tokenAnswer) token() (Token, error) {
 
 // Register makes sure that a user exists and returns a new token for it. The API calls this getting a token.
 //
-// For a user that exists already the name and, if given, the portrait replace the stored ones; tokens from earlier
-// calls stay valid beside the new one. A token is valid until [TokensService.Expire] ends it, unless the console sets a
-// time. A deactivated user gets none. RC accepts 200 calls a second.
+// If the user exists already, the name and, if given, the portrait replace the stored ones; tokens from earlier calls
+// stay valid. Tokens don't expire unless the console sets a validity period; [TokensService.Expire] and a reset of
+// the app secret invalidate them. RC accepts 200 calls a second.
 //
-// Errors: [ErrUserLimit] when a development environment has its 100 users.
+// Errors: [ErrUserLimit] if a development environment has 100 users already. A deactivated user gets no token; RC
+// doesn't document the code of that refusal.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/register.
 //
@@ -116,12 +117,12 @@ func checkPortraitURI(name, value string) error {
 	return nil
 }
 
-// User is what RC keeps about a user for push notifications.
+// User is what RC stores about a user for push notifications.
 type User struct {
 	ID          string
 	Name        string
 	PortraitURI string    // may be empty
-	CreatedAt   time.Time // to the second, in the data center's zone
+	CreatedAt   time.Time // in whole seconds, in the data center's time zone
 }
 
 var getUser = endpoint{path: "/user/info.json", rate: 100}
@@ -147,11 +148,12 @@ func (a userAnswer) user(id string, location *time.Location) (User, error) {
 	return User{ID: id, Name: *a.Name, PortraitURI: *a.PortraitURI, CreatedAt: createdAt}, nil
 }
 
-// Get returns a user's data as they were registered or updated last. RC accepts 100 calls a second.
+// Get returns a user's name, portrait and time of registration. RC doesn't document the zone of that time, see
+// [Beijing]. RC accepts 100 calls a second.
 //
-// Errors: for an id that was never registered, RC's refusal (ErrParameter is assumed, the documentation names no code).
+// Errors: for an id that was never registered, [ErrParameter] is assumed; RC doesn't document the code.
 //
-// Source: https://docs.rongcloud.io/platform-chat-api/user/get. The zone of the creation time is assumed, see [Beijing].
+// Source: https://docs.rongcloud.io/platform-chat-api/user/get.
 //
 //rc:endpoint POST /user/info.json
 func (s *UsersService) Get(ctx context.Context, userID string) (User, error) {
@@ -163,7 +165,8 @@ func (s *UsersService) Get(ctx context.Context, userID string) (User, error) {
 	})
 }
 
-// UserUpdate is a change of a user's data: nil leaves a field as it is, a pointer to "" clears it.
+// UserUpdate is a change of a user's name and portrait. A nil field keeps the stored value, a pointer to "" clears
+// it.
 type UserUpdate struct {
 	Name        *string // at most 64 characters
 	PortraitURI *string // at most 1024 bytes
@@ -177,9 +180,12 @@ type updateForm struct {
 	PortraitURI *string `url:"portraitUri,omitempty"`
 }
 
-// Update changes what push notifications show of a user, at once; older documentation says within 5 minutes. What the
-// update leaves nil stays. An update of nothing is refused. The API calls this refreshing. RC accepts 100 calls a
-// second. Whether RC lets a name be cleared is not documented.
+// Update changes a user's name, portrait or both, at once; older SDKs of RC say within 5 minutes. Fields that are nil
+// keep their stored values. Whether a name can be cleared isn't documented. The API calls this refreshing. RC accepts
+// 100 calls a second.
+//
+// Errors: an [*ArgumentError] if both fields are nil. [ErrParameter] for an id that was never registered; that isn't
+// documented, it was observed in 2017.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/modify.
 //
@@ -209,7 +215,7 @@ func (u UserUpdate) check() error {
 	return nil
 }
 
-// Operation is a change that RC accepted and carries out later.
+// Operation identifies a deactivation or reactivation that RC has accepted and carries out later.
 type Operation struct {
 	ID string
 }
@@ -220,7 +226,7 @@ type joinedForm struct {
 	UserIDs []string `url:"userId,comma"`
 }
 
-// units counts ids, as RC does here.
+// units is the number of ids, because RC limits the rate of ids and not of calls here.
 func (f joinedForm) units() int { return len(f.UserIDs) }
 
 type operationAnswer struct {
@@ -237,13 +243,17 @@ func (a operationAnswer) operation() (Operation, error) {
 
 var deactivateUsers = endpoint{path: "/user/deactivate.json", rate: 100, maxUnits: maxJoinedIDs}
 
-// Deactivate closes 1 to 100 accounts. Success means accepted: the users are disconnected and get no more tokens at
-// once. Within 15 minutes RC deletes their name and portrait, history, conversations, push data, blocklist and
-// allowlist, and reports each user to the app's webhook; Operations.Wait of package webhook returns when it has. Group
-// memberships stay. Deactivating a user again gives another operation and changes nothing else; that is assumed. Ids
-// with commas are refused, RC would split them. RC accepts 100 ids a second, not calls.
+// Deactivate deactivates 1 to 100 accounts. RC disconnects the users and refuses them new tokens at once. Within 15
+// minutes it deletes their names and portraits, history, conversations, push data, blocklists and allowlists, and
+// reports the result for each user to the app's webhook; group memberships are kept. Success only means that RC
+// accepted the request. Operations.Wait of package webhook waits for the results.
 //
-// Source: https://docs.rongcloud.io/platform-chat-api/user/deactivation/deactivate-user.
+// Deactivating a deactivated user is assumed to return another operation and to change nothing else. RC accepts 100
+// ids a second, not calls.
+//
+// Errors: an [*ArgumentError] for an id with a comma, because RC would read it as a separator between ids.
+//
+// Source: https://docs.rongcloud.io/platform-chat-api/user/deactivation/deactivate.
 //
 //rc:endpoint POST /user/deactivate.json
 func (s *UsersService) Deactivate(ctx context.Context, userIDs []string) (Operation, error) {
@@ -253,7 +263,7 @@ func (s *UsersService) Deactivate(ctx context.Context, userIDs []string) (Operat
 	return call(ctx, (*service)(s), deactivateUsers, joinedForm{userIDs}, operationAnswer.operation)
 }
 
-// checkJoinedIDs is checkIDs for the endpoints that join ids with commas.
+// checkJoinedIDs is checkIDs for the endpoints that take ids joined with commas.
 func checkJoinedIDs(name string, ids []string) error {
 	if err := checkIDs(name, ids, maxJoinedIDs); err != nil {
 		return err
@@ -268,12 +278,14 @@ func checkJoinedIDs(name string, ids []string) error {
 
 var reactivateUsers = endpoint{path: "/user/reactivate.json", rate: 100, maxUnits: maxJoinedIDs}
 
-// Reactivate opens 1 to 100 deactivated accounts again; what was deleted doesn't come back. RC refuses it within an
-// hour of the deactivation; the documentation names no code for that, but Operations.Reactivate of package webhook may
-// say from when on it is possible. Reactivating a user that is active is no error. Ids with commas are refused, RC
-// would split them. RC accepts 100 ids a second, not calls.
+// Reactivate reactivates 1 to 100 deactivated accounts. Deleted data doesn't come back. Reactivating an active user
+// is no error. RC accepts 100 ids a second, not calls.
 //
-// Source: https://docs.rongcloud.io/platform-chat-api/user/deactivation/reactivate-user.
+// Errors: an [*ArgumentError] for an id with a comma, because RC would read it as a separator between ids. Within 1
+// hour of the deactivation RC refuses the call, with a code that it doesn't document; Operations.Reactivate of
+// package webhook can then tell when it will be possible.
+//
+// Source: https://docs.rongcloud.io/platform-chat-api/user/deactivation/reactivate.
 //
 //rc:endpoint POST /user/reactivate.json
 func (s *UsersService) Reactivate(ctx context.Context, userIDs []string) (Operation, error) {
@@ -299,10 +311,12 @@ type deactivatedAnswer struct {
 
 func (a deactivatedAnswer) ids() ([]string, error) { return listedIDs(a.UserIDs) }
 
-// ListDeactivated returns one page of the deactivated users' ids, those still being deactivated included. A page has at
-// most 50 ids, which is the default too; one that is shorter than its size is the last. RC accepts 100 calls a second.
+// ListDeactivated returns one page of the ids of deactivated users, including users whose deactivation is still
+// running. A page has at most 50 ids, which is also the default. A page shorter than its size is assumed to be the
+// last, because RC returns neither a total nor a next page. The order isn't documented. RC accepts 100 calls a
+// second.
 //
-// Source: https://docs.rongcloud.io/platform-chat-api/user/deactivation/query-deactivated-users.
+// Source: https://docs.rongcloud.io/platform-chat-api/user/deactivation/query-deactivated-list.
 //
 //rc:endpoint POST /user/deactivate/query.json
 func (s *UsersService) ListDeactivated(ctx context.Context, page PageOptions) ([]string, error) {
@@ -312,10 +326,10 @@ func (s *UsersService) ListDeactivated(ctx context.Context, page PageOptions) ([
 	return call(ctx, (*service)(s), listDeactivated, deactivatedForm{page.page(), page.Size}, deactivatedAnswer.ids)
 }
 
-// AllDeactivated returns an iterator over the ids of all deactivated users, 50 a call of [UsersService.ListDeactivated].
-// Every range starts anew. It ends with the first error, which comes once with an empty id, also when a page repeats
-// the one before it. The order isn't documented, and an id may be missed or come twice if users are deactivated or
-// reactivated meanwhile.
+// AllDeactivated returns an iterator over the ids of all deactivated users. It calls [UsersService.ListDeactivated]
+// for 50 ids at a time and starts again from page 1 every time it is ranged over. The first error ends it and is
+// yielded once, with an empty id; a page that repeats the one before is such an error. An id may be missed or yielded
+// twice if users are deactivated or reactivated meanwhile.
 func (s *UsersService) AllDeactivated(ctx context.Context) iter.Seq2[string, error] {
 	return allPages(listDeactivated, maxDeactivatedPage, func(page PageOptions) ([]string, error) {
 		return s.ListDeactivated(ctx, page)
