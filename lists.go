@@ -142,7 +142,7 @@ func wantedIDs(ctx context.Context, want iter.Seq[string]) ([]string, map[string
 		if ctx != nil && ctx.Err() != nil {
 			break // the call that reads the list returns the context's error
 		}
-		if problem := idFault(id); problem != "" {
+		if problem := idProblem(id); problem != "" {
 			return nil, nil, &ArgumentError{fmt.Sprintf("want[%d]", position), problem}
 		}
 		position++

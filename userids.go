@@ -21,7 +21,7 @@ func checkIDs(name string, ids []string, limit int) error {
 		return argumentErrorf(name, "%d ids, at most %d are allowed", len(ids), limit)
 	}
 	for i, id := range ids {
-		if problem := idFault(id); problem != "" {
+		if problem := idProblem(id); problem != "" {
 			return &ArgumentError{fmt.Sprintf("%s[%d]", name, i), problem}
 		}
 	}
@@ -29,15 +29,15 @@ func checkIDs(name string, ids []string, limit int) error {
 }
 
 func checkID(name, id string) error {
-	if problem := idFault(id); problem != "" {
+	if problem := idProblem(id); problem != "" {
 		return &ArgumentError{name, problem}
 	}
 	return nil
 }
 
-// idFault says why an id can't be sent, or returns "". It doesn't check the alphabet, because RC's pages disagree on
+// idProblem says why an id can't be sent, or returns "". It doesn't check the alphabet, because RC's pages disagree on
 // it: the current ones name letters and digits, older ones also + = - and _.
-func idFault(id string) string {
+func idProblem(id string) string {
 	switch {
 	case id == "":
 		return "is empty"
@@ -54,10 +54,16 @@ func idFault(id string) string {
 	return ""
 }
 
-// joinedIDFault is idFault for the endpoints that take ids joined with commas.
-func joinedIDFault(id string) string {
+// joinedIDProblem is idProblem for the endpoints that take ids joined with commas.
+func joinedIDProblem(id string) string {
 	if strings.Contains(id, ",") {
 		return "holds a comma, which RC would read as a separator between ids"
 	}
-	return idFault(id)
+	return idProblem(id)
 }
+
+// The former names, which bulk.go uses.
+var (
+	idFault       = idProblem
+	joinedIDFault = joinedIDProblem
+)

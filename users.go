@@ -269,7 +269,7 @@ func checkJoinedIDs(name string, ids []string) error {
 		return err
 	}
 	for i, id := range ids {
-		if problem := joinedIDFault(id); problem != "" {
+		if problem := joinedIDProblem(id); problem != "" {
 			return &ArgumentError{fmt.Sprintf("%s[%d]", name, i), problem}
 		}
 	}
