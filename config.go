@@ -15,9 +15,9 @@ import (
 // other field selects its default. Printed, or encoded as JSON or XML, a Config shows the app key and the name of the
 // data center, and never the secret.
 //
-// The SDK's own transport speaks HTTP/1.1, uses a connection for at most 79 requests and keeps it idle for at most 50
-// s: RC asks for fewer than 80 and less than 55 s. With any transport, redirects are refused and at most 4 MiB of a
-// success are accepted.
+// The SDK's own transport speaks HTTP/1.1, uses a connection for at most 79 requests and keeps it idle for at most
+// 50 s: RC asks for fewer than 80 and less than 55 s. With any transport, redirects are refused, and a success longer
+// than 4 MiB is an error.
 type Config struct {
 	// AppKey and AppSecret are the app's credentials. They are required unless Credentials is set.
 	AppKey, AppSecret string
