@@ -18,10 +18,10 @@ func each[I, T any](ctx context.Context, s *BulkService, items iter.Seq[I], id f
 			return
 		}
 		ctx, cancel := context.WithCancel(ctx)
-		m := newMeter(opts)
-		defer m.last()
+		p := newProgress(opts)
+		defer p.last()
 		results := make(chan Result[T])
-		defer func() { // however the range is left, by a panic too: until all calls have ended
+		defer func() { // waits for the calls in flight, also if the range is left early or panics
 			cancel()
 			for range results {
 				continue
@@ -33,9 +33,9 @@ func each[I, T any](ctx context.Context, s *BulkService, items iter.Seq[I], id f
 		}, func(item I, err error) Result[T] { return Result[T]{UserID: id(item), Err: err} })
 		for result := range results {
 			if result.Err == nil {
-				m.count(1, 0)
+				p.count(1, 0)
 			} else {
-				m.count(0, 1)
+				p.count(0, 1)
 			}
 			if !yield(result) {
 				return
@@ -44,24 +44,24 @@ func each[I, T any](ctx context.Context, s *BulkService, items iter.Seq[I], id f
 	}
 }
 
-// produce takes items until ctx ends or enough calls failed, and closes results when all are there.
+// produce makes the calls until ctx ends, the items do, or stopAfter calls have failed, and sends their results. It closes
+// results when the calls in flight have ended. do makes a call; unsent returns the result of an item whose call didn't begin.
 func produce[I, T any](ctx context.Context, client *Client, items iter.Seq[I], stopAfter int, results chan<- Result[T], do func(*Client, I) Result[T], unsent func(I, error) Result[T]) {
 	defer close(results)
 	launching, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	f := newFleet(client, stop)
-	defer f.wait()
 	var failures atomic.Int64
+	l := newLauncher(client, stop, func(c *Client, item I) {
+		result := do(c, item)
+		if result.Err != nil && failures.Add(1) == int64(stopAfter) {
+			stop(errStopped)
+		}
+		results <- result
+	})
+	defer l.close()
 	for item := range items {
-		launched := f.launch(launching, func(c *Client) {
-			result := do(c, item)
-			if result.Err != nil && failures.Add(1) == int64(stopAfter) {
-				stop(errStopped)
-			}
-			results <- result
-		})
-		if !launched {
-			results <- unsent(item, endOf(ctx, launching))
+		if !l.launch(launching, item) {
+			results <- unsent(item, stopCause(ctx, launching))
 		}
 		if launching.Err() != nil {
 			return

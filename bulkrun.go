@@ -6,34 +6,30 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 )
 
 // bulkWork is one kind of bulk work.
 type bulkWork struct {
-	name  string                 // with its parameters; a journal is of one name
+	name  string                 // with its parameters; a journal belongs to one name
 	batch int                    // ids a call takes
 	check func(id string) string // why no request could carry an id, or ""
 	send  func(ctx context.Context, c *Client, ids []string) error
 }
 
-// bulkBatch is the ids of one call, and where in the stream each stands: more than once if it was given again.
-type bulkBatch struct {
-	ids []string
-	at  map[string][]int
-}
-
-// bulkRun is one bulk call.
+// bulkRun is one bulk call. The fields before mu belong to the caller's goroutine.
 type bulkRun struct {
-	work  bulkWork
-	opts  BulkOptions
-	stop  context.CancelCauseFunc // begins no further call; those in flight go on
-	meter *meter
-	cut   bool // the stream may have had more ids
+	work        bulkWork
+	opts        BulkOptions
+	stop        context.CancelCauseFunc // begins no further call; those in flight go on
+	progress    *progress
+	interrupted bool // launching ended before the stream did
+	total       int  // ids taken from the stream
+	resumed     int  // of them, those that the journal has as done
 
 	mu         sync.Mutex
-	total      int
 	done       int
 	failed     []bulkFailureAt
 	unknown    []bulkFailureAt
@@ -58,16 +54,10 @@ func (s *BulkService) run(ctx context.Context, work bulkWork, ids iter.Seq[strin
 	}
 	launching, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	r := &bulkRun{work: work, opts: opts, stop: stop, meter: newMeter(opts)}
-	f := newFleet(s.client, stop)
-	for batch := range r.batches(launching, ids) {
-		if !f.launch(launching, func(c *Client) { r.do(ctx, c, batch) }) {
-			r.put(batch, endOf(ctx, launching), &r.notStarted)
-		}
-	}
-	f.wait()
-	r.meter.last()
-	return r.report(endOf(ctx, launching))
+	r := &bulkRun{work: work, opts: opts, stop: stop, progress: newProgress(opts)}
+	r.launchAll(ctx, launching, s.client, ids)
+	r.progress.last()
+	return r.report(stopCause(ctx, launching))
 }
 
 func (s *service) checkBulk(ctx context.Context, opts BulkOptions, missing bool) error {
@@ -80,8 +70,20 @@ func (s *service) checkBulk(ctx context.Context, opts BulkOptions, missing bool)
 	return opts.check(missing)
 }
 
-// endOf returns why no further call begins: the caller's context, or what stopped the launching. nil means neither.
-func endOf(ctx, launching context.Context) error {
+// launchAll makes the calls of all batches and waits for them.
+func (r *bulkRun) launchAll(ctx, launching context.Context, client *Client, ids iter.Seq[string]) {
+	l := newLauncher(client, r.stop, func(c *Client, b bulkBatch) { r.send(ctx, c, b) })
+	defer l.close() // also when the stream panics
+	for batch := range r.batches(launching, ids) {
+		if !l.launch(launching, batch) {
+			r.addTo(&r.notStarted, batch, stopCause(ctx, launching))
+		}
+	}
+}
+
+// stopCause returns why no further call begins: the error of the caller's context, or what ended launching. It is nil if
+// neither has ended.
+func stopCause(ctx, launching context.Context) error {
 	if ctx.Err() != nil {
 		return contextError(ctx)
 	}
@@ -91,23 +93,22 @@ func endOf(ctx, launching context.Context) error {
 // batches takes ids from the stream until launching ends, and leaves out those that are done or can't be sent.
 func (r *bulkRun) batches(launching context.Context, ids iter.Seq[string]) iter.Seq[bulkBatch] {
 	return func(yield func(bulkBatch) bool) {
-		position := 0
-		batch := bulkBatch{at: map[string][]int{}}
+		inBatch := make(map[string]struct{}, r.work.batch)
+		batch := newBulkBatch(r.work.batch)
 		for id := range ids {
-			if r.take(id, position) {
-				if batch.at[id] == nil {
-					batch.ids = append(batch.ids, id)
-				}
-				batch.at[id] = append(batch.at[id], position)
+			position := r.total
+			r.total++
+			if r.needsSending(id, position) {
+				batch.add(inBatch, id, position)
 			}
-			position++
 			if len(batch.ids) == r.work.batch {
 				if !yield(batch) {
 					return
 				}
-				batch = bulkBatch{at: map[string][]int{}}
+				clear(inBatch)
+				batch = newBulkBatch(r.work.batch)
 			}
-			if r.cut = launching.Err() != nil; r.cut {
+			if r.interrupted = launching.Err() != nil; r.interrupted {
 				break
 			}
 		}
@@ -117,26 +118,22 @@ func (r *bulkRun) batches(launching context.Context, ids iter.Seq[string]) iter.
 	}
 }
 
-// take counts an id of the stream and reports whether it is to be sent.
-func (r *bulkRun) take(id string, position int) bool {
-	r.mu.Lock()
-	r.total++
-	r.mu.Unlock()
+// needsSending reports whether an id is neither done already nor one that no request could carry.
+func (r *bulkRun) needsSending(id string, position int) bool {
 	if r.wasDone(id, position) {
-		r.mu.Lock()
-		r.done++
-		r.mu.Unlock()
-		r.meter.skip()
+		r.resumed++
+		r.progress.skip()
 		return false
 	}
 	if reason := r.work.check(id); reason != "" {
-		r.fail(bulkBatch{[]string{id}, map[string][]int{id: {position}}}, argumentErrorf(fmt.Sprintf("ids[%d]", position), "%s", reason), &r.failed)
+		alone := bulkBatch{ids: []string{id}, positions: []int{position}}
+		r.fail(&r.failed, alone, argumentErrorf(fmt.Sprintf("ids[%d]", position), "%s", reason))
 		return false
 	}
 	return true
 }
 
-// wasDone reports whether the journal has an id. If it has another in its place, the work ends.
+// wasDone reports whether the journal has an id as done. If it has another id at that position, the work ends.
 func (r *bulkRun) wasDone(id string, position int) bool {
 	if r.opts.Journal == nil {
 		return false
@@ -148,29 +145,29 @@ func (r *bulkRun) wasDone(id string, position int) bool {
 	return done
 }
 
-// do makes the call of a batch and, if RC refuses it for what may be one of the ids, those of its halves.
-func (r *bulkRun) do(ctx context.Context, c *Client, b bulkBatch) {
+// send makes the call of a batch. If RC refuses it for a reason that may lie in one of the ids, it sends the two halves.
+func (r *bulkRun) send(ctx context.Context, c *Client, b bulkBatch) {
 	err := r.work.send(ctx, c, b.ids)
 	failure, _ := errors.AsType[*Error](err)
 	switch {
 	case err == nil:
 		r.succeed(b)
 	case failure == nil:
-		r.fail(b, err, &r.failed)
+		r.fail(&r.failed, b, err)
 	case len(b.ids) > 1 && mayLieInOneID(failure.Code):
-		half := len(b.ids) / 2
-		r.do(ctx, c, bulkBatch{b.ids[:half], b.at})
-		r.do(ctx, c, bulkBatch{b.ids[half:], b.at})
+		first, second := b.halves()
+		r.send(ctx, c, first)
+		r.send(ctx, c, second)
 	case failure.Outcome == Unknown:
-		r.fail(b, err, &r.unknown)
+		r.fail(&r.unknown, b, err)
 	case failure.StatusCode == 0: // nothing was ever sent
-		r.fail(b, err, &r.notStarted)
+		r.fail(&r.notStarted, b, err)
 	default:
-		r.fail(b, err, &r.failed)
+		r.fail(&r.failed, b, err)
 	}
 }
 
-// mayLieInOneID reports whether a call without some of its ids may succeed. Codes that aren't known may mean that.
+// mayLieInOneID reports whether the call may succeed without some of its ids. A code that isn't known may mean that.
 func mayLieInOneID(code ErrorCode) bool {
 	switch code {
 	case 0, ErrInternal, ErrAppSecret, ErrNoData, ErrSignature, ErrAppLocked, ErrForbidden, ErrRateLimited, ErrNotEnabled, ErrTimeout:
@@ -179,51 +176,47 @@ func mayLieInOneID(code ErrorCode) bool {
 	return true
 }
 
-// succeed tells the journal before it counts: what it couldn't note would be sent again by a later run.
+// succeed counts the ids of a batch as done. They are recorded first; if that fails, the work ends, as a later run would
+// send them again.
 func (r *bulkRun) succeed(b bulkBatch) {
-	n := 0
-	for _, id := range b.ids {
-		n += len(b.at[id])
-	}
+	ids, positions := b.occurrences()
 	if r.opts.Journal != nil {
-		if err := record(r.opts.Journal, b); err != nil {
+		if err := record(r.opts.Journal, ids, positions); err != nil {
 			err = fmt.Errorf("journal: %w", err)
-			r.note(err)
+			r.addCause(err)
 			r.stop(err)
 		}
 	}
 	r.mu.Lock()
-	r.done += n
+	r.done += len(ids)
 	r.mu.Unlock()
-	r.meter.count(n, 0)
+	r.progress.count(len(ids), 0)
 }
 
-// fail is for ids whose call failed.
-func (r *bulkRun) fail(b bulkBatch, err error, list *[]bulkFailureAt) {
-	r.note(err)
-	failures := r.meter.count(0, r.put(b, err, list))
+// fail puts the ids of a batch whose call failed into a list.
+func (r *bulkRun) fail(list *[]bulkFailureAt, b bulkBatch, err error) {
+	r.addCause(err)
+	failures := r.progress.count(0, r.addTo(list, b, err))
 	if r.opts.StopAfter > 0 && failures >= r.opts.StopAfter {
 		r.stop(errStopped)
 	}
 }
 
-// put puts the ids of a batch, each as often as it was given, into a list, and returns how many they are.
-func (r *bulkRun) put(b bulkBatch, err error, list *[]bulkFailureAt) int {
+// addTo adds the ids of a batch, each as often as it was given, to a list and returns how many they are.
+func (r *bulkRun) addTo(list *[]bulkFailureAt, b bulkBatch, err error) int {
+	ids, positions := b.occurrences()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	before := len(*list)
-	for _, id := range b.ids {
-		for _, position := range b.at[id] {
-			*list = append(*list, bulkFailureAt{BulkFailure{id, err}, position})
-		}
+	for i, id := range ids {
+		*list = append(*list, bulkFailureAt{BulkFailure{id, err}, positions[i]})
 	}
-	return len(*list) - before
+	return len(ids)
 }
 
 const maxCauses = 16
 
-// note keeps some of the causes, so that errors.Is finds them; all are in the report.
-func (r *bulkRun) note(err error) {
+// addCause keeps the first causes for errors.Is and errors.As; the report has all.
+func (r *bulkRun) addCause(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.causes) < maxCauses {
@@ -231,15 +224,16 @@ func (r *bulkRun) note(err error) {
 	}
 }
 
-// report sorts what failed by its place in the stream.
-func (r *bulkRun) report(end error) (BulkReport, error) {
-	report := BulkReport{Total: r.total, Done: r.done, Failed: inOrder(r.failed), Unknown: inOrder(r.unknown)}
+// report returns the report, its lists in the order of the stream, and the error. stopped is why no further call began,
+// or nil; it counts if it kept the work from being complete.
+func (r *bulkRun) report(stopped error) (BulkReport, error) {
+	report := BulkReport{Total: r.total, Done: r.resumed + r.done, Failed: inOrder(r.failed), Unknown: inOrder(r.unknown)}
 	for _, f := range inOrder(r.notStarted) {
 		report.NotStarted = append(report.NotStarted, f.UserID)
 	}
 	causes := r.causes
-	if end != nil && (r.cut || r.done < r.total) {
-		causes = append([]error{end}, causes...)
+	if stopped != nil && (r.interrupted || report.Done < report.Total) {
+		causes = append([]error{stopped}, causes...)
 	}
 	if len(causes) == 0 {
 		return report, nil
@@ -268,3 +262,52 @@ func (e *bulkError) Error() string {
 }
 
 func (e *bulkError) Unwrap() []error { return e.causes }
+
+// bulkBatch is the ids of one call, each once, and their positions in the stream.
+type bulkBatch struct {
+	ids       []string
+	positions []int            // of ids, where each was given first
+	repeats   map[string][]int // the further positions of those that were given again; nil if there are none
+}
+
+func newBulkBatch(size int) bulkBatch {
+	return bulkBatch{ids: make([]string, 0, size), positions: make([]int, 0, size)}
+}
+
+// add adds an id to a batch, whose ids inBatch holds.
+func (b *bulkBatch) add(inBatch map[string]struct{}, id string, position int) {
+	before := len(inBatch)
+	if inBatch[id] = struct{}{}; len(inBatch) > before {
+		b.ids = append(b.ids, id)
+		b.positions = append(b.positions, position)
+		return
+	}
+	if b.repeats == nil {
+		b.repeats = map[string][]int{}
+	}
+	b.repeats[id] = append(b.repeats[id], position)
+}
+
+func (b bulkBatch) halves() (first, second bulkBatch) {
+	half := len(b.ids) / 2
+	return bulkBatch{b.ids[:half], b.positions[:half], b.repeats}, bulkBatch{b.ids[half:], b.positions[half:], b.repeats}
+}
+
+// occurrences returns the ids of a batch, each as often as it was given, in the order of their positions.
+func (b bulkBatch) occurrences() (ids []string, positions []int) {
+	if b.repeats == nil {
+		return b.ids, b.positions
+	}
+	idAt := map[int]string{}
+	for i, id := range b.ids {
+		idAt[b.positions[i]] = id
+		for _, position := range b.repeats[id] {
+			idAt[position] = id
+		}
+	}
+	positions = slices.Sorted(maps.Keys(idAt))
+	for _, position := range positions {
+		ids = append(ids, idAt[position])
+	}
+	return ids, positions
+}

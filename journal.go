@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -15,57 +14,50 @@ import (
 	"sync"
 )
 
-// Journal remembers which ids of a stream are done, so that bulk work that was cut off can be resumed: the same call,
-// with the same ids in the same order and the same journal, then does only the rest. Ids that failed, or whose outcome
-// is unknown, are not done. [OpenJournal] opens one in a file; an implementation of one's own is safe for concurrent use.
+// Journal records which ids of a stream are done, so that interrupted bulk work can be resumed: the same call, with the
+// same ids in the same order and the same journal, then sends only the rest. Ids that failed or whose outcome is unknown
+// aren't done. [OpenJournal] returns one that keeps a file; other implementations must be safe for concurrent use.
 type Journal interface {
-	// Begin is called first, with a text that says what is done and with which parameters. It returns an error if the
-	// journal is of other work.
+	// Begin is called once, before anything else, with a text that names the work and its parameters. It returns an
+	// error if the journal belongs to other work.
 	Begin(work string) error
-	// Done reports whether the id at a position of the stream, counted from 0, was recorded. It is asked for every
-	// position in turn. An error, which ends the work, says that another id was recorded there: the stream is another.
+	// Done reports whether the id at a position of the stream, counted from 0, was recorded. It is called for every
+	// position, in order. If another id was recorded there, it returns an error, which ends the work: the stream isn't
+	// the one that the journal was written for.
 	Done(position int, id string) (bool, error)
-	// Record notes that the ids at the positions from first on are done. An error ends the work.
+	// Record records as done the ids at consecutive positions, beginning with first. An error ends the work.
 	Record(first int, ids []string) error
 }
 
-// record notes the ids of a batch as ranges.
-func record(j Journal, b bulkBatch) error {
-	idAt := map[int]string{}
-	for _, id := range b.ids {
-		for _, position := range b.at[id] {
-			idAt[position] = id
+// record calls Record for each range of consecutive positions. positions belong to ids, and ascend.
+func record(j Journal, ids []string, positions []int) error {
+	for len(ids) > 0 {
+		n := 1
+		for n < len(ids) && positions[n] == positions[0]+n {
+			n++
 		}
-	}
-	positions := slices.Sorted(maps.Keys(idAt))
-	for len(positions) > 0 {
-		first := positions[0]
-		var ids []string
-		for len(positions) > 0 && positions[0] == first+len(ids) {
-			ids = append(ids, idAt[positions[0]])
-			positions = positions[1:]
-		}
-		if err := j.Record(first, ids); err != nil {
+		if err := j.Record(positions[0], ids[:n:n]); err != nil {
 			return err
 		}
+		ids, positions = ids[n:], positions[n:]
 	}
 	return nil
 }
 
-// FileJournal is a [Journal] in a file that only grows by lines. What is in memory doesn't grow with what is done, but
-// with the number of gaps in it. It knows the first and the last id of each gapless piece by a checksum, so that a
-// stream which has lost or got ids since is found out before anything further is sent; ids that changed places within a
-// piece aren't. It is for one process at a time.
+// FileJournal is a [Journal] in a file to which lines are appended. Its memory grows with the number of gaps between the
+// ids that are done, not with the number of ids. It keeps checksums of the first and the last id of each range without a
+// gap. If other ids stand at these positions when the work is resumed, the work ends before anything is sent there; ids
+// that changed between the two ends aren't noticed. Only one process may use a file at a time.
 type FileJournal struct {
 	mu   sync.Mutex
 	file *os.File
 	work string
-	done pieces
+	done journalRanges
 }
 
-// OpenJournal opens a journal, or makes one. A last line that was cut off in the middle of writing is dropped: the ids
-// that it was about are sent again, which is harmless. Lines aren't forced to the disk for the same reason. A file that
-// is no journal is an error, and is left as it is.
+// OpenJournal opens a journal file, or creates it. If its last line was written only in part, that line is removed and
+// the ids that it was about are sent again, which is harmless; for the same reason, lines aren't synced to the disk. A
+// file that isn't a journal is an error and stays unchanged.
 func OpenJournal(path string) (*FileJournal, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the caller chooses it
 	if err != nil {
@@ -104,8 +96,8 @@ func (j *FileJournal) Done(position int, id string) (bool, error) {
 	if !found {
 		return false, nil
 	}
-	if p := j.done[at]; position == p.first && checksum(id) != p.firstSum || position == p.last && checksum(id) != p.lastSum {
-		return false, fmt.Errorf("the id at position %d is not the one that was recorded: the ids are others, or in another order", position)
+	if r := j.done[at]; position == r.first && checksum(id) != r.firstSum || position == r.last && checksum(id) != r.lastSum {
+		return false, fmt.Errorf("the id at position %d is not the one that was recorded: the ids or their order have changed", position)
 	}
 	return true, nil
 }
@@ -114,17 +106,17 @@ func (j *FileJournal) Done(position int, id string) (bool, error) {
 func (j *FileJournal) Record(first int, ids []string) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	p := piece{first, first + len(ids) - 1, checksum(ids[0]), checksum(ids[len(ids)-1])}
-	if err := j.write(fmt.Sprintf("done %d %d %08x %08x", p.first, p.last, p.firstSum, p.lastSum)); err != nil {
+	r := journalRange{first, first + len(ids) - 1, checksum(ids[0]), checksum(ids[len(ids)-1])}
+	if err := j.write(fmt.Sprintf("done %d %d %08x %08x", r.first, r.last, r.firstSum, r.lastSum)); err != nil {
 		return err
 	}
-	j.done.add(p)
+	j.done.add(r)
 	return nil
 }
 
 func checksum(text string) uint32 { return crc32.ChecksumIEEE([]byte(text)) }
 
-// write appends a line in one write, with a checksum that tells whether it is whole.
+// write appends a line with its checksum, in a single write.
 func (j *FileJournal) write(line string) error {
 	_, err := fmt.Fprintf(j.file, "%s %08x\n", line, checksum(line))
 	return err
@@ -132,7 +124,7 @@ func (j *FileJournal) write(line string) error {
 
 const firstLine = "work "
 
-// load reads the lines, and cuts off the rest of one that wasn't written whole.
+// load reads the lines, and truncates the file after the last complete one.
 func (j *FileJournal) load() error {
 	reader := bufio.NewReader(j.file)
 	var size int64
@@ -141,13 +133,13 @@ func (j *FileJournal) load() error {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
-		whole := err == nil
-		if whole && !j.apply(line) {
-			return fmt.Errorf("line %d is not a journal's", number)
+		complete := err == nil
+		if complete && !j.parse(line) {
+			return fmt.Errorf("line %d is not a journal entry", number)
 		}
-		if !whole {
+		if !complete {
 			if start := line[:min(len(line), len(firstLine))]; number == 1 && !strings.HasPrefix(firstLine, string(start)) {
-				return errors.New("line 1 is not a journal's")
+				return errors.New("line 1 is not a journal entry")
 			}
 			break
 		}
@@ -160,9 +152,9 @@ func (j *FileJournal) load() error {
 	return err
 }
 
-// apply takes a line, and reports whether it is one.
-func (j *FileJournal) apply(line []byte) bool {
-	text, sum, found := cutLast(strings.TrimSuffix(string(line), "\n"))
+// parse adds what a line says, and reports whether it is valid.
+func (j *FileJournal) parse(line []byte) bool {
+	text, sum, found := cutLastField(strings.TrimSuffix(string(line), "\n"))
 	if !found || fmt.Sprintf("%08x", checksum(text)) != sum {
 		return false
 	}
@@ -171,16 +163,16 @@ func (j *FileJournal) apply(line []byte) bool {
 		j.work = work
 		return err == nil
 	}
-	var p piece
-	_, err := fmt.Sscanf(text, "done %d %d %x %x", &p.first, &p.last, &p.firstSum, &p.lastSum)
-	if err != nil || p.first < 0 || p.last < p.first {
+	var r journalRange
+	_, err := fmt.Sscanf(text, "done %d %d %x %x", &r.first, &r.last, &r.firstSum, &r.lastSum)
+	if err != nil || r.first < 0 || r.last < r.first {
 		return false
 	}
-	j.done.add(p)
+	j.done.add(r)
 	return true
 }
 
-func cutLast(line string) (before, after string, found bool) {
+func cutLastField(line string) (before, after string, found bool) {
 	at := strings.LastIndexByte(line, ' ')
 	if at < 0 {
 		return "", "", false
@@ -188,38 +180,38 @@ func cutLast(line string) (before, after string, found bool) {
 	return line[:at], line[at+1:], true
 }
 
-// piece is a range of positions without a gap, and the checksums of the ids at its ends.
-type piece struct {
+// journalRange is a range of consecutive positions, and the checksums of the ids at its ends.
+type journalRange struct {
 	first, last       int
 	firstSum, lastSum uint32
 }
 
-// pieces are in order, and don't touch.
-type pieces []piece
+// journalRanges are in ascending order, with a gap between one and the next.
+type journalRanges []journalRange
 
-// find returns where the piece with a position is.
-func (all pieces) find(position int) (int, bool) {
-	return slices.BinarySearchFunc(all, position, func(p piece, position int) int {
+// find returns the index of the range that includes a position.
+func (all journalRanges) find(position int) (int, bool) {
+	return slices.BinarySearchFunc(all, position, func(r journalRange, position int) int {
 		switch {
-		case p.last < position:
+		case r.last < position:
 			return -1
-		case p.first > position:
+		case r.first > position:
 			return 1
 		}
 		return 0
 	})
 }
 
-// add merges the pieces that touch.
-func (all *pieces) add(added piece) {
-	start, _ := slices.BinarySearchFunc(*all, added.first, func(p piece, first int) int { return cmp.Compare(p.last+1, first) })
+// add adds a range, and merges it with those that it overlaps or adjoins.
+func (all *journalRanges) add(added journalRange) {
+	start, _ := slices.BinarySearchFunc(*all, added.first, func(r journalRange, first int) int { return cmp.Compare(r.last+1, first) })
 	end := start
 	for ; end < len(*all) && (*all)[end].first <= added.last+1; end++ {
-		if p := (*all)[end]; p.first < added.first {
-			added.first, added.firstSum = p.first, p.firstSum
+		if r := (*all)[end]; r.first < added.first {
+			added.first, added.firstSum = r.first, r.firstSum
 		}
-		if p := (*all)[end]; p.last > added.last {
-			added.last, added.lastSum = p.last, p.lastSum
+		if r := (*all)[end]; r.last > added.last {
+			added.last, added.lastSum = r.last, r.lastSum
 		}
 	}
 	*all = slices.Replace(*all, start, end, added)

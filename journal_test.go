@@ -25,8 +25,8 @@ func openJournal(t require.TestingT, path string) *rcuser.FileJournal {
 	return journal
 }
 
-// idsOf are ids that are called as their positions.
-func idsOf(first, last int) (ids []string) {
+// positionIDs returns the positions from first to last as ids.
+func positionIDs(first, last int) (ids []string) {
 	for i := first; i <= last; i++ {
 		ids = append(ids, fmt.Sprint(i))
 	}
@@ -40,13 +40,13 @@ func isDone(t *testing.T, journal *rcuser.FileJournal, position int) bool {
 	return done
 }
 
-// TestBulkFindsThatTheIDsAreOthers before it sends anything.
-func TestBulkFindsThatTheIDsAreOthers(t *testing.T) {
+// TestBulkNoticesOtherIDs: if the journal has other ids, nothing is sent.
+func TestBulkNoticesOtherIDs(t *testing.T) {
 	t.Parallel()
 	ids := slices.Collect(streamed(100))
 	for name, others := range map[string][]string{
 		"one more": append([]string{"new"}, ids...), "one less": ids[1:],
-		"one less in the middle": append(slices.Clone(ids[:50]), ids[51:]...), "turned around": turned(ids),
+		"one less in the middle": append(slices.Clone(ids[:50]), ids[51:]...), "reversed": reversed(ids),
 	} {
 		client, server := newBulk(t)
 		journal := openJournal(t, filepath.Join(t.TempDir(), "journal"))
@@ -54,21 +54,21 @@ func TestBulkFindsThatTheIDsAreOthers(t *testing.T) {
 		require.NoError(t, err)
 		sent := len(server.Requests())
 		report, err := client.Bulk.Unban(t.Context(), slices.Values(append(others, "more")), rcuser.BulkOptions{Journal: journal})
-		require.ErrorContains(t, err, "the ids are others", name)
+		require.ErrorContains(t, err, "the ids or their order have changed", name)
 		requireSum(t, report)
 		require.Len(t, server.Requests(), sent, name)
 		require.NoError(t, journal.Close())
 	}
 }
 
-func turned(ids []string) []string {
+func reversed(ids []string) []string {
 	ids = slices.Clone(ids)
 	slices.Reverse(ids)
 	return ids
 }
 
-// TestJournalIsASetThatStays compares it, opened again and again, with a plain set.
-func TestJournalIsASetThatStays(t *testing.T) {
+// TestJournalIsPersistent opens it several times, and compares it with a set.
+func TestJournalIsPersistent(t *testing.T) {
 	t.Parallel()
 	dir, run := t.TempDir(), 0
 	rapid.Check(t, func(r *rapid.T) {
@@ -81,7 +81,7 @@ func TestJournalIsASetThatStays(t *testing.T) {
 			for range rapid.IntRange(0, 12).Draw(r, "records") {
 				first := rapid.IntRange(0, 60).Draw(r, "first")
 				last := first + rapid.IntRange(0, 9).Draw(r, "more")
-				require.NoError(r, journal.Record(first, idsOf(first, last)))
+				require.NoError(r, journal.Record(first, positionIDs(first, last)))
 				for i := first; i <= last; i++ {
 					done[i] = true
 				}
@@ -96,14 +96,14 @@ func TestJournalIsASetThatStays(t *testing.T) {
 	})
 }
 
-// TestJournalCutOff has a crash in the middle of writing, at every byte.
-func TestJournalCutOff(t *testing.T) {
+// TestJournalCutShort truncates a journal at every byte, as a crash while writing does.
+func TestJournalCutShort(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal")
 	journal := openJournal(t, path)
 	require.NoError(t, journal.Begin(`ban "x" 1h`))
-	require.NoError(t, journal.Record(0, idsOf(0, 9)))
-	require.NoError(t, journal.Record(20, idsOf(20, 29)))
+	require.NoError(t, journal.Record(0, positionIDs(0, 9)))
+	require.NoError(t, journal.Record(20, positionIDs(20, 29)))
 	require.NoError(t, journal.Close())
 	whole, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -114,24 +114,24 @@ func TestJournalCutOff(t *testing.T) {
 		require.Equal(t, lines >= 2, isDone(t, journal, 9), size)
 		require.Equal(t, lines >= 3, isDone(t, journal, 20), size)
 		require.NoError(t, journal.Begin(`ban "x" 1h`))
-		require.NoError(t, journal.Record(50, idsOf(50, 50)))
+		require.NoError(t, journal.Record(50, positionIDs(50, 50)))
 		require.NoError(t, journal.Close())
 		journal = openJournal(t, path)
 		require.Equal(t, lines >= 2, isDone(t, journal, 0), size)
 		require.True(t, isDone(t, journal, 50), size)
-		require.Error(t, journal.Begin("unban"), "it is of other work")
+		require.Error(t, journal.Begin("unban"), "the journal is of other work")
 		require.NoError(t, journal.Close())
 	}
 }
 
-// TestJournalRefusesOtherFiles and leaves them as they are.
+// TestJournalRefusesOtherFiles: they stay unchanged.
 func TestJournalRefusesOtherFiles(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ids.txt")
 	for _, content := range []string{"user1\nuser2\n", "user1", "done 0 9 00000000\n", "\n"} {
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 		_, err := rcuser.OpenJournal(path)
-		require.ErrorContains(t, err, "line 1 is not a journal's", content)
+		require.ErrorContains(t, err, "line 1 is not a journal entry", content)
 		kept, err := os.ReadFile(path)
 		require.NoError(t, err)
 		require.Equal(t, content, string(kept))
@@ -140,26 +140,26 @@ func TestJournalRefusesOtherFiles(t *testing.T) {
 	require.Error(t, err)
 }
 
-// brokenJournal can't write after a few records.
-type brokenJournal struct{ left int }
+// failingJournal fails after a number of records.
+type failingJournal struct{ left int }
 
 var errDisk = errors.New("disk full")
 
-func (*brokenJournal) Begin(string) error             { return nil }
-func (*brokenJournal) Done(int, string) (bool, error) { return false, nil }
-func (j *brokenJournal) Record(int, []string) error {
+func (*failingJournal) Begin(string) error             { return nil }
+func (*failingJournal) Done(int, string) (bool, error) { return false, nil }
+func (j *failingJournal) Record(int, []string) error {
 	if j.left--; j.left < 0 {
 		return errDisk
 	}
 	return nil
 }
 
-// TestBulkEndsWhenItsJournalBreaks, as it couldn't be resumed from further on.
-func TestBulkEndsWhenItsJournalBreaks(t *testing.T) {
+// TestBulkEndsWhenItsJournalFails, as what is done from then on couldn't be recorded.
+func TestBulkEndsWhenItsJournalFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client, service, _ := newLimited(t, slidingWindow(), 0)
-		report, err := client.Bulk.Unban(t.Context(), streamed(4000), rcuser.BulkOptions{Journal: &brokenJournal{left: 3}})
+		report, err := client.Bulk.Unban(t.Context(), streamed(4000), rcuser.BulkOptions{Journal: &failingJournal{left: 3}})
 		require.ErrorIs(t, err, errDisk)
 		requireSum(t, report)
 		require.Less(t, service.accepted.Load(), int64(10))
@@ -167,7 +167,7 @@ func TestBulkEndsWhenItsJournalBreaks(t *testing.T) {
 	})
 }
 
-// TestBulkRefusesAJournalOfOtherWork before anything is sent.
+// TestBulkRefusesAJournalOfOtherWork: nothing is sent.
 func TestBulkRefusesAJournalOfOtherWork(t *testing.T) {
 	t.Parallel()
 	client, server := newBulk(t)
@@ -191,8 +191,8 @@ func TestBulkRefusesAJournalOfOtherWork(t *testing.T) {
 	require.Len(t, server.Requests(), sent)
 }
 
-// TestBulkRetriesWhatFailed with the same journal.
-func TestBulkRetriesWhatFailed(t *testing.T) {
+// TestBulkRepeatsFailures: ids that failed are sent again when the work is resumed.
+func TestBulkRepeatsFailures(t *testing.T) {
 	t.Parallel()
 	client, server := newBulk(t)
 	path := filepath.Join(t.TempDir(), "journal")
@@ -209,5 +209,5 @@ func TestBulkRetriesWhatFailed(t *testing.T) {
 	require.Len(t, server.Requests(), 6)
 	written, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Equal(t, 6, strings.Count(string(written), "\n"), "what work it is, and a line a batch")
+	require.Equal(t, 6, strings.Count(string(written), "\n"), "the name of the work, and a line a batch")
 }
