@@ -1,0 +1,57 @@
+package rcuser_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser"
+	"github.com/f0207b22/rcuser/rctest"
+)
+
+// TestBulkProgress: Progress is called 4 times a second, and at the end.
+func TestBulkProgress(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, _, _ := newLimited(t, slidingWindow(), 5*time.Millisecond)
+		var shown []rcuser.BulkProgress
+		start := time.Now()
+		_, err := client.Bulk.Ban(t.Context(), streamed(9800), time.Hour, rcuser.BulkOptions{
+			Expected: 9800, Progress: func(p rcuser.BulkProgress) { shown = append(shown, p) },
+		})
+		took := time.Since(start)
+		require.NoError(t, err)
+		require.InDelta(t, 4*took.Seconds(), len(shown), 3)
+		require.Equal(t, 9800, shown[len(shown)-1].Done)
+		require.Zero(t, shown[len(shown)-1].Left)
+		middle := shown[len(shown)/2]
+		require.InDelta(t, 98*20, middle.Rate, 60)
+		require.InDelta(t, (took / 2).Seconds(), middle.Left.Seconds(), 0.5)
+	})
+}
+
+// TestBulkProgressCountsFailures, of results and of ids.
+func TestBulkProgressCountsFailures(t *testing.T) {
+	t.Parallel()
+	client, server := newBulk(t)
+	server.Inject(rctest.Fault{Code: 1009, Every: 3, Times: rctest.Always})
+	var last rcuser.BulkProgress
+	failed := 0
+	opts := rcuser.BulkOptions{Progress: func(p rcuser.BulkProgress) { last = p }}
+	for result := range client.Bulk.Online(t.Context(), streamed(60), opts) {
+		if result.Err != nil {
+			require.ErrorIs(t, result.Err, rcuser.ErrNotEnabled)
+			failed++
+		}
+	}
+	require.Equal(t, 20, failed)
+	require.Equal(t, []int{40, 20}, []int{last.Done, last.Failed})
+	server.ClearFaults()
+	server.Inject(rctest.Fault{Code: 1009, Every: 2, Times: rctest.Always})
+	report, err := client.Bulk.Unban(t.Context(), streamed(80), opts)
+	require.ErrorIs(t, err, rcuser.ErrNotEnabled)
+	require.Len(t, report.Failed, 40)
+	require.Equal(t, []int{40, 40}, []int{last.Done, last.Failed})
+}
