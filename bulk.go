@@ -8,50 +8,49 @@ import (
 	"time"
 )
 
-// BulkService does the same to any number of users: it cuts a stream of ids into the largest batches that RC takes, and
-// keeps as many calls in flight as the client's [Limiter] lets through. Use it as [Client.Bulk].
+// BulkService applies one operation to any number of users: it splits a stream of ids into the largest batches that RC
+// accepts, and keeps up to 256 calls in flight, begun as fast as the client's [Limiter] allows. Use it as [Client.Bulk].
 //
-// Ids are read as the work goes on, and memory doesn't grow with them but for those that fail. Ids that are given twice
-// within a batch are sent once and counted twice. A batch that RC refuses for a reason that may lie in one of its ids
-// is split until the ids that are wrong stand alone; the others are done. Every call is repeated as any other, see
-// [RetryPolicy].
+// Ids are read from the stream as the work goes on; memory grows only with the ids that fail. An id that is given more
+// than once within a batch is sent once and counted each time. If RC refuses a batch for a reason that may lie in one of
+// its ids, the batch is split in halves until the refused ids stand alone, so the others are still done. Each call is
+// retried as [RetryPolicy] describes.
 //
-// After [BulkOptions.StopAfter] failures, and when a deadline leaves no time for the rate limit, no further call begins
-// and those in flight end. A context that ends cuts off those in flight too, so that their outcome is unknown; to let
-// them end, end the stream instead. Either way the report is of all ids that were taken from the stream, and with a
-// [Journal] the same call later does the rest.
+// No further call begins after [BulkOptions.StopAfter] failures, or when the rate limit would delay a call past the
+// context's deadline; calls in flight then run to their end. When the context itself ends, calls in flight are cancelled
+// and their outcome is unknown; to let them finish, end the stream instead. In every case the report covers all ids that
+// were taken from the stream, and running the same work again with the same [Journal] does the rest.
 type BulkService service
 
-// BulkOptions say how bulk work is done. The zero value is fine.
+// BulkOptions are the options of bulk work. The zero value is valid.
 type BulkOptions struct {
-	Journal   Journal            // remembers what is done, so that the work can be resumed; nil = nothing is remembered
-	Progress  func(BulkProgress) // called at most 4 times a second, by one goroutine at a time, and once at the end
-	Expected  int                // how many ids there will be, for BulkProgress.Left; 0 = unknown
-	StopAfter int                // the work ends after so many ids whose call failed, for whatever reason; 0 = it goes on
+	Journal   Journal            // records which ids are done, so that the work can be resumed; nil = none
+	Progress  func(BulkProgress) // called at most 4 times a second, never concurrently, and once at the end
+	Expected  int                // the number of ids in the stream, for BulkProgress.Left; 0 = unknown
+	StopAfter int                // no further call begins after this many ids have failed, for any reason; 0 = no limit
 }
 
-// BulkProgress is how far bulk work has come.
+// BulkProgress is the state of running bulk work.
 type BulkProgress struct {
-	Done, Failed int           // ids; Failed are all whose call failed, for whatever reason
-	Rate         float64       // ids done a second since the start, those of an earlier run left out
-	Left         time.Duration // at this rate; 0 if BulkOptions.Expected or the rate is 0
+	Done, Failed int           // ids; Failed counts all whose call failed, for any reason
+	Rate         float64       // ids done a second since the start, without those done by an earlier run
+	Left         time.Duration // the time left at this rate; 0 if BulkOptions.Expected or the rate is 0
 }
 
-// BulkReport says what became of every id that was taken from the stream: Total is Done plus the lengths of the
-// three lists.
+// BulkReport is the result for every id that was taken from the stream: Total is Done plus the lengths of the three lists.
 type BulkReport struct {
-	Total, Done     int           // ids taken from the stream; ids that RC confirmed, in earlier runs too if there is a journal
-	Failed, Unknown []BulkFailure // refused; sent without a verdict
-	NotStarted      []string      // taken from the stream, never sent
+	Total, Done     int           // ids taken from the stream; ids that RC confirmed, including those the journal has from earlier runs
+	Failed, Unknown []BulkFailure // refused; sent, but it isn't known whether RC applied the call
+	NotStarted      []string      // taken from the stream, but never sent
 }
 
-// BulkFailure is an id for which a bulk call failed, and why: an [*ArgumentError] or an [*Error].
+// BulkFailure is an id whose bulk call failed, and the reason: an [*ArgumentError] or an [*Error].
 type BulkFailure struct {
 	UserID string
 	Err    error
 }
 
-// Result is what a bulk call that returns something has for one user.
+// Result is the result for one user of a bulk call that returns a value.
 type Result[T any] struct {
 	UserID string
 	Value  T
@@ -87,7 +86,7 @@ func (s *BulkService) ExpireTokens(ctx context.Context, ids iter.Seq[string], be
 }
 
 // Deactivate is [UsersService.Deactivate] for any number of users, 100 a call and 100 ids a second. Done means that RC
-// accepted it.
+// accepted the deactivation, which takes up to 15 minutes.
 func (s *BulkService) Deactivate(ctx context.Context, ids iter.Seq[string], opts BulkOptions) (BulkReport, error) {
 	return s.run(ctx, bulkWork{name: "deactivate", batch: maxJoinedIDs, check: joinedIDFault, send: func(ctx context.Context, c *Client, ids []string) error {
 		_, err := c.Users.Deactivate(ctx, ids)
@@ -119,27 +118,27 @@ func (s *BulkService) DisableAllowlist(ctx context.Context, ids iter.Seq[string]
 
 // Block is [BlocklistService.Add] for any number of users, 20 a call; a list has at most 3000.
 func (s *BulkService) Block(ctx context.Context, ownerID string, ids iter.Seq[string], opts BulkOptions) (BulkReport, error) {
-	return s.runFor(ctx, "block", ownerID, ids, opts, func(c *Client) listChange { return c.Blocklist.Add })
+	return s.runForOwner(ctx, "block", ownerID, ids, opts, func(c *Client) listChange { return c.Blocklist.Add })
 }
 
 // Unblock is [BlocklistService.Remove] for any number of users, 20 a call.
 func (s *BulkService) Unblock(ctx context.Context, ownerID string, ids iter.Seq[string], opts BulkOptions) (BulkReport, error) {
-	return s.runFor(ctx, "unblock", ownerID, ids, opts, func(c *Client) listChange { return c.Blocklist.Remove })
+	return s.runForOwner(ctx, "unblock", ownerID, ids, opts, func(c *Client) listChange { return c.Blocklist.Remove })
 }
 
 // Allow is [AllowlistService.Add] for any number of users, 20 a call; a list has at most 3000.
 func (s *BulkService) Allow(ctx context.Context, ownerID string, ids iter.Seq[string], opts BulkOptions) (BulkReport, error) {
-	return s.runFor(ctx, "allow", ownerID, ids, opts, func(c *Client) listChange { return c.Allowlist.Add })
+	return s.runForOwner(ctx, "allow", ownerID, ids, opts, func(c *Client) listChange { return c.Allowlist.Add })
 }
 
 // Disallow is [AllowlistService.Remove] for any number of users, 20 a call.
 func (s *BulkService) Disallow(ctx context.Context, ownerID string, ids iter.Seq[string], opts BulkOptions) (BulkReport, error) {
-	return s.runFor(ctx, "disallow", ownerID, ids, opts, func(c *Client) listChange { return c.Allowlist.Remove })
+	return s.runForOwner(ctx, "disallow", ownerID, ids, opts, func(c *Client) listChange { return c.Allowlist.Remove })
 }
 
 type listChange func(ctx context.Context, ownerID string, ids []string) error
 
-func (s *BulkService) runFor(ctx context.Context, name, ownerID string, ids iter.Seq[string], opts BulkOptions, change func(*Client) listChange) (BulkReport, error) {
+func (s *BulkService) runForOwner(ctx context.Context, name, ownerID string, ids iter.Seq[string], opts BulkOptions, change func(*Client) listChange) (BulkReport, error) {
 	if err := checkID("ownerID", ownerID); err != nil {
 		return BulkReport{}, err
 	}
@@ -149,10 +148,10 @@ func (s *BulkService) runFor(ctx context.Context, name, ownerID string, ids iter
 }
 
 // Register is [UsersService.Register] for any number of users, one a call and 200 a second. It yields one result a user,
-// in the order in which RC's answers arrive; memory doesn't grow with their number. Every range starts anew, and calls
-// again. When a range is left early, calls in flight are cancelled. A user whose call didn't begin because the context
-// ended has its error as result; users that weren't taken from the stream have none. Of the options Progress, Expected
-// and StopAfter count; a Journal is refused, as tokens can't be had again from it.
+// in the order in which the calls end; memory doesn't grow with their number. Each range starts again from the first user
+// and repeats the calls. When a range is left early, the calls in flight are cancelled. A user whose call didn't begin has
+// a result with the error that prevented it; users that weren't taken from the stream have none. Only the options Progress,
+// Expected and StopAfter apply; a Journal is an [*ArgumentError], as it can't return tokens again.
 func (s *BulkService) Register(ctx context.Context, users iter.Seq[Registration], opts BulkOptions) iter.Seq[Result[Token]] {
 	id := func(user Registration) string { return user.UserID }
 	return each(ctx, s, users, id, opts, func(ctx context.Context, c *Client, user Registration) (Token, error) {
@@ -160,7 +159,7 @@ func (s *BulkService) Register(ctx context.Context, users iter.Seq[Registration]
 	})
 }
 
-// Online is [PresenceService.Online] for any number of users, one a call and 100 a second. It yields as Register does.
+// Online is [PresenceService.Online] for any number of users, one a call and 100 a second. It yields its results as Register does.
 func (s *BulkService) Online(ctx context.Context, ids iter.Seq[string], opts BulkOptions) iter.Seq[Result[bool]] {
 	id := func(id string) string { return id }
 	return each(ctx, s, ids, id, opts, func(ctx context.Context, c *Client, id string) (bool, error) {
@@ -168,7 +167,7 @@ func (s *BulkService) Online(ctx context.Context, ids iter.Seq[string], opts Bul
 	})
 }
 
-// check refuses what can't be meant.
+// check returns an *ArgumentError for options that make no sense. missing means that there is no stream.
 func (o BulkOptions) check(missing bool) error {
 	switch {
 	case missing:

@@ -9,30 +9,31 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Limiter paces a client's attempts, so that they stay within the rates at which RC accepts calls. The SDK's own
-// works within the process; an implementation may share the rates of an app among several. Implementations are safe
-// for concurrent use.
+// Limiter delays a client's attempts so that they stay within the rates at which RC accepts calls. The default one covers
+// the client alone; another implementation may share an app's rates among processes. Implementations must be safe for
+// concurrent use.
 type Limiter interface {
-	// Wait returns when the attempt may be sent, or at once with an error that matches ctx's, or
-	// context.DeadlineExceeded if ctx would end first: the call then ends, having sent nothing more.
+	// Wait returns nil when the attempt may be sent. It returns an error that matches ctx's as soon as ctx ends, and one
+	// that matches context.DeadlineExceeded at once if ctx's deadline would pass first. An error ends the call without
+	// another attempt.
 	Wait(ctx context.Context, attempt LimitedAttempt) error
-	// Pause is called when RC refused a call of the endpoint as one too many: nothing more should be sent to it
-	// before d has passed.
+	// Pause is called when RC refused a call because the endpoint's rate was exceeded: nothing more should be sent to
+	// the endpoint for d.
 	Pause(endpoint string, d time.Duration)
 }
 
-// LimitedAttempt is what a [Limiter] needs to know of an attempt.
+// LimitedAttempt describes an attempt to a [Limiter].
 type LimitedAttempt struct {
 	Endpoint  string // the path
-	PerSecond int    // the rate at which RC accepts calls of it or, for some endpoints, ids
-	Units     int    // what this attempt counts: 1, or its ids
-	MaxUnits  int    // the most that an attempt of the endpoint can count
+	PerSecond int    // units that RC accepts a second; a unit is a call or, for some endpoints, an id
+	Units     int    // the units of this attempt
+	MaxUnits  int    // the most units that an attempt of the endpoint can have
 }
 
-// fullRate is what is used of RC's rate: the two clocks differ, and RC's limiter is not known to forgive a burst.
+// fullRate is 98 % of RC's rate: the two clocks differ, and RC may not tolerate bursts.
 func (a LimitedAttempt) fullRate() rate.Limit { return rate.Limit(float64(a.PerSecond) * 0.98) }
 
-// NoLimit never waits.
+// NoLimit is a Limiter that never waits.
 var NoLimit Limiter = noLimit{}
 
 type noLimit struct{}
@@ -40,7 +41,8 @@ type noLimit struct{}
 func (noLimit) Wait(context.Context, LimitedAttempt) error { return nil }
 func (noLimit) Pause(string, time.Duration)                {}
 
-// processLimiter is the default: it spaces the attempts of each endpoint evenly, and adapts where calls are refused.
+// processLimiter is the default: it spaces the attempts of each endpoint evenly, and lowers the rate of an endpoint while
+// RC refuses its calls.
 type processLimiter struct{ endpoints sync.Map } // of string to *endpointLimiter
 
 type endpointLimiter struct {
@@ -49,16 +51,16 @@ type endpointLimiter struct {
 
 	mu          sync.Mutex
 	pausedUntil time.Time
-	slowedAt    time.Time // when the rate was lowered last
-	raisedAt    time.Time // when it was adjusted last
+	loweredAt   time.Time // when the rate was last lowered
+	adjustedAt  time.Time // when it was last lowered or raised
 }
 
-// A refused call means that others use the app's rate too: this process then takes less of it, and slowly tries for more.
+// A refused call means that other processes use the app's rate too. The rate is then lowered, and raised again slowly.
 const (
-	slowDown    = 0.75        // of the rate that was too much
-	slowDownGap = time.Second // calls in flight are refused for the same reason
-	recovery    = 0.01        // of the full rate a second
-	leastShare  = 0.02        // of the full rate
+	lowerFactor   = 0.75        // of the current rate
+	lowerInterval = time.Second // at least, between two times: calls in flight are refused for the same reason
+	raisePerSec   = 0.01        // of the full rate
+	minShare      = 0.02        // of the full rate
 )
 
 func (l *processLimiter) Wait(ctx context.Context, a LimitedAttempt) error {
@@ -67,14 +69,14 @@ func (l *processLimiter) Wait(ctx context.Context, a LimitedAttempt) error {
 		if err := sleepUntil(ctx, e.pauseEnd()); err != nil {
 			return err
 		}
-		e.speedUp()
+		e.raise()
 		if err := e.tokens.WaitN(ctx, a.Units); err != nil {
 			if ctx.Err() != nil {
 				return contextError(ctx)
 			}
 			return fmt.Errorf("the wait for one of %d a second would be too long: %w", a.PerSecond, context.DeadlineExceeded)
 		}
-		if !time.Now().Before(e.pauseEnd()) { // else RC refused another's call while this one waited
+		if !time.Now().Before(e.pauseEnd()) { // otherwise RC refused another call meanwhile
 			return nil
 		}
 	}
@@ -83,7 +85,7 @@ func (l *processLimiter) Wait(ctx context.Context, a LimitedAttempt) error {
 func (l *processLimiter) Pause(endpoint string, d time.Duration) {
 	e, ok := l.endpoints.Load(endpoint)
 	if !ok {
-		return // nothing was sent to it yet
+		return // no attempt has been sent to it
 	}
 	limiter := e.(*endpointLimiter)
 	limiter.mu.Lock()
@@ -92,27 +94,27 @@ func (l *processLimiter) Pause(endpoint string, d time.Duration) {
 	if until := now.Add(d); until.After(limiter.pausedUntil) {
 		limiter.pausedUntil = until
 	}
-	if now.Sub(limiter.slowedAt) >= slowDownGap {
-		limiter.slowedAt, limiter.raisedAt = now, now
-		limiter.tokens.SetLimit(max(limiter.tokens.Limit()*slowDown, limiter.full*leastShare))
+	if now.Sub(limiter.loweredAt) >= lowerInterval {
+		limiter.loweredAt, limiter.adjustedAt = now, now
+		limiter.tokens.SetLimit(max(limiter.tokens.Limit()*lowerFactor, limiter.full*minShare))
 	}
 }
 
-// speedUp raises a lowered rate by what the time since allows.
-func (e *endpointLimiter) speedUp() {
+// raise increases a lowered rate by what the time since its last adjustment allows.
+func (e *endpointLimiter) raise() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if limit := e.tokens.Limit(); limit < e.full {
 		now := time.Now()
-		e.tokens.SetLimit(min(e.full, limit+e.full*recovery*rate.Limit(now.Sub(e.raisedAt).Seconds())))
-		e.raisedAt = now
+		e.tokens.SetLimit(min(e.full, limit+e.full*raisePerSec*rate.Limit(now.Sub(e.adjustedAt).Seconds())))
+		e.adjustedAt = now
 	}
 }
 
 func (l *processLimiter) endpoint(a LimitedAttempt) *endpointLimiter {
-	if known, ok := l.endpoints.Load(a.Endpoint); ok {
-		e := known.(*endpointLimiter)
-		e.allow(a)
+	if loaded, ok := l.endpoints.Load(a.Endpoint); ok {
+		e := loaded.(*endpointLimiter)
+		e.widen(a)
 		return e
 	}
 	full := a.fullRate()
@@ -120,8 +122,9 @@ func (l *processLimiter) endpoint(a LimitedAttempt) *endpointLimiter {
 	return e.(*endpointLimiter)
 }
 
-// allow takes what a method knows about its endpoint, if it was Client.Call that came first, which knows nothing.
-func (e *endpointLimiter) allow(a LimitedAttempt) {
+// widen adopts a higher rate or more units: the endpoint's first call may have been made by Client.Call, which doesn't
+// know them.
+func (e *endpointLimiter) widen(a LimitedAttempt) {
 	full := a.fullRate()
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -140,7 +143,7 @@ func (e *endpointLimiter) pauseEnd() time.Time {
 	return e.pausedUntil
 }
 
-// sleepUntil fails at once if ctx would end first.
+// sleepUntil returns at a time, when ctx ends, or at once with an error if ctx's deadline comes first.
 func sleepUntil(ctx context.Context, at time.Time) error {
 	wait := time.Until(at)
 	if wait <= 0 {

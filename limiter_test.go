@@ -17,11 +17,11 @@ import (
 
 const tokenOfA = `{"code":200,"userId":"a","token":"t"}`
 
-const slot = time.Second / 98 // between two calls of an endpoint that RC lets be called 100 times a second
+const interval = time.Second / 98 // between two calls of an endpoint with 100 calls a second
 
 func paced(config *rcuser.Config) { config.Limiter = nil }
 
-// atOnce makes n calls in as many goroutines, and waits for them.
+// atOnce makes n calls concurrently, and waits for them.
 func atOnce(t *testing.T, n int, call func() error) {
 	t.Helper()
 	var group sync.WaitGroup
@@ -45,7 +45,7 @@ func TestEvenSpacing(t *testing.T) {
 	for name, tc := range map[string]struct {
 		call  func(context.Context, *rcuser.Client) error
 		gap   time.Duration
-		whole time.Duration // of 500 calls
+		total time.Duration // of 500 calls
 	}{
 		"100 a second": {ban, 10_204_081, 5_091_836_735},
 		"Call":         {other("/x.json", nil), 10_204_081, 5_091_836_735},
@@ -60,7 +60,7 @@ func TestEvenSpacing(t *testing.T) {
 					return nil
 				})
 				require.Len(t, tap.gaps(), 499)
-				requireAbout(t, tc.whole, took)
+				requireAbout(t, tc.total, took)
 				for _, gap := range tap.gaps() {
 					requireAbout(t, tc.gap, gap)
 				}
@@ -69,14 +69,14 @@ func TestEvenSpacing(t *testing.T) {
 					atOnce(t, 3, func() error { return tc.call(t.Context(), client) })
 					return nil
 				})
-				requireAbout(t, 2*tc.gap, took) // idleness saves nothing up
+				requireAbout(t, 2*tc.gap, took) // idle time doesn't allow a burst
 			})
 		})
 	}
 }
 
-// TestCallsInARow has one goroutine, whose calls take time of their own.
-func TestCallsInARow(t *testing.T) {
+// TestSequentialCalls makes calls one after the other, each of which takes 4 ms.
+func TestSequentialCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client, tap := newClient(t, func(req *http.Request) (*http.Response, error) {
@@ -87,13 +87,13 @@ func TestCallsInARow(t *testing.T) {
 			require.NoError(t, ban(t.Context(), client))
 		}
 		for _, gap := range tap.gaps() {
-			requireAbout(t, slot, gap)
+			requireAbout(t, interval, gap)
 		}
 	})
 }
 
-// TestIDsAreCounted is for the endpoints whose rate RC gives in ids.
-func TestIDsAreCounted(t *testing.T) {
+// TestRateInIDs calls the endpoints whose rate is in ids a second.
+func TestRateInIDs(t *testing.T) {
 	t.Parallel()
 	for name, call := range map[string]func(context.Context, *rcuser.Client, []string) error{
 		"deactivate": func(ctx context.Context, c *rcuser.Client, ids []string) error {
@@ -110,7 +110,7 @@ func TestIDsAreCounted(t *testing.T) {
 			for _, n := range []int{60, 40, 100, 1, 3} {
 				require.NoError(t, call(t.Context(), client, manyIDs(n)), name)
 			}
-			for i, want := range []time.Duration{0, 100 * slot, slot, 3 * slot} {
+			for i, want := range []time.Duration{0, 100 * interval, interval, 3 * interval} {
 				requireAbout(t, want, tap.gaps()[i])
 			}
 		})
@@ -136,7 +136,7 @@ func TestEndpointsAreIndependent(t *testing.T) {
 	})
 }
 
-// TestClientsAreIndependent has two apps, or two parts of a program that don't know of each other.
+// TestClientsAreIndependent: each client has a rate of its own.
 func TestClientsAreIndependent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -149,12 +149,12 @@ func TestClientsAreIndependent(t *testing.T) {
 	})
 }
 
-func TestNoTimeForTheRate(t *testing.T) {
+func TestDeadlineBeforeTheRate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client, tap := newClient(t, reply(200, success), paced)
 		require.NoError(t, ban(t.Context(), client))
-		ctx, cancel := context.WithTimeout(t.Context(), slot-1000)
+		ctx, cancel := context.WithTimeout(t.Context(), interval-1000)
 		defer cancel()
 		took, err := timed(func() error { return ban(ctx, client) })
 		require.Zero(t, took)
@@ -163,18 +163,18 @@ func TestNoTimeForTheRate(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.ErrorContains(t, err, "rate limit: the wait for one of 100 a second would be too long")
 		require.Len(t, tap.requests(), 1)
-		ctx, cancel = context.WithTimeout(t.Context(), slot+1000)
+		ctx, cancel = context.WithTimeout(t.Context(), interval+1000)
 		defer cancel()
-		require.NoError(t, ban(ctx, client), "the failed one took no place")
+		require.NoError(t, ban(ctx, client), "the failed call used none of the rate")
 	})
 }
 
-// TestNoTimeForTheRateOfARetry keeps what RC answered.
-func TestNoTimeForTheRateOfARetry(t *testing.T) {
+// TestDeadlineBeforeTheRateOfARetry: the error has RC's last answer.
+func TestDeadlineBeforeTheRateOfARetry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client, _ := newClient(t, byHost(t, reply(503, `{"code":1000,"errorMessage":"oops"}`), unexpected(t)), bothHosts, paced)
-		ctx, cancel := context.WithTimeout(t.Context(), slot/2)
+		ctx, cancel := context.WithTimeout(t.Context(), interval/2)
 		defer cancel()
 		took, err := timed(func() error { return ban(ctx, client) })
 		require.Zero(t, took)
@@ -184,7 +184,7 @@ func TestNoTimeForTheRateOfARetry(t *testing.T) {
 	})
 }
 
-// TestMethodAfterCall has Call come first, which knows of no more than 100 a second.
+// TestMethodAfterCall: Client.Call comes first, with 100 calls a second, and the method has 200.
 func TestMethodAfterCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -199,16 +199,16 @@ func TestMethodAfterCall(t *testing.T) {
 	})
 }
 
-// TestOne429HoldsAll has ten goroutines; the first call to arrive is refused, and all others have to wait.
-func TestOne429HoldsAll(t *testing.T) {
+// TestOne429PausesAllCalls: the first of ten calls is refused, and every later call of the endpoint waits.
+func TestOne429PausesAllCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		refuse := func(req *http.Request) (*http.Response, error) {
-			time.Sleep(slot / 2) // while the others wait for the rate
+			time.Sleep(interval / 2) // while the others wait for the rate
 			return replyWith(429, limited, "Retry-After", "3")(req)
 		}
 		client, tap := newClient(t, inTurn(refuse, reply(200, `{"code":200,"status":0}`)), paced)
-		start := time.Now().Add(slot / 2)
+		start := time.Now().Add(interval / 2)
 		var group sync.WaitGroup
 		group.Go(func() { atOnce(t, 10, func() error { return ban(t.Context(), client) }) })
 		time.Sleep(time.Second)
@@ -220,19 +220,19 @@ func TestOne429HoldsAll(t *testing.T) {
 			return err
 		})
 		require.NoError(t, err)
-		require.Zero(t, took, "another endpoint isn't held")
+		require.Zero(t, took, "another endpoint isn't paused")
 		group.Wait()
 		bans := tap.requests()[2:]
 		require.Len(t, bans, 20)
 		require.Equal(t, 3*time.Second, bans[0].At.Sub(start))
 		for i := 1; i < len(bans); i++ {
-			require.GreaterOrEqual(t, bans[i].At.Sub(bans[i-1].At), slot-1000, "they don't go all at once then")
+			require.GreaterOrEqual(t, bans[i].At.Sub(bans[i-1].At), interval-1000, "the paused calls aren't sent in a burst")
 		}
-		require.Less(t, bans[19].At.Sub(start), 3*time.Second+26*slot, "at the rate lowered to four fifths")
+		require.Less(t, bans[19].At.Sub(start), 3*time.Second+26*interval, "at the lowered rate")
 	})
 }
 
-// TestShorterPauseDoesntEndALongerOne has two calls refused.
+// TestShorterPauseDoesntEndALongerOne: the second refusal asks for less than the first.
 func TestShorterPauseDoesntEndALongerOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -254,7 +254,7 @@ func TestShorterPauseDoesntEndALongerOne(t *testing.T) {
 	})
 }
 
-func TestPauseThatDoesntFit(t *testing.T) {
+func TestDeadlineBeforeThePauseEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client, tap := newClient(t, inTurn(replyWith(429, limited, "Retry-After", "10"), reply(200, success)), paced, once)
@@ -273,8 +273,8 @@ func TestPauseThatDoesntFit(t *testing.T) {
 	})
 }
 
-// TestPauseEndsEventually has RC ask for more than a call would wait.
-func TestPauseEndsEventually(t *testing.T) {
+// TestPauseIsLimited: a Retry-After longer than MaxRetryAfter pauses the endpoint for MaxRetryAfter.
+func TestPauseIsLimited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client, tap := newClient(t, inTurn(replyWith(429, limited, "Retry-After", "86400"), reply(200, success)), paced)
@@ -298,19 +298,19 @@ func TestNoLimit(t *testing.T) {
 	})
 }
 
-// noting is a Limiter that notes what it is told.
-type noting struct{ got []string }
+// recordingLimiter is a Limiter that records its calls and never waits.
+type recordingLimiter struct{ got []string }
 
-func (n *noting) Wait(_ context.Context, a rcuser.LimitedAttempt) error {
-	n.got = append(n.got, fmt.Sprintf("%s %d/s %d of %d", a.Endpoint, a.PerSecond, a.Units, a.MaxUnits))
+func (l *recordingLimiter) Wait(_ context.Context, a rcuser.LimitedAttempt) error {
+	l.got = append(l.got, fmt.Sprintf("%s %d/s %d of %d", a.Endpoint, a.PerSecond, a.Units, a.MaxUnits))
 	return nil
 }
 
-func (n *noting) Pause(endpoint string, d time.Duration) {
-	n.got = append(n.got, fmt.Sprintf("pause %s %v", endpoint, d))
+func (l *recordingLimiter) Pause(endpoint string, d time.Duration) {
+	l.got = append(l.got, fmt.Sprintf("pause %s %v", endpoint, d))
 }
 
-func TestOwnLimiter(t *testing.T) {
+func TestCustomLimiter(t *testing.T) {
 	t.Parallel()
 	const banned, refused = "/user/block.json 100/s 1 of 1", "pause /user/block.json "
 	for name, tc := range map[string]struct {
@@ -318,20 +318,20 @@ func TestOwnLimiter(t *testing.T) {
 		respond tripper
 		want    []string
 	}{
-		"success":     {ban, reply(200, success), []string{banned}},
-		"token":       {register("n", ""), reply(200, tokenOfA), []string{"/user/getToken.json 200/s 1 of 1"}},
-		"ids":         {onlyIDs, reply(200, anyAnswer), []string{"/user/deactivate.json 100/s 7 of 100"}},
-		"Call":        {other("/x.json", nil), reply(200, success), []string{"/x.json 100/s 1 of 1"}},
-		"429":         {ban, inTurn(replyWith(429, limited, "Retry-After", "3"), reply(200, success)), []string{banned, refused + "3s", banned}},
-		"1008":        {ban, inTurn(replyWith(200, limited, "Retry-After", "2"), reply(200, success)), []string{banned, refused + "2s", banned}},
-		"Call, 429":   {other("/x.json", nil), inTurn(replyWith(429, "", "Retry-After", "3"), reply(200, success)), []string{"/x.json 100/s 1 of 1", "pause /x.json 3s", "/x.json 100/s 1 of 1"}},
-		"much longer": {ban, replyWith(429, limited, "Retry-After", "3600"), []string{banned, refused + "20s"}},
-		"503":         {ban, inTurn(replyWith(503, "", "Retry-After", "3"), reply(200, success)), []string{banned, banned}},
-		"every last":  {ban, replyWith(429, limited, "Retry-After", "9"), []string{banned, refused + "9s", banned, refused + "9s", banned, refused + "9s"}},
-		"1002":        {ban, replyWith(400, `{"code":1002}`, "Retry-After", "3"), []string{banned}},
+		"success":                {ban, reply(200, success), []string{banned}},
+		"token":                  {register("n", ""), reply(200, tokenOfA), []string{"/user/getToken.json 200/s 1 of 1"}},
+		"ids":                    {onlyIDs, reply(200, anyAnswer), []string{"/user/deactivate.json 100/s 7 of 100"}},
+		"Call":                   {other("/x.json", nil), reply(200, success), []string{"/x.json 100/s 1 of 1"}},
+		"429":                    {ban, inTurn(replyWith(429, limited, "Retry-After", "3"), reply(200, success)), []string{banned, refused + "3s", banned}},
+		"1008":                   {ban, inTurn(replyWith(200, limited, "Retry-After", "2"), reply(200, success)), []string{banned, refused + "2s", banned}},
+		"Call, 429":              {other("/x.json", nil), inTurn(replyWith(429, "", "Retry-After", "3"), reply(200, success)), []string{"/x.json 100/s 1 of 1", "pause /x.json 3s", "/x.json 100/s 1 of 1"}},
+		"much longer":            {ban, replyWith(429, limited, "Retry-After", "3600"), []string{banned, refused + "20s"}},
+		"503":                    {ban, inTurn(replyWith(503, "", "Retry-After", "3"), reply(200, success)), []string{banned, banned}},
+		"until the last attempt": {ban, replyWith(429, limited, "Retry-After", "9"), []string{banned, refused + "9s", banned, refused + "9s", banned, refused + "9s"}},
+		"1002":                   {ban, replyWith(400, `{"code":1002}`, "Retry-After", "3"), []string{banned}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			limiter := &noting{}
+			limiter := &recordingLimiter{}
 			client, _ := newClient(t, tc.respond, func(c *rcuser.Config) { c.Limiter = limiter })
 			_ = tc.call(t.Context(), client)
 			require.Equal(t, tc.want, limiter.got, name)
@@ -344,11 +344,11 @@ func onlyIDs(ctx context.Context, client *rcuser.Client) error {
 	return err
 }
 
-// TestPauseWithoutRetryAfter is random, up to a second after the first attempt.
+// TestPauseWithoutRetryAfter: it is random, up to 1 s after the first attempt.
 func TestPauseWithoutRetryAfter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		limiter := &noting{}
+		limiter := &recordingLimiter{}
 		client, _ := newClient(t, reply(429, ""), once, func(c *rcuser.Config) { c.Limiter = limiter })
 		var longest time.Duration
 		for range 100 {
@@ -364,7 +364,7 @@ func TestPauseWithoutRetryAfter(t *testing.T) {
 	})
 }
 
-// TestMethodAndCallOfOneEndpoint has Call come first, which doesn't know that the endpoint counts ids.
+// TestMethodAndCallOfOneEndpoint: Client.Call comes first, and doesn't know that the endpoint's rate is in ids.
 func TestMethodAndCallOfOneEndpoint(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
