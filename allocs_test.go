@@ -25,7 +25,7 @@ func TestAllocations(t *testing.T) {
 	}
 	client, err := rcuser.NewClient(rcuser.Config{
 		AppKey: "key", AppSecret: "secret", DataCenter: rcuser.DataCenter{Primary: "https://rc.invalid"}, Limiter: rcuser.NoLimit,
-		HTTPClient: &http.Client{Transport: tripper(func(req *http.Request) (*http.Response, error) {
+		HTTPClient: &http.Client{Transport: roundTripFunc(func(req *http.Request) (*http.Response, error) {
 			_, _ = io.Copy(io.Discard, req.Body)
 			body := answers[req.URL.Path]
 			return &http.Response{

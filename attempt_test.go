@@ -128,22 +128,22 @@ func TestCredentialsFailLater(t *testing.T) {
 func TestLastAnswerAndLastCause(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		steps   []tripper
+		steps   []roundTripFunc
 		outcome rcuser.Outcome
 		status  int
 		code    rcuser.ErrorCode
 		cause   error
 	}{
-		"timeout, then refused":  {[]tripper{hang, reply(400, `{"code":1002}`)}, rcuser.Unknown, 400, rcuser.ErrParameter, nil},
-		"500, then refused":      {[]tripper{reply(500, ""), reply(401, locked)}, rcuser.Unknown, 401, rcuser.ErrAppLocked, nil},
-		"dial, then refused":     {[]tripper{failWith(refusedDial()), reply(401, locked)}, rcuser.NotApplied, 401, rcuser.ErrAppLocked, nil},
-		"429, then refused":      {[]tripper{reply(429, limited), reply(401, locked)}, rcuser.NotApplied, 401, rcuser.ErrAppLocked, nil},
-		"1000, then timeouts":    {[]tripper{reply(500, `{"code":1000}`), hang}, rcuser.Unknown, 500, rcuser.ErrInternal, context.DeadlineExceeded},
-		"429, then dial":         {[]tripper{reply(429, limited), failWith(refusedDial())}, rcuser.NotApplied, 429, rcuser.ErrRateLimited, refusedDial()},
-		"dial, then reset":       {[]tripper{failWith(refusedDial()), failWith(io.EOF)}, rcuser.Unknown, 0, 0, io.EOF},
-		"reset, then dial":       {[]tripper{failWith(io.EOF), failWith(refusedDial())}, rcuser.Unknown, 0, 0, refusedDial()},
-		"broken, 1000, 1000":     {[]tripper{reply(502, html), reply(500, `{"code":1000}`)}, rcuser.Unknown, 500, rcuser.ErrInternal, nil},
-		"1050 under 200, broken": {[]tripper{reply(200, `{"code":1050}`), failWith(io.ErrUnexpectedEOF)}, rcuser.Unknown, 200, rcuser.ErrTimeout, io.ErrUnexpectedEOF},
+		"timeout, then refused":  {[]roundTripFunc{hang, reply(400, `{"code":1002}`)}, rcuser.Unknown, 400, rcuser.ErrParameter, nil},
+		"500, then refused":      {[]roundTripFunc{reply(500, ""), reply(401, locked)}, rcuser.Unknown, 401, rcuser.ErrAppLocked, nil},
+		"dial, then refused":     {[]roundTripFunc{failWith(refusedDial()), reply(401, locked)}, rcuser.NotApplied, 401, rcuser.ErrAppLocked, nil},
+		"429, then refused":      {[]roundTripFunc{reply(429, limited), reply(401, locked)}, rcuser.NotApplied, 401, rcuser.ErrAppLocked, nil},
+		"1000, then timeouts":    {[]roundTripFunc{reply(500, `{"code":1000}`), hang}, rcuser.Unknown, 500, rcuser.ErrInternal, context.DeadlineExceeded},
+		"429, then dial":         {[]roundTripFunc{reply(429, limited), failWith(refusedDial())}, rcuser.NotApplied, 429, rcuser.ErrRateLimited, refusedDial()},
+		"dial, then reset":       {[]roundTripFunc{failWith(refusedDial()), failWith(io.EOF)}, rcuser.Unknown, 0, 0, io.EOF},
+		"reset, then dial":       {[]roundTripFunc{failWith(io.EOF), failWith(refusedDial())}, rcuser.Unknown, 0, 0, refusedDial()},
+		"broken, 1000, 1000":     {[]roundTripFunc{reply(502, html), reply(500, `{"code":1000}`)}, rcuser.Unknown, 500, rcuser.ErrInternal, nil},
+		"1050 under 200, broken": {[]roundTripFunc{reply(200, `{"code":1050}`), failWith(io.ErrUnexpectedEOF)}, rcuser.Unknown, 200, rcuser.ErrTimeout, io.ErrUnexpectedEOF},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			client, _ := newClient(t, inTurn(tc.steps...))

@@ -36,7 +36,7 @@ func hasty(config *rcuser.Config) { config.Retry.BaseWait, config.Retry.MaxWait 
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		respond tripper
+		respond roundTripFunc
 		change  func(*rcuser.Config)
 	}{
 		"one host":         {reply(503, `{"code":1000,"errorMessage":"down"}`), patient},
@@ -100,7 +100,7 @@ func TestBudgetRecovers(t *testing.T) {
 }
 
 // bySwitch answers by on while it is set.
-func bySwitch(set *atomic.Bool, on, off tripper) tripper {
+func bySwitch(set *atomic.Bool, on, off roundTripFunc) roundTripFunc {
 	return func(req *http.Request) (*http.Response, error) {
 		if set.Load() {
 			return on(req)

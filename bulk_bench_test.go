@@ -16,7 +16,7 @@ import (
 func inMemoryClient(b *testing.B) *rcuser.Client {
 	client, err := rcuser.NewClient(rcuser.Config{
 		AppKey: "key", AppSecret: "secret", DataCenter: rcuser.DataCenter{Primary: "https://rc.invalid"}, Limiter: rcuser.NoLimit,
-		HTTPClient: &http.Client{Transport: tripper(reply(200, success))},
+		HTTPClient: &http.Client{Transport: roundTripFunc(reply(200, success))},
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -65,7 +65,7 @@ func network(t *testing.T, serve func(net.Conn)) *http.Transport {
 }
 
 // rewound sends a request whose body was read already.
-func rewound(transport *http.Transport) tripper {
+func rewound(transport *http.Transport) roundTripFunc {
 	return func(req *http.Request) (*http.Response, error) {
 		again := req.Clone(req.Context())
 		var err error
@@ -164,7 +164,7 @@ func TestLastAnswerSurvivesTheContext(t *testing.T) {
 func TestCancelDuringTheWaits(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		respond  tripper
+		respond  roundTripFunc
 		before   int // calls that take the endpoint's rate away
 		attempts int
 		outcome  rcuser.Outcome

@@ -181,15 +181,15 @@ func TestClockCorrectedAmongOtherRetries(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		most     int
-		steps    func(*remote) []tripper
+		steps    func(*remote) []roundTripFunc
 		succeeds bool
 		want     int
 	}{
-		{0, func(s *remote) []tripper { return []tripper{reply(503, ""), s.answer} }, true, 3},
-		{0, func(s *remote) []tripper { return []tripper{s.answer, reply(503, ""), s.answer} }, true, 3},
-		{0, func(s *remote) []tripper { return []tripper{reply(503, ""), hang, s.answer} }, false, 3},
-		{2, func(s *remote) []tripper { return []tripper{reply(503, ""), s.answer} }, false, 2},
-		{1, func(s *remote) []tripper { return []tripper{s.answer} }, false, 1},
+		{0, func(s *remote) []roundTripFunc { return []roundTripFunc{reply(503, ""), s.answer} }, true, 3},
+		{0, func(s *remote) []roundTripFunc { return []roundTripFunc{s.answer, reply(503, ""), s.answer} }, true, 3},
+		{0, func(s *remote) []roundTripFunc { return []roundTripFunc{reply(503, ""), hang, s.answer} }, false, 3},
+		{2, func(s *remote) []roundTripFunc { return []roundTripFunc{reply(503, ""), s.answer} }, false, 2},
+		{1, func(s *remote) []roundTripFunc { return []roundTripFunc{s.answer} }, false, 1},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			server := &remote{}

@@ -270,7 +270,7 @@ func TestUsersHTTPClientStaysAsItIs(t *testing.T) {
 	require.NoError(t, ban(t.Context(), client))
 	require.Equal(t, &http.Client{Transport: tap, Timeout: time.Minute}, own)
 	require.Nil(t, own.CheckRedirect)
-	own.Transport, own.Timeout = tripper(unexpected(t)), time.Nanosecond
+	own.Transport, own.Timeout = roundTripFunc(unexpected(t)), time.Nanosecond
 	require.NoError(t, ban(t.Context(), client), "a later change has no effect")
 	require.Len(t, tap.requests(), 2)
 }

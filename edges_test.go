@@ -61,7 +61,7 @@ func TestWrappedTransportIsUnderstood(t *testing.T) {
 	t.Cleanup(server.Close)
 	inner := &http.Transport{}
 	t.Cleanup(inner.CloseIdleConnections)
-	for name, transport := range map[string]http.RoundTripper{"plain": inner, "wrapped": tripper(inner.RoundTrip)} {
+	for name, transport := range map[string]http.RoundTripper{"plain": inner, "wrapped": roundTripFunc(inner.RoundTrip)} {
 		client, _ := newClient(t, nil, once, func(c *rcuser.Config) {
 			c.DataCenter.Primary = server.URL
 			c.HTTPClient = &http.Client{Transport: transport}

@@ -32,7 +32,7 @@ const (
 func bothHosts(config *rcuser.Config) { config.DataCenter = rcuser.Beijing }
 
 // byHost answers for the two hosts of Beijing.
-func byHost(t *testing.T, primary, backup tripper) tripper {
+func byHost(t *testing.T, primary, backup roundTripFunc) roundTripFunc {
 	return func(req *http.Request) (*http.Response, error) {
 		if req.Host != req.URL.Host {
 			t.Errorf("the Host header is %q for %q", req.Host, req.URL)
@@ -80,7 +80,7 @@ func cutBody(*http.Request) (*http.Response, error) {
 
 // troubles are what makes a call leave a host, and how long that takes.
 var troubles = map[string]struct {
-	respond tripper
+	respond roundTripFunc
 	after   time.Duration
 }{
 	"refused":      {failWith(refusedDial()), 0},
@@ -136,7 +136,7 @@ func TestFailoverWithinTheCall(t *testing.T) {
 
 func TestNoFailover(t *testing.T) {
 	t.Parallel()
-	for name, respond := range map[string]tripper{
+	for name, respond := range map[string]roundTripFunc{
 		"1002":           reply(400, `{"code":1002}`),
 		"1006":           reply(401, locked),
 		"1006 under 200": reply(200, locked),
@@ -167,7 +167,7 @@ func TestNoFailover(t *testing.T) {
 // TestNoFailoverWhenTheCallerStops has the caller's context end while the primary is silent.
 func TestNoFailoverWhenTheCallerStops(t *testing.T) {
 	t.Parallel()
-	for name, stuck := range map[string]tripper{"headers": hang, "body": slowBody} {
+	for name, stuck := range map[string]roundTripFunc{"headers": hang, "body": slowBody} {
 		for _, cancelled := range []bool{true, false} {
 			synctest.Test(t, func(t *testing.T) {
 				var log warnings

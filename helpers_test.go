@@ -33,7 +33,7 @@ type exchange struct {
 
 // wiretap records requests, body and all, and lets respond answer them.
 type wiretap struct {
-	respond tripper
+	respond roundTripFunc
 	mu      sync.Mutex
 	seen    []exchange
 }
@@ -81,7 +81,7 @@ func (w *wiretap) gaps() []time.Duration {
 }
 
 // newClient returns a client of Beijing's data center whose requests respond answers.
-func newClient(t *testing.T, respond tripper, changes ...func(*rcuser.Config)) (*rcuser.Client, *wiretap) {
+func newClient(t *testing.T, respond roundTripFunc, changes ...func(*rcuser.Config)) (*rcuser.Client, *wiretap) {
 	t.Helper()
 	tap := &wiretap{respond: respond}
 	config := rcuser.Config{
@@ -117,7 +117,7 @@ func unexpected(t *testing.T) func(*http.Request) (*http.Response, error) {
 }
 
 // inTurn answers the first request by the first step and so on; the last step answers all that follow.
-func inTurn(steps ...tripper) tripper {
+func inTurn(steps ...roundTripFunc) roundTripFunc {
 	var mu sync.Mutex
 	return func(req *http.Request) (*http.Response, error) {
 		mu.Lock()
@@ -131,7 +131,7 @@ func inTurn(steps ...tripper) tripper {
 }
 
 // replyWith is reply with headers, given as key, value, key, value ....
-func replyWith(status int, body string, header ...string) tripper {
+func replyWith(status int, body string, header ...string) roundTripFunc {
 	return func(req *http.Request) (*http.Response, error) {
 		resp, err := reply(status, body)(req)
 		for i := 0; i < len(header); i += 2 {
@@ -142,7 +142,7 @@ func replyWith(status int, body string, header ...string) tripper {
 }
 
 // failWith is a transport's failure.
-func failWith(err error) tripper {
+func failWith(err error) roundTripFunc {
 	return func(*http.Request) (*http.Response, error) { return nil, err }
 }
 

@@ -94,7 +94,7 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 			var attempts []rcuser.Attempt
 			client, err := rcuser.NewClient(rcuser.Config{
 				AppKey: "key", AppSecret: secretMark, DataCenter: rcuser.Beijing,
-				HTTPClient: &http.Client{Transport: tripper(respond)},
+				HTTPClient: &http.Client{Transport: roundTripFunc(respond)},
 				Retry:      rcuser.RetryPolicy{MaxAttempts: 1},
 				Logger:     slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 				OnAttempt:  func(_ context.Context, a rcuser.Attempt) { attempts = append(attempts, a) },
@@ -113,9 +113,9 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 	}
 }
 
-type tripper func(*http.Request) (*http.Response, error)
+type roundTripFunc func(*http.Request) (*http.Response, error)
 
-func (f tripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+func (f roundTripFunc) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
 func reply(status int, body string) func(*http.Request) (*http.Response, error) {
 	return func(req *http.Request) (*http.Response, error) {

@@ -236,7 +236,7 @@ func TestOne429PausesAllCalls(t *testing.T) {
 func TestShorterPauseDoesntEndALongerOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		slow := func(d time.Duration, respond tripper) tripper {
+		slow := func(d time.Duration, respond roundTripFunc) roundTripFunc {
 			return func(req *http.Request) (*http.Response, error) {
 				time.Sleep(d)
 				return respond(req)
@@ -315,7 +315,7 @@ func TestCustomLimiter(t *testing.T) {
 	const banned, refused = "/user/block.json 100/s 1 of 1", "pause /user/block.json "
 	for name, tc := range map[string]struct {
 		call    func(context.Context, *rcuser.Client) error
-		respond tripper
+		respond roundTripFunc
 		want    []string
 	}{
 		"success":                {ban, reply(200, success), []string{banned}},

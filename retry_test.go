@@ -43,7 +43,7 @@ func unsureDeath() error {
 // failures are what a call may meet, and how many of three attempts are made by a method and by Call.
 var failures = []struct {
 	name         string
-	respond      tripper
+	respond      roundTripFunc
 	method, call int
 	outcome      rcuser.Outcome
 }{
@@ -110,7 +110,7 @@ func TestWaits(t *testing.T) {
 	t.Parallel()
 	const ms = time.Millisecond
 	for name, tc := range map[string]struct {
-		respond tripper
+		respond roundTripFunc
 		policy  rcuser.RetryPolicy
 		longest []time.Duration
 	}{
@@ -293,7 +293,7 @@ func TestAttemptTimeout(t *testing.T) {
 		"client's, shorter": {func(c *rcuser.Config) { c.HTTPClient.Timeout = 2 * time.Second }, 2 * time.Second},
 		"client's, longer":  {func(c *rcuser.Config) { c.HTTPClient.Timeout = time.Minute }, 5 * time.Second},
 	} {
-		for _, stuck := range []tripper{hang, slowBody} {
+		for _, stuck := range []roundTripFunc{hang, slowBody} {
 			synctest.Test(t, func(t *testing.T) {
 				client, tap := newClient(t, inTurn(stuck, reply(200, success)), tc.change)
 				require.NoError(t, ban(t.Context(), client), name)
@@ -316,7 +316,7 @@ func TestAttemptTimeout(t *testing.T) {
 func TestCallerStops(t *testing.T) {
 	t.Parallel()
 	why := errors.New("user left")
-	for _, stuck := range []tripper{hang, slowBody} {
+	for _, stuck := range []roundTripFunc{hang, slowBody} {
 		synctest.Test(t, func(t *testing.T) {
 			client, tap := newClient(t, stuck)
 			ctx, cancel := context.WithTimeoutCause(t.Context(), 3*time.Second, why)

@@ -128,7 +128,9 @@ func TestConnectionRefused(t *testing.T) {
 	require.NoError(t, listener.Close())
 	for name, change := range map[string]func(*rcuser.Config){
 		"own transport": func(*rcuser.Config) {},
-		"wrapped":       func(c *rcuser.Config) { c.HTTPClient = &http.Client{Transport: tripper((&http.Transport{}).RoundTrip)} },
+		"wrapped": func(c *rcuser.Config) {
+			c.HTTPClient = &http.Client{Transport: roundTripFunc((&http.Transport{}).RoundTrip)}
+		},
 	} {
 		for _, call := range []error{ban(t.Context(), overWire(t, base, change)), other("/x.json", nil)(t.Context(), overWire(t, base, change))} {
 			rcErr := requireError(t, call)
@@ -155,7 +157,9 @@ func TestConnectionReset(t *testing.T) {
 	})
 	for name, change := range map[string]func(*rcuser.Config){
 		"own transport": func(*rcuser.Config) {},
-		"wrapped":       func(c *rcuser.Config) { c.HTTPClient = &http.Client{Transport: tripper((&http.Transport{}).RoundTrip)} },
+		"wrapped": func(c *rcuser.Config) {
+			c.HTTPClient = &http.Client{Transport: roundTripFunc((&http.Transport{}).RoundTrip)}
+		},
 	} {
 		requests.Store(0)
 		rcErr := requireError(t, ban(t.Context(), overWire(t, server.URL, change)))
