@@ -320,3 +320,20 @@ func TestLimiterCountsIDs(t *testing.T) {
 		require.Equal(t, []string{"/user/deactivate.json 100", "/user/reactivate.json 3", "/user/unblock.json 1"}, limiter.calls)
 	})
 }
+
+// TestSlowCredentialsSendNothing has Credentials that take longer than the attempt may.
+func TestSlowCredentialsSendNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := newClient(t, unexpected(t), once, func(c *rcuser.Config) {
+			c.AppKey, c.AppSecret = "", ""
+			c.Credentials = func(context.Context) (rcuser.Credentials, error) {
+				time.Sleep(6 * time.Second)
+				return rcuser.Credentials{AppKey: "k", AppSecret: "s"}, nil
+			}
+		})
+		rcErr := requireError(t, ban(t.Context(), client))
+		require.Equal(t, rcuser.NotApplied, rcErr.Outcome)
+		require.ErrorIs(t, rcErr, context.DeadlineExceeded)
+	})
+}

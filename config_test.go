@@ -286,3 +286,21 @@ func TestUserAgent(t *testing.T) {
 		require.Regexp(t, want, tap.requests()[0].Header.Get("User-Agent"))
 	}
 }
+
+func TestConfigRefusesWhatItCannotDo(t *testing.T) {
+	t.Parallel()
+	config := rcuser.Config{AppKey: "k", AppSecret: "s", DataCenter: rcuser.DataCenter{Primary: "https://host:99999"}}
+	_, err := rcuser.NewClient(config)
+	require.ErrorContains(t, err, "DataCenter.Primary: has a port beyond 65535")
+	config.DataCenter.Primary = "https://host/a%2Fb"
+	_, err = rcuser.NewClient(config)
+	require.ErrorContains(t, err, "escaped")
+	config.DataCenter.Primary = "http://[::ffff:127.0.0.1]:8080"
+	_, err = rcuser.NewClient(config)
+	require.NoError(t, err)
+	config.HTTPClient = &http.Client{Jar: jar{}}
+	_, err = rcuser.NewClient(config)
+	require.ErrorContains(t, err, "HTTPClient.Jar")
+}
+
+type jar struct{ http.CookieJar }

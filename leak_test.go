@@ -158,3 +158,15 @@ func requireHidden(t *testing.T, v any, mark string, andJSON bool) {
 		}
 	}
 }
+
+// TestBodyStaysOutOfJSON encodes an Error by pointer and by value, as logs do.
+func TestBodyStaysOutOfJSON(t *testing.T) {
+	t.Parallel()
+	failure := &rcuser.Error{Endpoint: "/x", StatusCode: 502, Body: []byte(tokenMark)}
+	for _, v := range append(hold(failure, failure), hold(*failure, failure)...) {
+		requireHidden(t, v, tokenMark, true)
+		data, err := json.Marshal(v)
+		require.NoError(t, err)
+		require.NotContains(t, string(data), "dE9rRW44Vzo", "base64")
+	}
+}

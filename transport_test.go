@@ -281,3 +281,21 @@ func TestCertificateIsChecked(t *testing.T) {
 	client := overWire(t, server.URL, once, func(c *rcuser.Config) { c.HTTPClient = server.Client() })
 	require.NoError(t, ban(t.Context(), client), "the user's transport decides what it trusts")
 }
+
+// TestWrappedTransport has a RoundTripper around the transport, as for traces and metrics: whether a request was sent is
+// known nevertheless.
+func TestWrappedTransport(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewTLSServer(http.NotFoundHandler()) // its certificate is not trusted
+	t.Cleanup(server.Close)
+	inner := &http.Transport{}
+	t.Cleanup(inner.CloseIdleConnections)
+	for name, transport := range map[string]http.RoundTripper{"plain": inner, "wrapped": roundTripFunc(inner.RoundTrip)} {
+		client, _ := newClient(t, nil, once, func(c *rcuser.Config) {
+			c.DataCenter.Primary = server.URL
+			c.HTTPClient = &http.Client{Transport: transport}
+		})
+		rcErr := requireError(t, ban(t.Context(), client))
+		require.Equal(t, rcuser.NotApplied, rcErr.Outcome, name)
+	}
+}
