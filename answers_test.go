@@ -1,13 +1,13 @@
 package rcuser_test
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/require"
 
 	"github.com/f0207b22/rcuser"
@@ -91,84 +91,43 @@ func requireSame(t *testing.T, want rcuser.Error, cause string, got *rcuser.Erro
 	}
 }
 
-// TestSuccessThatLacksSomething is for each method that returns something.
-func TestSuccessThatLacksSomething(t *testing.T) {
+// TestDocumentedError gives a call the error that the documentation shows.
+//
+// Source: official SDK/issue output (request not shown).
+func TestDocumentedError(t *testing.T) {
 	t.Parallel()
-	get := func(ctx context.Context, c *rcuser.Client) error { return takeID["Get"].call(ctx, c, "a") }
-	online := func(ctx context.Context, c *rcuser.Client) error { return takeID["Online"].call(ctx, c, "a") }
-	enabled := func(ctx context.Context, c *rcuser.Client) error {
-		return takeIDs["Enabled"].call(ctx, c, []string{"a"})
-	}
-	deactivate := func(ctx context.Context, c *rcuser.Client) error {
-		return takeIDs["Deactivate"].call(ctx, c, []string{"a"})
-	}
-	reactivate := func(ctx context.Context, c *rcuser.Client) error {
-		return takeIDs["Reactivate"].call(ctx, c, []string{"a"})
-	}
-	for _, tc := range []struct {
-		call         func(context.Context, *rcuser.Client) error
-		fields, text string
-	}{
-		{register("n", ""), `"userId":"a"`, "it has no field token"},
-		{register("n", ""), `"userId":"a","token":""`, "it has no field token"},
-		{register("n", ""), `"token":"t"`, "it has no field userId"},
-		{register("n", ""), `"userId":"a","token":7`, "cannot unmarshal number"},
-		{get, `"userPortrait":"","createTime":"2024-01-01 00:00:00"`, "it has no field userName"},
-		{get, `"userName":"n","createTime":"2024-01-01 00:00:00"`, "it has no field userPortrait"},
-		{get, `"userName":"n","userPortrait":""`, "it has no field createTime"},
-		{get, `"userName":"n","userPortrait":"","createTime":"2024-13-01 00:00:00"`, "createTime: parsing time"},
-		{get, `"userName":"n","userPortrait":"","createTime":1704067200000`, "cannot unmarshal number"},
-		{get, `"userName":5,"userPortrait":"","createTime":"2024-01-01 00:00:00"`, "cannot unmarshal number"},
-		{online, `"x":1`, "it has no field status"},
-		{online, `"status":null`, "it has no field status"},
-		{online, `"status":"2"`, `a field is "2", neither 0 nor 1`},
-		{online, `"status":"yes"`, "neither 0 nor 1"},
-		{online, `"status":true`, "neither 0 nor 1"},
-		{enabled, `"x":1`, "it has no field users"},
-		{enabled, `"users":[{"whiteSetting":"1"}]`, "it has no field userId"},
-		{enabled, `"users":[{"userId":"a"}]`, "it has no field whiteSetting"},
-		{enabled, `"users":[{"userId":"a","whiteSetting":"-1"}]`, `a field is "-1", neither 0 nor 1`},
-		{enabled, `"users":["a"]`, "cannot unmarshal string"},
-		{bans(rcuser.PageOptions{}), `"x":1`, "it has no field users"},
-		{bans(rcuser.PageOptions{}), `"users":[{"blockEndTime":"2024-01-01 00:00:00"}]`, "it has no field userId"},
-		{bans(rcuser.PageOptions{}), `"users":[{"userId":"a"}]`, "it has no field blockEndTime"},
-		{bans(rcuser.PageOptions{}), `"users":[{"userId":"a","blockEndTime":"soon"}]`, "blockEndTime: parsing time"},
-		{blocklist(rcuser.CursorOptions{}), `"next":"a"`, "it has no field users"},
-		{allowlist(rcuser.CursorOptions{}), `"next":"a"`, "it has no field users"},
-		{blocklist(rcuser.CursorOptions{}), `"users":[1]`, "cannot unmarshal number"},
-		{deactivated(rcuser.PageOptions{}), `"x":1`, "it has no field users"},
-		{deactivate, `"x":1`, "it has no field operateId"},
-		{reactivate, `"operateId":""`, "it has no field operateId"},
-		{other("/x.json", new(struct{ X int })), `"x":"text"`, "cannot unmarshal string"},
-	} {
-		client, _ := newClient(t, reply(http.StatusOK, `{"code":200,`+tc.fields+`}`), once)
-		rcErr := requireError(t, tc.call(t.Context(), client))
-		require.Equal(t, rcuser.Unknown, rcErr.Outcome, tc.fields)
-		require.Equal(t, []int{200, 0, 1}, []int{rcErr.StatusCode, int(rcErr.Code), rcErr.Attempts}, tc.fields)
-		require.ErrorContains(t, rcErr.Err, "broken answer: ", tc.fields)
-		require.ErrorContains(t, rcErr.Err, tc.text, tc.fields)
-		require.True(t, rcErr.Retryable())
-		require.Nil(t, rcErr.Body, "it was RC's JSON")
-	}
+	mock := newMock(t)
+	mock.RegisterResponder(http.MethodPost, "https://api.rong-api.com/user/getToken.json",
+		httpmock.NewStringResponder(http.StatusBadRequest, `{"url":"/user/getToken.json","code":1002,"errorMessage":"invalid App-Key."}`))
+	client, _ := newClient(t, mock.RoundTrip)
+	ctx := rcuser.WithRequestID(t.Context(), "abc")
+	token, err := client.Users.Register(ctx, rcuser.Registration{UserID: "u1", Name: "n"})
+	require.Equal(t, rcuser.Token{}, token)
+	require.Equal(t, &rcuser.Error{
+		Endpoint: "/user/getToken.json", StatusCode: 400, Code: rcuser.ErrParameter, Message: "invalid App-Key.",
+		RequestID: "abc", Host: "api.rong-api.com", Attempts: 1, Outcome: rcuser.NotApplied,
+	}, err)
+	require.EqualError(t, err, "rcuser: POST /user/getToken.json: 1002 invalid App-Key. (HTTP 400, request abc, 1 attempt)")
 }
 
-// TestFailuresReturnNothing is for results that a broken answer has half of.
-func TestFailuresReturnNothing(t *testing.T) {
+func TestCodeMayBeAString(t *testing.T) {
 	t.Parallel()
-	client, _ := newClient(t, inTurn(
-		reply(http.StatusOK, `{"code":200,"token":"t"}`),
-		reply(http.StatusOK, `{"code":200,"users":[{"userId":"a","whiteSetting":"1"},{"userId":"b"}]}`),
-		reply(http.StatusOK, `{"code":200,"users":[{"userId":"a","blockEndTime":"2024-01-01 00:00:00"},{"userId":"b"}]}`),
-	), once)
-	token, err := client.Users.Register(t.Context(), rcuser.Registration{UserID: "a", Name: "n"})
-	require.Error(t, err)
-	require.Equal(t, rcuser.Token{}, token)
-	enabled, err := client.Allowlist.Enabled(t.Context(), []string{"a", "b"})
-	require.Error(t, err)
-	require.Nil(t, enabled)
-	bans, err := client.Bans.List(t.Context(), rcuser.PageOptions{})
-	require.Error(t, err)
-	require.Nil(t, bans)
+	client, _ := newClient(t, reply(http.StatusBadRequest, `{"code":"1005","errorMessage":"long"}`))
+	require.ErrorIs(t, ban(t.Context(), client), rcuser.ErrTooLong)
+}
+
+// TestTextsNameTheProblem has the mistakes of a first setup.
+func TestTextsNameTheProblem(t *testing.T) {
+	t.Parallel()
+	page := func(req *http.Request) (*http.Response, error) {
+		resp, err := reply(404, "<html>")(req)
+		resp.Header.Set("Content-Type", "text/html; charset=utf-8")
+		return resp, err
+	}
+	client, _ := newClient(t, page, once)
+	require.ErrorContains(t, ban(t.Context(), client), "/user/block.json: broken answer: it is text/html; charset=utf-8, not JSON (HTTP 404")
+	client, _ = newClient(t, reply(302, ""), once)
+	require.ErrorContains(t, ban(t.Context(), client), "a redirect, which is refused; is the base URL right? (HTTP 302")
 }
 
 // brokenBody breaks off after some text.
@@ -260,23 +219,6 @@ func TestBodyAndMessageAreBounded(t *testing.T) {
 	require.Equal(t, strings.Repeat("<", 2047)+"y", string(requireError(t, ban(t.Context(), client)).Body))
 	require.Equal(t, strings.Repeat("用", 341), requireError(t, ban(t.Context(), client)).Message, "at most 1024 bytes, no half character")
 	require.NotContains(t, requireError(t, ban(t.Context(), client)).Message, "\xff")
-}
-
-// TestGetTokensAnswerIsNeverKept looks at the error's Body, as half a token may be in it.
-func TestGetTokensAnswerIsNeverKept(t *testing.T) {
-	t.Parallel()
-	for status, body := range map[int]string{502: html, 200: `{"token":"tOkEn"`, 201: `{"token":"tOkEn"}`, 404: "tOkEn"} {
-		client, _ := newClient(t, reply(status, body), once)
-		rcErr := requireError(t, register("n", "")(t.Context(), client))
-		require.Nil(t, rcErr.Body)
-		require.NotContains(t, rcErr.Error(), "tOkEn")
-	}
-}
-
-func TestGetTokensAnswerIsNeverKeptByCall(t *testing.T) {
-	t.Parallel()
-	client, _ := newClient(t, reply(http.StatusOK, `{"token":"tOkEn"`), once)
-	require.Nil(t, requireError(t, other("/user/getToken.json", nil)(t.Context(), client)).Body)
 }
 
 // TestTransportWithoutBody is about what net/http's own client forgives a transport.

@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/f0207b22/rcuser"
+	"github.com/f0207b22/rcuser/internal/systemtest"
 	"github.com/f0207b22/rcuser/rctest"
 )
 
@@ -111,18 +112,18 @@ func TestBulkReportsDuplicates(t *testing.T) {
 func TestBulkUnderFaults(t *testing.T) {
 	skipUnderRace(t)
 	t.Parallel()
-	for _, f := range matrixFaults {
+	for _, f := range systemtest.FaultCases {
 		for seed := range uint64(3) {
 			synctest.Test(t, func(t *testing.T) {
 				client, server := newBulk(t)
 				defer server.Close()
-				f.fault.Times, f.fault.Probability, f.fault.Seed = rctest.Always, []float64{0.3, 0.7, 1}[seed], seed
-				server.Inject(f.fault)
+				f.Fault.Times, f.Fault.Probability, f.Fault.Seed = rctest.Always, []float64{0.3, 0.7, 1}[seed], seed
+				server.Inject(f.Fault)
 				report, err := client.Bulk.Block(t.Context(), "owner", streamed(300), rcuser.BulkOptions{})
 				requireSum(t, report)
 				require.Equal(t, 300, report.Total)
 				require.Equal(t, report.Done == 300, err == nil)
-				requireState(t, f.name, report, server)
+				requireState(t, f.Name, report, server)
 			})
 		}
 	}
@@ -164,7 +165,7 @@ func TestBulkResumes(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		run++
 		path := filepath.Join(dir, fmt.Sprint(run))
-		faults := rapid.SliceOfN(rapid.SampledFrom(matrixFaults), 0, 3).Draw(r, "faults")
+		faults := rapid.SliceOfN(rapid.SampledFrom(systemtest.FaultCases), 0, 3).Draw(r, "faults")
 		timeouts := rapid.SliceOfN(rapid.IntRange(0, 900), 1, 3).Draw(r, "milliseconds")
 		var failure any
 		synctest.Test(t, func(*testing.T) {
@@ -200,8 +201,8 @@ func checkResume(r *rapid.T, path string, faults []matrixFault, timeouts []int) 
 	var before rcuser.BulkReport
 	for _, ms := range timeouts {
 		for _, f := range faults {
-			f.fault.Times = 3
-			server.Inject(f.fault)
+			f.Fault.Times = 3
+			server.Inject(f.Fault)
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(ms)*time.Millisecond)
 		before, _ = attempt(ctx)

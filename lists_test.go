@@ -5,55 +5,43 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
-	"path"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
-	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
 	"github.com/f0207b22/rcuser"
+	"github.com/f0207b22/rcuser/internal/systemtest"
 	"github.com/f0207b22/rcuser/rctest"
 )
 
-// replaceable is the blocklist or the allowlist.
-type replaceable interface {
+const tenUsersPage = `{"code":200,"next":"CNgB",` +
+	`"users":["uid20","uid19","uid18","uid17","uid16","uid15","uid14","uid13","uid12","uid11"]}`
+
+var tenUsers = []string{"uid20", "uid19", "uid18", "uid17", "uid16", "uid15", "uid14", "uid13", "uid12", "uid11"}
+
+// listService has the methods that the blocklist's and the allowlist's services share.
+type listService interface {
 	Add(ctx context.Context, ownerID string, userIDs []string) error
+	Remove(ctx context.Context, ownerID string, userIDs []string) error
+	List(ctx context.Context, ownerID string, cursor rcuser.CursorOptions) (rcuser.Page, error)
+	All(ctx context.Context, ownerID string) iter.Seq2[string, error]
 	Replace(ctx context.Context, ownerID string, want iter.Seq[string]) (rcuser.Change, error)
 	Plan(ctx context.Context, ownerID string, want iter.Seq[string]) (rcuser.Change, error)
 	Contains(ctx context.Context, ownerID, userID string) (bool, error)
 }
 
-// replacers are the methods that take a wanted list.
-func replacers(list replaceable) []func(context.Context, string, iter.Seq[string]) (rcuser.Change, error) {
-	return []func(context.Context, string, iter.Seq[string]) (rcuser.Change, error){list.Plan, list.Replace}
-}
-
+// listKind is what differs between the blocklist and the allowlist.
 type listKind struct {
-	paths, field string
-	of           func(*rcuser.Client) replaceable
+	paths, field string // of the calls that add and remove ids
+	service      func(*rcuser.Client) listService
 	members      func(rctest.User) []string
+	model        func(*systemtest.User) *[]string
 }
 
-var listKinds = map[string]listKind{
-	"blocklist": {
-		"/user/blacklist/", "blackUserId",
-		func(c *rcuser.Client) replaceable { return c.Blocklist },
-		func(u rctest.User) []string { return u.Blocklist },
-	},
-	"allowlist": {
-		"/user/whitelist/", "whiteUserId",
-		func(c *rcuser.Client) replaceable { return c.Allowlist },
-		func(u rctest.User) []string { return u.Allowlist },
-	},
-}
-
-// onBothLists runs a test of each kind.
+// onBothLists runs a test for the blocklist and for the allowlist.
 func onBothLists(t *testing.T, test func(*testing.T, listKind)) {
-	for name, kind := range listKinds {
+	for name, kind := range map[string]listKind{"blocklist": blocklistKind, "allowlist": allowlistKind} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, kind)
@@ -61,340 +49,162 @@ func onBothLists(t *testing.T, test func(*testing.T, listKind)) {
 	}
 }
 
-// storedList is the list of "ann" in a fake of its own.
-type storedList struct {
-	t       require.TestingT
-	kind    listKind
-	server  *rctest.Server
-	service replaceable
-	filled  int                  // requests made to fill it
-	after   func(rcuser.Attempt) // called after every attempt
-}
-
-// newStoredList returns a list that holds ids, newest first.
-func newStoredList(t require.TestingT, kind listKind, ids []string) *storedList {
-	l := &storedList{t: t, kind: kind, server: rctest.NewServer(), after: func(rcuser.Attempt) {}}
-	config := l.server.Config()
-	config.OnAttempt = func(_ context.Context, a rcuser.Attempt) { l.after(a) }
-	client, err := rcuser.NewClient(config)
-	require.NoError(t, err)
-	l.service = kind.of(client)
-	oldestFirst := slices.Clone(ids)
-	slices.Reverse(oldestFirst)
-	for batch := range slices.Chunk(oldestFirst, 20) {
-		require.NoError(t, l.service.Add(context.Background(), "ann", batch))
-		l.filled++
+// list reads a list that must have users.Other and nobody else.
+func (k listKind) list(ctx context.Context, c *rcuser.Client, users systemtest.Pair) error {
+	page, err := k.service(c).List(ctx, users.ID, rcuser.CursorOptions{})
+	if err == nil && !slices.Equal(page.UserIDs, []string{users.Other}) {
+		return fmt.Errorf("the list has %q", page.UserIDs)
 	}
-	return l
+	return err
 }
 
-func (l *storedList) ids() []string { return l.kind.members(l.server.User("ann")) }
-
-// sent returns what was sent after the filling: "query", "add 20", "remove 3".
-func (l *storedList) sent() []string {
-	var sent []string
-	for _, request := range l.server.Requests()[l.filled:] {
-		require.True(l.t, strings.HasPrefix(request.Path, l.kind.paths), request.Path)
-		step := strings.TrimSuffix(path.Base(request.Path), ".json")
-		if ids := request.Form[l.kind.field]; ids != nil {
-			step += " " + strconv.Itoa(len(ids))
-		}
-		sent = append(sent, step)
-	}
-	return sent
-}
-
-// times returns the steps of n ids in batches of 20.
-func times(step string, n int) []string {
-	steps := slices.Repeat([]string{step + " 20"}, n/20)
-	if n%20 > 0 {
-		steps = append(steps, fmt.Sprintf("%s %d", step, n%20))
-	}
-	return steps
-}
-
-// queries returns the steps that read n ids.
-func queries(n int) []string { return slices.Repeat([]string{"query"}, max(1, (n+999)/1000)) }
-
-// change is what turns one list into the other, found in the simplest way.
-func change(from, to []string) rcuser.Change {
-	var c rcuser.Change
-	for _, id := range to {
-		if !slices.Contains(from, id) && !slices.Contains(c.Added, id) {
-			c.Added = append(c.Added, id)
+func (k listKind) addStep(w *systemtest.World) {
+	owner, ids := w.ChooseID("owner"), w.ChooseIDs("ids")
+	require.NoError(w, k.service(w.Client).Add(w.Context, owner, ids))
+	members := k.model(w.User(owner))
+	for _, id := range ids {
+		if !slices.Contains(*members, id) {
+			*members = append([]string{id}, *members...)
 		}
 	}
-	for _, id := range from {
-		if !slices.Contains(to, id) {
-			c.Removed = append(c.Removed, id)
-		}
-	}
-	return c
 }
 
-// poolID is one of few, so that two lists share some.
-var poolID = rapid.Map(rapid.IntRange(1, 90), func(n int) string { return fmt.Sprintf("u%d", n) })
+func (k listKind) removeStep(w *systemtest.World) {
+	owner, ids := w.ChooseID("owner"), w.ChooseIDs("ids")
+	require.NoError(w, k.service(w.Client).Remove(w.Context, owner, ids))
+	members := k.model(w.User(owner))
+	for _, id := range ids {
+		if at := slices.Index(*members, id); at >= 0 {
+			*members = append(append([]string(nil), (*members)[:at]...), (*members)[at+1:]...)
+		}
+	}
+}
 
-// TestReplace turns random lists into others: what is sent is no more than needed, and Plan has said it before.
-func TestReplace(t *testing.T) {
+func (k listKind) readStep(w *systemtest.World) {
+	owner, size := w.ChooseID("owner"), 1+w.Choose("size", 3)
+	want := systemtest.PageOf(*k.model(w.User(owner)), 1, 1000)
+	got := []string{}
+	for token := ""; ; {
+		page, err := k.service(w.Client).List(w.Context, owner, rcuser.CursorOptions{Token: token, Size: size})
+		require.NoError(w, err)
+		require.LessOrEqual(w, len(page.UserIDs), size)
+		got = append(got, page.UserIDs...)
+		if token = page.Next; token == "" {
+			break
+		}
+		require.Len(w, page.UserIDs, size)
+	}
+	require.Equal(w, want, got)
+	require.Equal(w, want, collect(w, k.service(w.Client).All(w.Context, owner)))
+}
+
+func (k listKind) listAt(cursor rcuser.CursorOptions) func(context.Context, *rcuser.Client) error {
+	return func(ctx context.Context, c *rcuser.Client) error {
+		_, err := k.service(c).List(ctx, "a", cursor)
+		return err
+	}
+}
+
+func TestListsArguments(t *testing.T) {
 	t.Parallel()
 	onBothLists(t, func(t *testing.T, kind listKind) {
-		rapid.Check(t, func(r *rapid.T) {
-			from := rapid.SliceOfNDistinct(poolID, 0, 60, rapid.ID[string]).Draw(r, "from")
-			to := rapid.SliceOfN(poolID, 0, 60).Draw(r, "to")
-			if rapid.Bool().Draw(r, "equal") {
-				to = append(rapid.Permutation(from).Draw(r, "order"), from...)
-			}
-			requireReplaced(r, kind, from, to)
+		requireIDChecked(t, "ownerID", func(ctx context.Context, c *rcuser.Client, id string) error {
+			return kind.service(c).Add(ctx, id, []string{"a"})
 		})
-	})
-}
-
-// pairOfSizes says that two lists have some first ids in common.
-type pairOfSizes struct{ from, kept, to int }
-
-func (p pairOfSizes) lists() (from, to []string) {
-	from = manyIDs(p.from)
-	to = slices.Clone(from[p.from-p.kept:])
-	for i := range p.to - p.kept {
-		to = append(to, fmt.Sprintf("new%d", i))
-	}
-	return from, to
-}
-
-var longPair = rapid.Custom(func(r *rapid.T) pairOfSizes {
-	from, to := rapid.IntRange(2900, 3000).Draw(r, "from"), rapid.IntRange(2900, 3000).Draw(r, "to")
-	return pairOfSizes{from, rapid.IntRange(2800, min(from, to)).Draw(r, "kept"), to}
-})
-
-// TestReplaceLongLists does the same around the limit, where the order of the changes counts: the fake refuses to hold
-// more than 3000, and additions come first wherever they fit.
-func TestReplaceLongLists(t *testing.T) {
-	t.Parallel()
-	pairs := []pairOfSizes{{2990, 2980, 2990}, {2990, 2980, 2991}, {3000, 2975, 3000}, {3000, 0, 1}, {3000, 3000, 3000}, {0, 0, 3000}}
-	for seed := range 6 { // a whole rapid.Check would take seconds
-		pairs = append(pairs, longPair.Example(seed))
-	}
-	onBothLists(t, func(t *testing.T, kind listKind) {
-		for _, pair := range pairs {
-			from, to := pair.lists()
-			requireReplaced(t, kind, from, to)
-		}
-	})
-}
-
-func requireReplaced(t require.TestingT, kind listKind, from, to []string) {
-	ctx := context.Background()
-	l := newStoredList(t, kind, from)
-	expected := change(from, to)
-	plan, err := l.service.Plan(ctx, "ann", slices.Values(to))
-	require.NoError(t, err)
-	require.Equal(t, expected, plan)
-	require.Equal(t, from, append([]string{}, l.ids()...), "Plan changed the list")
-
-	done, err := l.service.Replace(ctx, "ann", slices.Values(to))
-	require.NoError(t, err)
-	require.Equal(t, expected, done)
-	wanted := slices.Compact(slices.Sorted(slices.Values(to)))
-	require.Equal(t, wanted, slices.Sorted(slices.Values(l.ids())))
-
-	steps := slices.Concat(queries(len(from)), queries(len(from)))
-	added, removed := times("add", len(expected.Added)), times("remove", len(expected.Removed))
-	if len(from)+len(expected.Added) > 3000 {
-		added, removed = removed, added
-	}
-	require.Equal(t, slices.Concat(steps, added, removed), l.sent())
-}
-
-// TestReplaceSaysWhatWasChanged breaks every change of a Replace in turn, adding first and removing first. The Change
-// has what succeeded before; of a call whose answer was lost the fake has more, and calling again does the rest.
-func TestReplaceSaysWhatWasChanged(t *testing.T) {
-	t.Parallel()
-	refused, lost := rctest.Fault{Code: 1002}, rctest.Fault{Kind: rctest.LostAnswer, Times: rctest.Always}
-	onBothLists(t, func(t *testing.T, kind listKind) {
-		for _, pair := range []pairOfSizes{{60, 25, 70}, {3000, 2975, 3000}} { // 3 and 2 calls, 2 and 2
-			for broken := range 4 {
-				synctest.Test(t, func(t *testing.T) { breakReplace(t, kind, pair, broken, refused) })
-				synctest.Test(t, func(t *testing.T) { breakReplace(t, kind, pair, broken, lost) })
-			}
-		}
-	})
-}
-
-// breakReplace lets a Replace make so many changes before the fault strikes.
-func breakReplace(t *testing.T, kind listKind, pair pairOfSizes, changes int, fault rctest.Fault) {
-	from, to := pair.lists()
-	l := newStoredList(t, kind, from)
-	left := len(queries(pair.from)) + changes
-	l.after = func(rcuser.Attempt) {
-		if left--; left == 0 {
-			l.server.Inject(fault)
-		}
-	}
-	done, err := l.service.Replace(t.Context(), "ann", slices.Values(to))
-	require.IsType(t, &rcuser.Error{}, err)
-	failure := requireError(t, err)
-	requests := l.server.Requests()
-	failed := requests[len(requests)-1]
-	require.Equal(t, failed.Path, failure.Endpoint)
-	require.Len(t, slices.Concat(times("", len(done.Added)), times("", len(done.Removed))), changes)
-
-	applied := rcuser.Change{Added: slices.Clone(done.Added), Removed: slices.Clone(done.Removed)}
-	if fault.Kind == rctest.LostAnswer {
-		require.Equal(t, rcuser.Unknown, failure.Outcome)
-		require.Equal(t, 3, failure.Attempts)
-		list := &applied.Removed
-		if failed.Path == kind.paths+"add.json" {
-			list = &applied.Added
-		}
-		*list = append(*list, failed.Form[kind.field]...)
-	} else {
-		require.Equal(t, rcuser.NotApplied, failure.Outcome)
-		require.ErrorIs(t, err, rcuser.ErrParameter)
-	}
-	oldestFirst := slices.Clone(l.ids()) // as they were added
-	slices.Reverse(oldestFirst)
-	require.Equal(t, change(from, oldestFirst), applied)
-
-	l.server.ClearFaults()
-	rest, err := l.service.Replace(t.Context(), "ann", slices.Values(to))
-	require.NoError(t, err)
-	require.ElementsMatch(t, to, l.ids())
-	expected := change(from, to)
-	require.Equal(t, expected.Added, append(applied.Added, rest.Added...))
-	require.Equal(t, expected.Removed, append(applied.Removed, rest.Removed...))
-}
-
-func TestReplaceEndsWithTheContext(t *testing.T) {
-	t.Parallel()
-	onBothLists(t, func(t *testing.T, kind listKind) {
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		l := newStoredList(t, kind, []string{"old"})
-		l.after = func(rcuser.Attempt) {
-			if len(l.sent()) == 3 {
-				cancel()
-			}
-		}
-		done, err := l.service.Replace(ctx, "ann", slices.Values(manyIDs(70)))
-		require.ErrorIs(t, err, context.Canceled)
-		require.Equal(t, rcuser.Change{Added: manyIDs(40)}, done)
-		require.Equal(t, []string{"query", "add 20", "add 20"}, l.sent())
-
-		ctx, cancel = context.WithCancel(t.Context())
-		defer cancel()
-		count := 0
-		again := func(yield func(string) bool) { // nearly never ends, and never has 3000 different ids
-			for count = 1; count < 1e6 && yield("u1"); count++ {
-				if count == 5 {
-					cancel()
-				}
-			}
-		}
-		done, err = l.service.Replace(ctx, "ann", again)
-		require.ErrorIs(t, requireError(t, err), context.Canceled)
-		require.Equal(t, rcuser.Change{}, done)
-		require.Equal(t, 6, count)
-		_, err = l.service.Contains(ctx, "ann", "u1")
-		require.ErrorIs(t, err, context.Canceled)
-		require.Len(t, l.sent(), 3)
-	})
-}
-
-func TestNothingIsChangedAfterAFailedReading(t *testing.T) {
-	t.Parallel()
-	onBothLists(t, func(t *testing.T, kind listKind) {
-		l := newStoredList(t, kind, manyIDs(1001))
-		l.server.Inject(rctest.Fault{Code: 1009, Every: 2, Times: rctest.Always})
-		for _, method := range replacers(l.service) {
-			done, err := method(t.Context(), "ann", slices.Values([]string{"a"}))
-			require.ErrorIs(t, err, rcuser.ErrNotEnabled)
-			require.Equal(t, rcuser.Change{}, done)
-		}
-		found, err := l.service.Contains(t.Context(), "ann", "a")
-		require.ErrorIs(t, err, rcuser.ErrNotEnabled)
-		require.False(t, found)
-		require.Equal(t, slices.Repeat([]string{"query"}, 6), l.sent())
-	})
-}
-
-// TestReplaceCountsIDsOnce gives a list that changed while it was read: it has 3000 ids, one of them on two pages.
-func TestReplaceCountsIDsOnce(t *testing.T) {
-	t.Parallel()
-	onBothLists(t, func(t *testing.T, kind listKind) {
-		ids := manyIDs(2999)
-		client, tap := newClient(t, inTurn(
-			reply(http.StatusOK, namedPage(ids, 1, true)), reply(http.StatusOK, namedPage(ids[2998:], 2, false)),
-			reply(http.StatusOK, success),
-		))
-		done, err := kind.of(client).Replace(t.Context(), "ann", slices.Values(append([]string{"new"}, ids[:2998]...)))
-		require.NoError(t, err)
-		require.Equal(t, rcuser.Change{Added: []string{"new"}, Removed: []string{"u2999"}}, done)
-		var sent []string
-		for _, request := range tap.requests() {
-			sent = append(sent, path.Base(request.URL))
-		}
-		require.Equal(t, []string{"query.json", "query.json", "add.json", "remove.json"}, sent)
-	})
-}
-
-// TestReplaceArguments needs no answer: nothing is sent.
-func TestReplaceArguments(t *testing.T) {
-	t.Parallel()
-	onBothLists(t, func(t *testing.T, kind listKind) {
+		requireIDChecked(t, "ownerID", func(ctx context.Context, c *rcuser.Client, id string) error {
+			return kind.service(c).Remove(ctx, id, []string{"a"})
+		})
+		requireIDChecked(t, "ownerID", func(ctx context.Context, c *rcuser.Client, id string) error {
+			_, err := kind.service(c).List(ctx, id, rcuser.CursorOptions{})
+			return err
+		})
+		requireIDsChecked(t, 20, "21 ids, at most 20", success, func(ctx context.Context, c *rcuser.Client, ids []string) error {
+			return kind.service(c).Add(ctx, "o", ids)
+		})
+		requireIDsChecked(t, 20, "21 ids, at most 20", success, func(ctx context.Context, c *rcuser.Client, ids []string) error {
+			return kind.service(c).Remove(ctx, "o", ids)
+		})
+		requireArgumentErrors(t, []badArgument{
+			{kind.listAt(rcuser.CursorOptions{Size: -1}), "CursorOptions.Size", "-1, it must be from 0 to 1000"},
+			{kind.listAt(rcuser.CursorOptions{Size: 1001}), "CursorOptions.Size", "1001, it must be from 0 to 1000"},
+		}...)
+		requireAccepted(t, noUsers, kind.listAt(rcuser.CursorOptions{Size: 1000}))
 		client, tap := newClient(t, unexpected(t))
-		list := kind.of(client)
-		for _, method := range replacers(list) {
-			refused := func(ownerID string, want iter.Seq[string], name, text string) {
-				done, err := method(t.Context(), ownerID, want)
-				requireArgumentError(t, err, name, text, tap)
-				require.Equal(t, rcuser.Change{}, done)
-			}
-			untouched := func(func(string) bool) { t.Error("want was read") }
-			for _, bad := range badIDs {
-				refused(bad.id, untouched, "ownerID", bad.text)
-				refused("ann", slices.Values([]string{"a", "a", "b", bad.id}), "want[3]", bad.text)
-			}
-			refused("ann", nil, "want", "is nil")
-			count := 0
-			endless := func(yield func(string) bool) {
-				for yield(fmt.Sprintf("u%d", count/2)) { // each twice
-					count++
-				}
-			}
-			refused("ann", endless, "want", "more than 3000 ids")
-			require.Equal(t, 6000, count)
-			_, err := method(nil, "ann", slices.Values([]string{"a"}))
-			requireArgumentError(t, err, "ctx", "is nil", tap)
-		}
-		for _, bad := range badIDs {
-			_, err := list.Contains(t.Context(), bad.id, "a")
-			requireArgumentError(t, err, "ownerID", bad.text, tap)
-			_, err = list.Contains(t.Context(), "ann", bad.id)
-			requireArgumentError(t, err, "userID", bad.text, tap)
-		}
-		_, err := kind.of(&rcuser.Client{}).Replace(t.Context(), "ann", slices.Values([]string{"a"}))
-		requireArgumentError(t, err, "Client", "NewClient", tap)
+		all := kind.service(client).All(t.Context(), "")
+		_, errs := gather(all) // the arguments are checked in the range
+		require.Len(t, errs, 1)
+		requireArgumentError(t, errs[0], "ownerID", "is empty", tap)
 	})
 }
 
-func TestContainsReadsNoFurtherThanNeeded(t *testing.T) {
+func TestListsBodies(t *testing.T) {
 	t.Parallel()
 	onBothLists(t, func(t *testing.T, kind listKind) {
-		l := newStoredList(t, kind, manyIDs(2500))
-		for _, tc := range []struct {
-			id    string
-			found bool
-			pages int
-		}{{"u1", true, 1}, {"u1000", true, 1}, {"u1001", true, 2}, {"u2500", true, 3}, {"U1", false, 3}} {
-			before := len(l.sent())
-			found, err := l.service.Contains(t.Context(), "ann", tc.id)
-			require.NoError(t, err)
-			require.Equal(t, tc.found, found, tc.id)
-			require.Equal(t, slices.Repeat([]string{"query"}, tc.pages), l.sent()[before:], tc.id)
+		for cursor, body := range map[rcuser.CursorOptions]string{
+			{}:                    "userId=a",
+			{Size: 1000}:          "size=1000&userId=a",
+			{Token: "C/+=b"}:      "pageToken=C%2F%2B%3Db&userId=a",
+			{Token: "C", Size: 1}: "pageToken=C&size=1&userId=a",
+		} {
+			client, tap := newClient(t, reply(http.StatusOK, noUsers))
+			require.NoError(t, kind.listAt(cursor)(t.Context(), client))
+			require.Equal(t, []string{body}, tap.bodies())
 		}
-		found, err := l.service.Contains(t.Context(), "bob", "u1")
-		require.NoError(t, err)
-		require.False(t, found)
+	})
+}
+
+func TestListsBrokenAnswers(t *testing.T) {
+	t.Parallel()
+	onBothLists(t, func(t *testing.T, kind listKind) {
+		requireBrokenAnswers(t, []brokenAnswer{
+			{kind.listAt(rcuser.CursorOptions{}), `"next":"a"`, "it has no field users"},
+			{kind.listAt(rcuser.CursorOptions{}), `"users":[1]`, "cannot unmarshal number"},
+		}...)
+		client, _ := newClient(t, reply(http.StatusOK, emptyIDAnswer), once)
+		require.ErrorContains(t, kind.listAt(rcuser.CursorOptions{})(t.Context(), client), "no id")
+	})
+}
+
+// listing returns the iterator of the list of "owner". Its pages have 3 ids here.
+func (k listKind) listing() listing {
+	return listing{
+		path: k.paths + "query.json", size: 3,
+		all: func(ctx context.Context, c *rcuser.Client) iter.Seq2[string, error] {
+			return k.service(c).All(ctx, "owner")
+		},
+		page: cursorPage,
+		body: func(number int) string {
+			if number == 1 {
+				return "userId=owner"
+			}
+			return fmt.Sprintf("pageToken=T%d&userId=owner", number)
+		},
+	}
+}
+
+// cursorPage is the answer with these ids. If more, it has the token of the next page.
+func cursorPage(ids []string, number int, more bool) string {
+	if !more {
+		return fmt.Sprintf(`{"code":200,"users":[%s]}`, quoted(ids))
+	}
+	return fmt.Sprintf(`{"code":200,"users":[%s],"next":"T%d"}`, quoted(ids), number+1)
+}
+
+func TestListsAll(t *testing.T) {
+	t.Parallel()
+	onBothLists(t, func(t *testing.T, kind listKind) { testListing(t, kind.listing()) })
+}
+
+// TestListsAllWithAnEarlierToken has a page that names one as the next that was read before the last. The page before it
+// is empty, which isn't the end.
+func TestListsAllWithAnEarlierToken(t *testing.T) {
+	t.Parallel()
+	onBothLists(t, func(t *testing.T, kind listKind) {
+		l := kind.listing()
+		client, tap := l.serve(t, []string{l.page([]string{"a"}, 1, true), l.page(nil, 2, true), l.page([]string{"b"}, 1, true)})
+		ids, errs := gather(l.all(t.Context(), client))
+		require.Len(t, errs, 1)
+		require.Equal(t, []string{"a", "b"}, ids)
+		require.Equal(t, l.bodies(1, 2, 3), tap.bodies())
 	})
 }

@@ -1,0 +1,228 @@
+package rcuser_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser"
+	"github.com/f0207b22/rcuser/internal/systemtest"
+	"github.com/f0207b22/rcuser/rctest"
+)
+
+var allowlistKind = listKind{
+	paths: "/user/whitelist/", field: "whiteUserId",
+	service: func(c *rcuser.Client) listService { return c.Allowlist },
+	members: func(u rctest.User) []string { return u.Allowlist },
+	model:   func(u *systemtest.User) *[]string { return &u.Allowlist },
+}
+
+var _ = systemtest.Register(
+	systemtest.Row{
+		Path: "/user/whitesetting/set.json",
+		Call: func(ctx context.Context, c *rcuser.Client, users systemtest.Pair) error {
+			return c.Allowlist.Enable(ctx, []string{users.ID})
+		},
+		Applied: isAllowlistOn,
+		Examples: []systemtest.Example{{
+			Form:   "userId=98&userId=99&whiteSetting=0",
+			Answer: `{"code":200}`,
+			Source: "docs.rongcloud.io/platform-chat-api/user/whitelist/*",
+			Call: onlyError(func(ctx context.Context, c *rcuser.Client) error {
+				return c.Allowlist.Disable(ctx, []string{"98", "99"})
+			}),
+			Body: "userId=98&userId=99&whiteSetting=0",
+		}},
+		Switch: &systemtest.Switch{
+			Name: "allowlist on",
+			Turn: func(ctx context.Context, c *rcuser.Client, users systemtest.Pair, on bool) error {
+				return setAllowlist(c, on)(ctx, []string{users.ID})
+			},
+			IsOn: isAllowlistOn,
+		},
+		Step: enableStep,
+		Check: func(w *systemtest.World, want *systemtest.User, got rctest.User) {
+			require.Equal(w, want.AllowlistOn, got.AllowlistEnabled)
+		},
+		Erase: func(_ *systemtest.World, user *systemtest.User) { user.AllowlistOn = false },
+	},
+	systemtest.Row{
+		Path: "/user/whitesetting/query.json",
+		Call: func(ctx context.Context, c *rcuser.Client, users systemtest.Pair) error {
+			got, err := c.Allowlist.Enabled(ctx, []string{users.ID})
+			if err == nil && !maps.Equal(got, map[string]bool{users.ID: false}) {
+				return fmt.Errorf("got %v", got)
+			}
+			return err
+		},
+		Examples: []systemtest.Example{{
+			Form:   "userId=98&userId=99",
+			Answer: `{"code":200,"users":[{"whiteSetting":"0","userId":"00"}]}`,
+			Source: "docs.rongcloud.io/platform-chat-api/user/whitelist/*",
+			Call: func(ctx context.Context, c *rcuser.Client) (any, error) {
+				return c.Allowlist.Enabled(ctx, []string{"98", "99"})
+			},
+			Body: "userId=98&userId=99",
+			Want: map[string]bool{"00": false},
+		}},
+		Step: enabledStep,
+	},
+	systemtest.Row{
+		Path: "/user/whitelist/add.json",
+		Call: func(ctx context.Context, c *rcuser.Client, users systemtest.Pair) error {
+			return c.Allowlist.Add(ctx, users.ID, []string{users.Other})
+		},
+		Applied: isAllowed,
+		Examples: []systemtest.Example{{
+			Form:   "userId=7&whiteUserId=123&whiteUserId=1456",
+			Answer: `{"code":200}`,
+			Source: "docs.rongcloud.io/platform-chat-api/user/whitelist/*",
+			Call: onlyError(func(ctx context.Context, c *rcuser.Client) error {
+				return c.Allowlist.Add(ctx, "7", []string{"123", "1456"})
+			}),
+			Body: "userId=7&whiteUserId=123&whiteUserId=1456",
+		}},
+		Switch: &systemtest.Switch{
+			Name: "allowlist",
+			Turn: func(ctx context.Context, c *rcuser.Client, users systemtest.Pair, on bool) error {
+				if on {
+					return c.Allowlist.Add(ctx, users.ID, []string{users.Other})
+				}
+				return c.Allowlist.Remove(ctx, users.ID, []string{users.Other})
+			},
+			IsOn: func(s *rctest.Server, users systemtest.Pair) bool { return len(s.User(users.ID).Allowlist) > 0 },
+		},
+		Step: allowlistKind.addStep,
+		Check: func(w *systemtest.World, want *systemtest.User, got rctest.User) {
+			require.Equal(w, want.Allowlist, append([]string(nil), got.Allowlist...))
+		},
+		Erase: func(_ *systemtest.World, user *systemtest.User) { user.Allowlist = nil },
+	},
+	systemtest.Row{
+		Path: "/user/whitelist/remove.json",
+		Setup: func(ctx context.Context, c *rcuser.Client, users systemtest.Pair) error {
+			return c.Allowlist.Add(ctx, users.ID, []string{users.Other})
+		},
+		Call: func(ctx context.Context, c *rcuser.Client, users systemtest.Pair) error {
+			return c.Allowlist.Remove(ctx, users.ID, []string{users.Other})
+		},
+		Applied: func(s *rctest.Server, users systemtest.Pair) bool { return !isAllowed(s, users) },
+		Examples: []systemtest.Example{{
+			Form:   "userId=7&whiteUserId=123&whiteUserId=1456",
+			Answer: `{"code":200}`,
+			Source: "docs.rongcloud.io/platform-chat-api/user/whitelist/*",
+			Call: onlyError(func(ctx context.Context, c *rcuser.Client) error {
+				return c.Allowlist.Remove(ctx, "7", []string{"123", "1456"})
+			}),
+			Body: "userId=7&whiteUserId=123&whiteUserId=1456",
+		}},
+		Step: allowlistKind.removeStep,
+	},
+	systemtest.Row{
+		Path: "/user/whitelist/query.json",
+		Setup: func(ctx context.Context, c *rcuser.Client, users systemtest.Pair) error {
+			return c.Allowlist.Add(ctx, users.ID, []string{users.Other})
+		},
+		Call: allowlistKind.list,
+		Examples: []systemtest.Example{{
+			Form:   "userId=jlk456j5&pageToken=COIB&size=10",
+			Answer: tenUsersPage,
+			Source: "docs.rongcloud.io/platform-chat-api/user/whitelist/*",
+			Call: func(ctx context.Context, c *rcuser.Client) (any, error) {
+				return c.Allowlist.List(ctx, "jlk456j5", rcuser.CursorOptions{Token: "COIB", Size: 10})
+			},
+			Body: "pageToken=COIB&size=10&userId=jlk456j5",
+			Want: rcuser.Page{UserIDs: tenUsers, Next: "CNgB"},
+		}},
+		Step: allowlistKind.readStep,
+	},
+)
+
+func isAllowed(s *rctest.Server, users systemtest.Pair) bool {
+	return slices.Contains(s.User(users.ID).Allowlist, users.Other)
+}
+
+func isAllowlistOn(s *rctest.Server, users systemtest.Pair) bool {
+	return s.User(users.ID).AllowlistEnabled
+}
+
+// setAllowlist returns the method that turns the allowlist on, or off.
+func setAllowlist(c *rcuser.Client, on bool) func(context.Context, []string) error {
+	if on {
+		return c.Allowlist.Enable
+	}
+	return c.Allowlist.Disable
+}
+
+func enableStep(w *systemtest.World) {
+	ids, on := w.ChooseIDs("ids"), w.ChooseBool("on")
+	require.NoError(w, setAllowlist(w.Client, on)(w.Context, ids))
+	for _, id := range ids {
+		w.User(id).AllowlistOn = on
+	}
+}
+
+func enabledStep(w *systemtest.World) {
+	ids := w.ChooseIDs("ids")
+	want := map[string]bool{}
+	for _, id := range ids {
+		want[id] = w.User(id).AllowlistOn
+	}
+	got, err := w.Client.Allowlist.Enabled(w.Context, ids)
+	require.NoError(w, err)
+	require.Equal(w, want, got)
+}
+
+func enabled(ctx context.Context, c *rcuser.Client, ids []string) error {
+	_, err := c.Allowlist.Enabled(ctx, ids)
+	return err
+}
+
+func TestAllowlistSwitchArguments(t *testing.T) {
+	t.Parallel()
+	for _, on := range []bool{true, false} {
+		set := func(ctx context.Context, c *rcuser.Client, ids []string) error { return setAllowlist(c, on)(ctx, ids) }
+		requireIDsChecked(t, 20, "21 ids, at most 20", success, set)
+		requireArgumentError(t, set(t.Context(), &rcuser.Client{}, []string{"a"}), "Client", "NewClient", &wiretap{})
+	}
+	requireIDsChecked(t, 20, "21 ids, at most 20", noUsers, enabled)
+}
+
+func TestAllowlistBodies(t *testing.T) {
+	t.Parallel()
+	requireBodies(t, success, sentBody{
+		name: "Enable",
+		call: func(ctx context.Context, c *rcuser.Client) error { return c.Allowlist.Enable(ctx, []string{"a"}) },
+		body: "userId=a&whiteSetting=1",
+		form: url.Values{"userId": {"a"}, "whiteSetting": {"1"}},
+	})
+}
+
+func TestAllowlistEnabledAnswers(t *testing.T) {
+	t.Parallel()
+	client, _ := newClient(t, inTurn(
+		reply(http.StatusOK, `{"users":[{"userId":"a","whiteSetting":"1","x":1},{"userId":"b","whiteSetting":1},{"userId":"c","whiteSetting":0}],"code":200}`),
+		reply(http.StatusOK, `{"code":200,"users":[{"userId":"a","whiteSetting":"1"},{"userId":"b"}]}`),
+	), once)
+	got, err := client.Allowlist.Enabled(t.Context(), []string{"a", "b", "c", "d"})
+	require.NoError(t, err)
+	require.Equal(t, map[string]bool{"a": true, "b": true, "c": false}, got)
+	got, err = client.Allowlist.Enabled(t.Context(), []string{"a", "b"})
+	require.Error(t, err)
+	require.Nil(t, got, "half a result")
+
+	ofA := func(ctx context.Context, c *rcuser.Client) error { return enabled(ctx, c, []string{"a"}) }
+	requireBrokenAnswers(t, []brokenAnswer{
+		{ofA, `"x":1`, "it has no field users"},
+		{ofA, `"users":[{"whiteSetting":"1"}]`, "it has no field userId"},
+		{ofA, `"users":[{"userId":"a"}]`, "it has no field whiteSetting"},
+		{ofA, `"users":[{"userId":"a","whiteSetting":"-1"}]`, `a field is "-1", neither 0 nor 1`},
+		{ofA, `"users":["a"]`, "cannot unmarshal string"},
+	}...)
+}
