@@ -47,10 +47,10 @@ var _ = systemtest.Register(
 			IsOn: isAllowlistOn,
 		},
 		Step: enableStep,
-		Check: func(w *systemtest.World, want *systemtest.User, got rctest.User) {
-			require.Equal(w, want.AllowlistOn, got.AllowlistEnabled)
+		Check: func(m *systemtest.Model, want *systemtest.User, got rctest.User) {
+			require.Equal(m, want.AllowlistOn, got.AllowlistEnabled)
 		},
-		Erase: func(_ *systemtest.World, user *systemtest.User) { user.AllowlistOn = false },
+		Erase: func(_ *systemtest.Model, user *systemtest.User) { user.AllowlistOn = false },
 	},
 	systemtest.Row{
 		Path: "/user/whitesetting/query.json",
@@ -99,10 +99,10 @@ var _ = systemtest.Register(
 			IsOn: func(s *rctest.Server, users systemtest.Pair) bool { return len(s.User(users.ID).Allowlist) > 0 },
 		},
 		Step: allowlistKind.addStep,
-		Check: func(w *systemtest.World, want *systemtest.User, got rctest.User) {
-			require.Equal(w, want.Allowlist, append([]string(nil), got.Allowlist...))
+		Check: func(m *systemtest.Model, want *systemtest.User, got rctest.User) {
+			require.Equal(m, want.Allowlist, append([]string(nil), got.Allowlist...))
 		},
-		Erase: func(_ *systemtest.World, user *systemtest.User) { user.Allowlist = nil },
+		Erase: func(_ *systemtest.Model, user *systemtest.User) { user.Allowlist = nil },
 	},
 	systemtest.Row{
 		Path: "/user/whitelist/remove.json",
@@ -160,23 +160,23 @@ func setAllowlist(c *rcuser.Client, on bool) func(context.Context, []string) err
 	return c.Allowlist.Disable
 }
 
-func enableStep(w *systemtest.World) {
-	ids, on := w.ChooseIDs("ids"), w.ChooseBool("on")
-	require.NoError(w, setAllowlist(w.Client, on)(w.Context, ids))
+func enableStep(m *systemtest.Model) {
+	ids, on := m.ChooseIDs("ids"), m.ChooseBool("on")
+	require.NoError(m, setAllowlist(m.Client, on)(m.Context, ids))
 	for _, id := range ids {
-		w.User(id).AllowlistOn = on
+		m.User(id).AllowlistOn = on
 	}
 }
 
-func enabledStep(w *systemtest.World) {
-	ids := w.ChooseIDs("ids")
+func enabledStep(m *systemtest.Model) {
+	ids := m.ChooseIDs("ids")
 	want := map[string]bool{}
 	for _, id := range ids {
-		want[id] = w.User(id).AllowlistOn
+		want[id] = m.User(id).AllowlistOn
 	}
-	got, err := w.Client.Allowlist.Enabled(w.Context, ids)
-	require.NoError(w, err)
-	require.Equal(w, want, got)
+	got, err := m.Client.Allowlist.Enabled(m.Context, ids)
+	require.NoError(m, err)
+	require.Equal(m, want, got)
 }
 
 func enabled(ctx context.Context, c *rcuser.Client, ids []string) error {

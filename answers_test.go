@@ -15,7 +15,7 @@ import (
 
 const html = "<html><body>Bad Gateway</body></html>"
 
-// answers are what may come back to a ban, and the error that it becomes: err is the text of Err.
+// answers are answers to a ban and the errors for them. The text of Err is in err.
 var answers = []struct {
 	name      string
 	status    int
@@ -78,7 +78,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// requireSame compares all fields, Err by its text.
+// requireSame compares all fields of an Error, Err by its text.
 func requireSame(t *testing.T, want rcuser.Error, cause string, got *rcuser.Error) {
 	t.Helper()
 	without := *got
@@ -130,7 +130,7 @@ func TestTextsNameTheProblem(t *testing.T) {
 	require.ErrorContains(t, ban(t.Context(), client), "a redirect, which is refused; is the base URL right? (HTTP 302")
 }
 
-// brokenBody breaks off after some text.
+// brokenBody ends with io.ErrUnexpectedEOF.
 type brokenBody struct {
 	io.Reader
 	closed *bool
@@ -165,7 +165,7 @@ func TestAnswerThatBreaksOff(t *testing.T) {
 	}
 }
 
-// endless never ends, and counts what is read of it.
+// endless is a body that never ends. It counts the bytes read.
 type endless struct{ read int }
 
 func (e *endless) Read(p []byte) (int, error) {
@@ -194,7 +194,7 @@ func TestAnswersTooLarge(t *testing.T) {
 	}
 }
 
-// TestLargestAnswers are those that are just allowed, or just not.
+// TestLargestAnswers has answers at the limits, and one a byte larger.
 func TestLargestAnswers(t *testing.T) {
 	t.Parallel()
 	padded := func(body string, size int) string { return body + strings.Repeat(" ", size-len(body)) }
@@ -221,7 +221,7 @@ func TestBodyAndMessageAreBounded(t *testing.T) {
 	require.NotContains(t, requireError(t, ban(t.Context(), client)).Message, "\xff")
 }
 
-// TestTransportWithoutBody is about what net/http's own client forgives a transport.
+// TestTransportWithoutBody has a RoundTripper whose response has no Body, which http.Client accepts.
 func TestTransportWithoutBody(t *testing.T) {
 	t.Parallel()
 	client, _ := newClient(t, func(req *http.Request) (*http.Response, error) {
@@ -234,10 +234,10 @@ func TestTransportWithoutBody(t *testing.T) {
 	require.EqualError(t, rcErr.Err, "broken answer: it is empty")
 }
 
-// TestTransportWithoutAnswer is about what net/http's own client reports of a transport.
+// TestTransportWithoutAnswer has a RoundTripper that returns neither a response nor an error.
 func TestTransportWithoutAnswer(t *testing.T) {
 	t.Parallel()
-	client, _ := newClient(t, func(*http.Request) (*http.Response, error) { return nil, nil }, once) //nolint:nilnil // a faulty transport
+	client, _ := newClient(t, func(*http.Request) (*http.Response, error) { return nil, nil }, once) //nolint:nilnil // a RoundTripper that breaks its contract
 	rcErr := requireError(t, ban(t.Context(), client))
 	require.Zero(t, rcErr.StatusCode)
 	require.Error(t, rcErr.Err)

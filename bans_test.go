@@ -58,8 +58,8 @@ var _ = systemtest.Register(
 			IsOn: isBanned,
 		},
 		Step: banStep,
-		Check: func(w *systemtest.World, want *systemtest.User, got rctest.User) {
-			require.Equal(w, w.IsBanned(want), !got.BannedUntil.IsZero())
+		Check: func(m *systemtest.Model, want *systemtest.User, got rctest.User) {
+			require.Equal(m, m.IsBanned(want), !got.BannedUntil.IsZero())
 		},
 	},
 	systemtest.Row{
@@ -123,28 +123,28 @@ func banBefore(ctx context.Context, c *rcuser.Client, users systemtest.Pair) err
 	return c.Bans.Add(ctx, []string{users.ID}, time.Hour)
 }
 
-func banStep(w *systemtest.World) {
-	ids, minutes := w.ChooseIDs("ids"), 1+w.Choose("minutes", 90)
+func banStep(m *systemtest.Model) {
+	ids, minutes := m.ChooseIDs("ids"), 1+m.Choose("minutes", 90)
 	d := time.Duration(minutes) * time.Minute
-	require.NoError(w, w.Client.Bans.Add(w.Context, ids, d))
+	require.NoError(m, m.Client.Bans.Add(m.Context, ids, d))
 	for _, id := range ids {
-		user := w.User(id)
-		user.BannedUntil, user.Connected = w.Server.Now().Add(d).UTC(), false
+		user := m.User(id)
+		user.BannedUntil, user.Connected = m.Server.Now().Add(d).UTC(), false
 	}
 }
 
-func unbanStep(w *systemtest.World) {
-	ids := w.ChooseIDs("ids")
-	require.NoError(w, w.Client.Bans.Remove(w.Context, ids))
+func unbanStep(m *systemtest.Model) {
+	ids := m.ChooseIDs("ids")
+	require.NoError(m, m.Client.Bans.Remove(m.Context, ids))
 	for _, id := range ids {
-		w.User(id).BannedUntil = time.Time{}
+		m.User(id).BannedUntil = time.Time{}
 	}
 }
 
-func listBansStep(w *systemtest.World) {
+func listBansStep(m *systemtest.Model) {
 	var want []rcuser.Ban
-	for _, user := range w.Users() {
-		if w.IsBanned(user) {
+	for _, user := range m.Users() {
+		if m.IsBanned(user) {
 			want = append(want, rcuser.Ban{UserID: user.ID, Until: user.BannedUntil})
 		}
 	}
@@ -154,14 +154,14 @@ func listBansStep(w *systemtest.World) {
 	for i := range want {
 		want[i].Until = want[i].Until.Truncate(time.Second)
 	}
-	size, page := 1+w.Choose("size", 3), 1+w.Choose("page", 3)
-	got, err := w.Client.Bans.List(w.Context, rcuser.PageOptions{Page: page, Size: size})
-	require.NoError(w, err)
-	require.Equal(w, systemtest.PageOf(want, page, size), got)
-	got, err = w.Client.Bans.List(w.Context, rcuser.PageOptions{})
-	require.NoError(w, err)
-	require.Equal(w, systemtest.PageOf(want, 1, 1000), got)
-	require.Equal(w, systemtest.PageOf(want, 1, 1000), collect(w, w.Client.Bans.All(w.Context)))
+	size, page := 1+m.Choose("size", 3), 1+m.Choose("page", 3)
+	got, err := m.Client.Bans.List(m.Context, rcuser.PageOptions{Page: page, Size: size})
+	require.NoError(m, err)
+	require.Equal(m, systemtest.PageOf(want, page, size), got)
+	got, err = m.Client.Bans.List(m.Context, rcuser.PageOptions{})
+	require.NoError(m, err)
+	require.Equal(m, systemtest.PageOf(want, 1, 1000), got)
+	require.Equal(m, systemtest.PageOf(want, 1, 1000), collect(m, m.Client.Bans.All(m.Context)))
 }
 
 func banFor(d time.Duration) func(context.Context, *rcuser.Client) error {

@@ -48,10 +48,10 @@ var _ = systemtest.Register(
 			IsOn: func(s *rctest.Server, users systemtest.Pair) bool { return len(s.User(users.ID).Blocklist) > 0 },
 		},
 		Step: blocklistKind.addStep,
-		Check: func(w *systemtest.World, want *systemtest.User, got rctest.User) {
-			require.Equal(w, want.Blocklist, append([]string(nil), got.Blocklist...))
+		Check: func(m *systemtest.Model, want *systemtest.User, got rctest.User) {
+			require.Equal(m, want.Blocklist, append([]string(nil), got.Blocklist...))
 		},
-		Erase: func(_ *systemtest.World, user *systemtest.User) { user.Blocklist = nil },
+		Erase: func(_ *systemtest.Model, user *systemtest.User) { user.Blocklist = nil },
 	},
 	systemtest.Row{
 		Path: "/user/blacklist/remove.json",

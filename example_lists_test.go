@@ -14,7 +14,7 @@ func ExampleBlocklistService_Replace() {
 	if err := client.Blocklist.Add(ctx, "alice", []string{"bob", "carol"}); err != nil {
 		panic(err)
 	}
-	want := []string{"carol", "dave"} // what the app's own database says
+	want := []string{"carol", "dave"} // from the app's database
 	done, err := client.Blocklist.Replace(ctx, "alice", slices.Values(want))
 	fmt.Println("added:", done.Added, "removed:", done.Removed, err)
 	fmt.Println("dave can message alice:", rc.CanMessage("dave", "alice"))

@@ -11,7 +11,7 @@ import (
 	"github.com/f0207b22/rcuser/rctest"
 )
 
-// connect is NewClient on a fake, without the error that it can't have.
+// connect returns a client and the fake that it calls.
 func connect() (*rcuser.Client, *rctest.Server) {
 	rc := rctest.NewServer()
 	client, err := rcuser.NewClient(rc.Config())
@@ -30,7 +30,7 @@ func ExampleUsersService() {
 	if err != nil {
 		panic(err)
 	}
-	fmt.Println("printed, a token hides itself:", token)
+	fmt.Println("a token prints without its value:", token)
 
 	name := "Alice B."
 	if err := client.Users.Update(ctx, "alice", rcuser.UserUpdate{Name: &name}); err != nil {
@@ -42,7 +42,7 @@ func ExampleUsersService() {
 	}
 	fmt.Println("now called", user.Name)
 	// Output:
-	// printed, a token hides itself: {UserID:alice Value:[redacted]}
+	// a token prints without its value: {UserID:alice Value:[redacted]}
 	// now called Alice B.
 }
 
@@ -61,15 +61,15 @@ func ExampleUsersService_Deactivate() {
 		fmt.Println("deactivated:", id)
 	}
 	_, err := client.Users.Reactivate(ctx, []string{"alice"})
-	fmt.Println("at once:", err != nil)
+	fmt.Println("refused at once:", err != nil)
 	rc.Advance(time.Hour)
 	_, err = client.Users.Reactivate(ctx, []string{"alice"})
-	fmt.Println("an hour later:", err)
+	fmt.Println("error an hour later:", err)
 	// Output:
 	// deactivated: alice
 	// deactivated: bob
-	// at once: true
-	// an hour later: <nil>
+	// refused at once: true
+	// error an hour later: <nil>
 }
 
 func ExampleTokensService() {
@@ -126,11 +126,11 @@ func ExampleBlocklistService() {
 		if err != nil {
 			panic(err)
 		}
-		fmt.Println("alice doesn't hear from", id)
+		fmt.Println("can't message alice:", id)
 	}
 	fmt.Println("alice can message bob:", rc.CanMessage("alice", "bob"))
 	// Output:
-	// alice doesn't hear from bob
+	// can't message alice: bob
 	// alice can message bob: true
 }
 
@@ -149,11 +149,11 @@ func ExampleAllowlistService() {
 	if err != nil {
 		panic(err)
 	}
-	fmt.Println("switches:", enabled)
+	fmt.Println("allowlist on:", enabled)
 	fmt.Println("bob can message alice:", rc.CanMessage("bob", "alice"))
 	fmt.Println("carol can message alice:", rc.CanMessage("carol", "alice"))
 	// Output:
-	// switches: map[alice:true bob:false]
+	// allowlist on: map[alice:true bob:false]
 	// bob can message alice: true
 	// carol can message alice: false
 }
@@ -162,7 +162,7 @@ func ExamplePresenceService() {
 	client, rc := connect()
 	defer rc.Close()
 
-	rc.SetOnline("alice", true) // what only a phone can do
+	rc.SetOnline("alice", true) // alice's device connects
 	for _, id := range []string{"alice", "bob"} {
 		online, err := client.Presence.Online(context.Background(), id)
 		if err != nil {

@@ -58,10 +58,10 @@ func (k listKind) list(ctx context.Context, c *rcuser.Client, users systemtest.P
 	return err
 }
 
-func (k listKind) addStep(w *systemtest.World) {
-	owner, ids := w.ChooseID("owner"), w.ChooseIDs("ids")
-	require.NoError(w, k.service(w.Client).Add(w.Context, owner, ids))
-	members := k.model(w.User(owner))
+func (k listKind) addStep(m *systemtest.Model) {
+	owner, ids := m.ChooseID("owner"), m.ChooseIDs("ids")
+	require.NoError(m, k.service(m.Client).Add(m.Context, owner, ids))
+	members := k.model(m.User(owner))
 	for _, id := range ids {
 		if !slices.Contains(*members, id) {
 			*members = append([]string{id}, *members...)
@@ -69,10 +69,10 @@ func (k listKind) addStep(w *systemtest.World) {
 	}
 }
 
-func (k listKind) removeStep(w *systemtest.World) {
-	owner, ids := w.ChooseID("owner"), w.ChooseIDs("ids")
-	require.NoError(w, k.service(w.Client).Remove(w.Context, owner, ids))
-	members := k.model(w.User(owner))
+func (k listKind) removeStep(m *systemtest.Model) {
+	owner, ids := m.ChooseID("owner"), m.ChooseIDs("ids")
+	require.NoError(m, k.service(m.Client).Remove(m.Context, owner, ids))
+	members := k.model(m.User(owner))
 	for _, id := range ids {
 		if at := slices.Index(*members, id); at >= 0 {
 			*members = append(append([]string(nil), (*members)[:at]...), (*members)[at+1:]...)
@@ -80,22 +80,22 @@ func (k listKind) removeStep(w *systemtest.World) {
 	}
 }
 
-func (k listKind) readStep(w *systemtest.World) {
-	owner, size := w.ChooseID("owner"), 1+w.Choose("size", 3)
-	want := systemtest.PageOf(*k.model(w.User(owner)), 1, 1000)
+func (k listKind) readStep(m *systemtest.Model) {
+	owner, size := m.ChooseID("owner"), 1+m.Choose("size", 3)
+	want := systemtest.PageOf(*k.model(m.User(owner)), 1, 1000)
 	got := []string{}
 	for token := ""; ; {
-		page, err := k.service(w.Client).List(w.Context, owner, rcuser.CursorOptions{Token: token, Size: size})
-		require.NoError(w, err)
-		require.LessOrEqual(w, len(page.UserIDs), size)
+		page, err := k.service(m.Client).List(m.Context, owner, rcuser.CursorOptions{Token: token, Size: size})
+		require.NoError(m, err)
+		require.LessOrEqual(m, len(page.UserIDs), size)
 		got = append(got, page.UserIDs...)
 		if token = page.Next; token == "" {
 			break
 		}
-		require.Len(w, page.UserIDs, size)
+		require.Len(m, page.UserIDs, size)
 	}
-	require.Equal(w, want, got)
-	require.Equal(w, want, collect(w, k.service(w.Client).All(w.Context, owner)))
+	require.Equal(m, want, got)
+	require.Equal(m, want, collect(m, k.service(m.Client).All(m.Context, owner)))
 }
 
 func (k listKind) listAt(cursor rcuser.CursorOptions) func(context.Context, *rcuser.Client) error {

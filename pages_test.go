@@ -2,6 +2,7 @@ package rcuser_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"net/http"
@@ -100,7 +101,7 @@ func (l listing) bodies(numbers ...int) []string {
 	return bodies
 }
 
-// gather ranges to the end. An id that comes with an error is an error too.
+// gather ranges to the end. An id that comes with an error is an error too, and so is an iterator that doesn't end.
 func gather(seq iter.Seq2[string, error]) (ids []string, errs []error) {
 	for id, err := range seq {
 		if err != nil {
@@ -110,7 +111,9 @@ func gather(seq iter.Seq2[string, error]) (ids []string, errs []error) {
 			}
 			continue
 		}
-		ids = append(ids, id)
+		if ids = append(ids, id); len(ids) == 10_000 {
+			return ids, append(errs, errors.New("the iterator doesn't end"))
+		}
 	}
 	return ids, errs
 }

@@ -40,14 +40,14 @@ var _ = systemtest.Register(systemtest.Row{
 			Want:         false,
 		},
 	},
-	Step: func(w *systemtest.World) {
-		id := w.ChooseID("id")
-		got, err := w.Client.Presence.Online(w.Context, id)
-		require.NoError(w, err)
-		require.Equal(w, w.User(id).Connected, got)
+	Step: func(m *systemtest.Model) {
+		id := m.ChooseID("id")
+		got, err := m.Client.Presence.Online(m.Context, id)
+		require.NoError(m, err)
+		require.Equal(m, m.User(id).Connected, got)
 	},
-	Check: func(w *systemtest.World, want *systemtest.User, got rctest.User) {
-		require.Equal(w, want.Connected, got.Online)
+	Check: func(m *systemtest.Model, want *systemtest.User, got rctest.User) {
+		require.Equal(m, want.Connected, got.Online)
 	},
 })
 

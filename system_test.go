@@ -91,10 +91,10 @@ func TestModel(t *testing.T) {
 		var failure any
 		synctest.Test(t, func(*testing.T) {
 			defer func() { failure = recover() }() // rapid must get the panic outside of the bubble, to reduce the failure
-			w := systemtest.NewWorld(chooser{r})
-			defer w.Server.Close()
-			actions := map[string]func(*rapid.T){"": func(*rapid.T) { w.Check() }}
-			for name, step := range w.Steps() {
+			m := systemtest.NewModel(chooser{r})
+			defer m.Server.Close()
+			actions := map[string]func(*rapid.T){"": func(*rapid.T) { m.Check() }}
+			for name, step := range m.Steps() {
 				actions[name] = func(*rapid.T) { step() }
 			}
 			r.Repeat(actions)

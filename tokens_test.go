@@ -31,22 +31,22 @@ var _ = systemtest.Register(systemtest.Row{
 		Body: "time=1615362955344&userId=test1&userId=test2",
 	}},
 	Step: expireStep,
-	Check: func(w *systemtest.World, want *systemtest.User, got rctest.User) {
-		require.Len(w, got.Tokens, len(want.Tokens))
+	Check: func(m *systemtest.Model, want *systemtest.User, got rctest.User) {
+		require.Len(m, got.Tokens, len(want.Tokens))
 		for _, token := range want.Tokens {
-			require.Equal(w, w.MayConnect(want), w.Server.ValidToken(want.ID, token.Value))
+			require.Equal(m, m.MayConnect(want), m.Server.ValidToken(want.ID, token.Value))
 		}
 	},
 })
 
-func expireStep(w *systemtest.World) {
-	ids := w.ChooseIDs("ids")
-	offset := systemtest.ChooseFrom(w, "offset", -time.Minute, 0, time.Millisecond, time.Minute)
-	before := w.Server.Now().Add(offset)
-	require.NoError(w, w.Client.Tokens.Expire(w.Context, ids, before))
+func expireStep(m *systemtest.Model) {
+	ids := m.ChooseIDs("ids")
+	offset := systemtest.ChooseFrom(m, "offset", -time.Minute, 0, time.Millisecond, time.Minute)
+	before := m.Server.Now().Add(offset)
+	require.NoError(m, m.Client.Tokens.Expire(m.Context, ids, before))
 	before = before.Truncate(time.Millisecond)
 	for _, id := range ids {
-		user := w.User(id)
+		user := m.User(id)
 		if before.After(user.VoidBefore) {
 			user.VoidBefore = before
 		}

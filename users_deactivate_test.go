@@ -37,8 +37,8 @@ var _ = systemtest.Register(
 			Want: rcuser.Operation{ID: "C70B-B1D6-82E8-5SBO"},
 		}},
 		Step: deactivateStep,
-		Check: func(w *systemtest.World, want *systemtest.User, got rctest.User) {
-			require.Equal(w, !want.DeactivatedAt.IsZero(), got.Deactivated)
+		Check: func(m *systemtest.Model, want *systemtest.User, got rctest.User) {
+			require.Equal(m, !want.DeactivatedAt.IsZero(), got.Deactivated)
 		},
 	},
 	systemtest.Row{
@@ -89,44 +89,44 @@ func isDeactivated(s *rctest.Server, users systemtest.Pair) bool { return s.User
 // deactivations is the model's list of deactivated users.
 type deactivations struct{ ids []string } // in the order of deactivation
 
-func deactivateStep(w *systemtest.World) {
-	ids := w.ChooseIDs("ids")
-	operation, err := w.Client.Users.Deactivate(w.Context, ids)
-	require.NoError(w, err)
-	require.NotEmpty(w, operation.ID)
-	list := systemtest.Own[deactivations](w)
+func deactivateStep(m *systemtest.Model) {
+	ids := m.ChooseIDs("ids")
+	operation, err := m.Client.Users.Deactivate(m.Context, ids)
+	require.NoError(m, err)
+	require.NotEmpty(m, operation.ID)
+	list := systemtest.Own[deactivations](m)
 	for _, id := range ids {
-		if user := w.User(id); user.DeactivatedAt.IsZero() {
-			user.DeactivatedAt, user.Tokens, user.Connected = w.Server.Now(), nil, false
+		if user := m.User(id); user.DeactivatedAt.IsZero() {
+			user.DeactivatedAt, user.Tokens, user.Connected = m.Server.Now(), nil, false
 			list.ids = append(list.ids, id)
 		}
 	}
 }
 
-func reactivateStep(w *systemtest.World) {
-	ids := w.ChooseIDs("ids")
-	_, err := w.Client.Users.Reactivate(w.Context, ids)
+func reactivateStep(m *systemtest.Model) {
+	ids := m.ChooseIDs("ids")
+	_, err := m.Client.Users.Reactivate(m.Context, ids)
 	for _, id := range ids {
-		if user := w.User(id); !user.DeactivatedAt.IsZero() && w.Server.Now().Sub(user.DeactivatedAt) < time.Hour {
-			requireRefused(w, err, rcuser.ErrParameter)
+		if user := m.User(id); !user.DeactivatedAt.IsZero() && m.Server.Now().Sub(user.DeactivatedAt) < time.Hour {
+			requireRefused(m, err, rcuser.ErrParameter)
 			return
 		}
 	}
-	require.NoError(w, err)
+	require.NoError(m, err)
 	for _, id := range ids {
-		w.User(id).Reactivate()
+		m.User(id).Reactivate()
 	}
-	list := systemtest.Own[deactivations](w)
+	list := systemtest.Own[deactivations](m)
 	list.ids = slices.DeleteFunc(list.ids, func(id string) bool { return slices.Contains(ids, id) })
 }
 
-func listDeactivatedStep(w *systemtest.World) {
-	size, page := 1+w.Choose("size", 3), 1+w.Choose("page", 3)
-	want := systemtest.Own[deactivations](w).ids
-	got, err := w.Client.Users.ListDeactivated(w.Context, rcuser.PageOptions{Page: page, Size: size})
-	require.NoError(w, err)
-	require.Equal(w, systemtest.PageOf(want, page, size), got)
-	require.Equal(w, systemtest.PageOf(want, 1, 1000), collect(w, w.Client.Users.AllDeactivated(w.Context)))
+func listDeactivatedStep(m *systemtest.Model) {
+	size, page := 1+m.Choose("size", 3), 1+m.Choose("page", 3)
+	want := systemtest.Own[deactivations](m).ids
+	got, err := m.Client.Users.ListDeactivated(m.Context, rcuser.PageOptions{Page: page, Size: size})
+	require.NoError(m, err)
+	require.Equal(m, systemtest.PageOf(want, page, size), got)
+	require.Equal(m, systemtest.PageOf(want, 1, 1000), collect(m, m.Client.Users.AllDeactivated(m.Context)))
 }
 
 func deactivateIDs(ctx context.Context, c *rcuser.Client, ids []string) error {

@@ -53,11 +53,11 @@ var _ = systemtest.Register(
 			Want: rcuser.Token{UserID: "jlk456j5", Value: "sfd9823ihufi"},
 		}},
 		Step: registerStep,
-		Check: func(w *systemtest.World, want *systemtest.User, got rctest.User) {
-			require.Equal(w, want.Name, got.Name)
-			require.Equal(w, want.PortraitURI, got.PortraitURI)
+		Check: func(m *systemtest.Model, want *systemtest.User, got rctest.User) {
+			require.Equal(m, want.Name, got.Name)
+			require.Equal(m, want.PortraitURI, got.PortraitURI)
 		},
-		Erase: func(_ *systemtest.World, user *systemtest.User) { user.Name, user.PortraitURI = "", "" },
+		Erase: func(_ *systemtest.Model, user *systemtest.User) { user.Name, user.PortraitURI = "", "" },
 	},
 	systemtest.Row{
 		Path:  "/user/info.json",
@@ -114,57 +114,57 @@ func registerBefore(ctx context.Context, c *rcuser.Client, users systemtest.Pair
 	return err
 }
 
-func registerStep(w *systemtest.World) {
-	reg := rcuser.Registration{UserID: w.ChooseID("id"), Name: w.Text("name", 1, 64)}
-	if w.ChooseBool("has portrait") {
-		reg.PortraitURI = w.Text("portrait", 1, 64)
+func registerStep(m *systemtest.Model) {
+	reg := rcuser.Registration{UserID: m.ChooseID("id"), Name: m.Text("name", 1, 64)}
+	if m.ChooseBool("has portrait") {
+		reg.PortraitURI = m.Text("portrait", 1, 64)
 	}
-	token, err := w.Client.Users.Register(w.Context, reg)
-	user := w.User(reg.UserID)
+	token, err := m.Client.Users.Register(m.Context, reg)
+	user := m.User(reg.UserID)
 	if !user.DeactivatedAt.IsZero() {
-		requireRefused(w, err, rcuser.ErrParameter)
+		requireRefused(m, err, rcuser.ErrParameter)
 		return
 	}
-	require.NoError(w, err)
-	require.Equal(w, reg.UserID, token.UserID)
+	require.NoError(m, err)
+	require.Equal(m, reg.UserID, token.UserID)
 	if !user.Registered {
-		user.Registered, user.CreatedAt = true, w.Server.Now().Truncate(time.Second).UTC()
+		user.Registered, user.CreatedAt = true, m.Server.Now().Truncate(time.Second).UTC()
 	}
 	user.Name, user.PortraitURI = reg.Name, cmp.Or(reg.PortraitURI, user.PortraitURI)
-	if issued := w.Server.Now().Truncate(time.Millisecond); !issued.Before(user.VoidBefore) {
+	if issued := m.Server.Now().Truncate(time.Millisecond); !issued.Before(user.VoidBefore) {
 		user.Tokens = append(user.Tokens, systemtest.Token{Value: token.Value, IssuedAt: issued})
 	}
 }
 
-func getStep(w *systemtest.World) {
-	id := w.ChooseID("id")
-	got, err := w.Client.Users.Get(w.Context, id)
-	user := w.User(id)
+func getStep(m *systemtest.Model) {
+	id := m.ChooseID("id")
+	got, err := m.Client.Users.Get(m.Context, id)
+	user := m.User(id)
 	if !user.Registered {
-		requireRefused(w, err, rcuser.ErrParameter)
+		requireRefused(m, err, rcuser.ErrParameter)
 		return
 	}
-	require.NoError(w, err)
-	require.Equal(w, rcuser.User{ID: id, Name: user.Name, PortraitURI: user.PortraitURI, CreatedAt: user.CreatedAt}, got)
+	require.NoError(m, err)
+	require.Equal(m, rcuser.User{ID: id, Name: user.Name, PortraitURI: user.PortraitURI, CreatedAt: user.CreatedAt}, got)
 }
 
-func updateStep(w *systemtest.World) {
-	id := w.ChooseID("id")
+func updateStep(m *systemtest.Model) {
+	id := m.ChooseID("id")
 	var change rcuser.UserUpdate
 	for _, field := range []**string{&change.Name, &change.PortraitURI} {
-		if w.ChooseBool("given") {
-			value := w.Text("value", 0, 64)
+		if m.ChooseBool("given") {
+			value := m.Text("value", 0, 64)
 			*field = &value
 		}
 	}
-	err := w.Client.Users.Update(w.Context, id, change)
+	err := m.Client.Users.Update(m.Context, id, change)
 	if change == (rcuser.UserUpdate{}) {
 		var argument *rcuser.ArgumentError
-		require.ErrorAs(w, err, &argument)
+		require.ErrorAs(m, err, &argument)
 		return
 	}
-	require.NoError(w, err)
-	if user := w.User(id); user.Registered {
+	require.NoError(m, err)
+	if user := m.User(id); user.Registered {
 		if change.Name != nil {
 			user.Name = *change.Name
 		}

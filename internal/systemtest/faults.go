@@ -8,11 +8,11 @@ import (
 	"github.com/f0207b22/rcuser/rctest"
 )
 
-// FaultCase is a fault, and how a call must end that meets it in every attempt.
+// FaultCase is a fault, and how a call must end that gets it in every attempt.
 type FaultCase struct {
 	Name     string
 	Fault    rctest.Fault
-	Attempts int              // of the failed call; 0 = the call succeeds in spite of the fault
+	Attempts int              // of the failed call; 0 = the call succeeds despite the fault
 	Outcome  rcuser.Outcome   // of the failed call
 	Code     rcuser.ErrorCode // of its error
 	Status   int              // of its error

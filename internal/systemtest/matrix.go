@@ -13,24 +13,24 @@ import (
 	"github.com/f0207b22/rcuser/rctest"
 )
 
-// encounter is one call that meets a fault.
-type encounter struct {
+// matrixCase is one call of the matrix.
+type matrixCase struct {
 	FaultCase
 	row   Row
 	hosts int         // of the client's data center
-	host  rctest.Host // that has the fault
-	times int         // how many attempts meet it
+	host  rctest.Host // whose requests get the fault
+	times int         // how many attempts get the fault
 }
 
-func (e encounter) String() string {
-	return fmt.Sprintf("%s, %d hosts, fault of host %d, %d times", e.row.Path, e.hosts, e.host, e.times)
+func (c matrixCase) String() string {
+	return fmt.Sprintf("%s, %d hosts, fault of host %d, %d times", c.row.Path, c.hosts, c.host, c.times)
 }
 
-// succeeds reports whether the call must succeed in spite of the fault.
-func (e encounter) succeeds() bool {
-	return e.Attempts == 0 ||
-		e.times == 1 && e.Attempts > 1 ||
-		e.host == rctest.PrimaryHost && e.hosts == 2 && e.Moves
+// succeeds reports whether the call must succeed despite the fault.
+func (c matrixCase) succeeds() bool {
+	return c.Attempts == 0 ||
+		c.times == 1 && c.Attempts > 1 ||
+		c.host == rctest.PrimaryHost && c.hosts == 2 && c.Moves
 }
 
 // Matrix gives every fault to every endpoint, with one host and with two: in every attempt, in the first attempt only,
@@ -42,12 +42,12 @@ func Matrix(t *testing.T) {
 			t.Parallel()
 			for _, row := range Rows() {
 				for _, hosts := range []int{1, 2} {
-					for _, e := range []encounter{
+					for _, c := range []matrixCase{
 						{fault, row, hosts, rctest.AnyHost, rctest.Always},
 						{fault, row, hosts, rctest.AnyHost, 1},
 						{fault, row, hosts, rctest.PrimaryHost, rctest.Always},
 					} {
-						synctest.Test(t, e.run)
+						synctest.Test(t, c.run)
 					}
 				}
 			}
@@ -55,11 +55,11 @@ func Matrix(t *testing.T) {
 	}
 }
 
-func (e encounter) run(t *testing.T) {
+func (c matrixCase) run(t *testing.T) {
 	server := rctest.NewServer()
 	defer server.Close()
 	config := server.Config()
-	if e.hosts == 1 {
+	if c.hosts == 1 {
 		config.DataCenter.Backup = ""
 	}
 	client, err := rcuser.NewClient(config)
@@ -67,57 +67,57 @@ func (e encounter) run(t *testing.T) {
 		t.Fatal(err)
 	}
 	users := Pair{"u1", "u2"}
-	if err := e.row.prepare(t.Context(), server, client, users); err != nil {
-		t.Fatalf("%v: %v", e, err)
+	if err := c.row.prepare(t.Context(), server, client, users); err != nil {
+		t.Fatalf("%v: %v", c, err)
 	}
-	e.Fault.Endpoint, e.Fault.Host, e.Fault.Times = e.row.Path, e.host, e.times
-	server.Inject(e.Fault)
+	c.Fault.Endpoint, c.Fault.Host, c.Fault.Times = c.row.Path, c.host, c.times
+	server.Inject(c.Fault)
 	before := len(server.Requests())
 	start := time.Now()
-	err = e.row.Call(t.Context(), client, users)
+	err = c.row.Call(t.Context(), client, users)
 	if took := time.Since(start); took > 17*time.Second {
-		t.Errorf("%v: the call took %v, at most 17 s are right", e, took)
+		t.Errorf("%v: the call took %v, at most 17 s are right", c, took)
 	}
 	switch {
-	case !e.succeeds():
-		e.checkFailure(t, err, e.row.applied(server, users, false))
+	case !c.succeeds():
+		c.checkFailure(t, err, c.row.applied(server, users, false))
 	case err != nil:
-		t.Fatalf("%v: the call should succeed: %v", e, err)
-	case !e.row.applied(server, users, true):
-		t.Errorf("%v: the call succeeded, but it was not applied", e)
+		t.Fatalf("%v: the call should succeed: %v", c, err)
+	case !c.row.applied(server, users, true):
+		t.Errorf("%v: the call succeeded, but it was not applied", c)
 	}
-	e.checkAttempts(t, server.Requests()[before:])
+	c.checkAttempts(t, server.Requests()[before:])
 }
 
-func (e encounter) checkFailure(t *testing.T, err error, applied bool) {
+func (c matrixCase) checkFailure(t *testing.T, err error, applied bool) {
 	t.Helper()
 	failure, ok := errors.AsType[*rcuser.Error](err)
 	if !ok {
-		t.Fatalf("%v: want an *Error, got %v", e, err)
+		t.Fatalf("%v: want an *Error, got %v", c, err)
 	}
-	want := [...]any{e.Attempts, e.Outcome, e.Code, e.Status}
+	want := [...]any{c.Attempts, c.Outcome, c.Code, c.Status}
 	if got := [...]any{failure.Attempts, failure.Outcome, failure.Code, failure.StatusCode}; got != want {
-		t.Errorf("%v: attempts, outcome, code and status are %v, want %v: %v", e, got, want, err)
+		t.Errorf("%v: attempts, outcome, code and status are %v, want %v: %v", c, got, want, err)
 	}
 	if applied && failure.Outcome == rcuser.NotApplied {
-		t.Errorf("%v: the outcome is NotApplied, but the call was applied", e)
+		t.Errorf("%v: the outcome is NotApplied, but the call was applied", c)
 	}
 }
 
 // checkAttempts checks that all attempts of a call have the same form and request ID, and different nonces.
-func (e encounter) checkAttempts(t *testing.T, requests []rctest.Request) {
+func (c matrixCase) checkAttempts(t *testing.T, requests []rctest.Request) {
 	t.Helper()
 	nonces := map[string]bool{}
 	for _, request := range requests {
 		nonces[request.Header.Get("Nonce")] = true
 		if first, id := requests[0].Header.Get("X-Request-Id"), request.Header.Get("X-Request-Id"); id != first {
-			t.Errorf("%v: the request IDs of two attempts differ: %q, %q", e, first, id)
+			t.Errorf("%v: the request IDs of two attempts differ: %q, %q", c, first, id)
 		}
 		if !maps.EqualFunc(requests[0].Form, request.Form, slices.Equal) {
-			t.Errorf("%v: the forms of two attempts differ: %v, %v", e, requests[0].Form, request.Form)
+			t.Errorf("%v: the forms of two attempts differ: %v, %v", c, requests[0].Form, request.Form)
 		}
 	}
 	if len(nonces) != len(requests) {
-		t.Errorf("%v: %d attempts were sent with %d nonces", e, len(requests), len(nonces))
+		t.Errorf("%v: %d attempts were sent with %d nonces", c, len(requests), len(nonces))
 	}
 }

@@ -19,11 +19,11 @@ type Chooser interface {
 	FailNow()
 }
 
-// World is a client and its fake, and a plain model of RC's rules to compare both with. Its rules are the rows' Step, Check and Erase
-// functions. It has the methods Errorf and FailNow, so rules can be written with testify's require.
+// Model is a plain model of RC's rules, with the client and the fake that it is compared with. Its rules are the rows'
+// Step, Check and Erase functions. They can use testify's require with it, as it has the methods Errorf and FailNow.
 //
-// User holds what several resources read or change. A resource keeps what is only its own with [Own].
-type World struct {
+// User holds what several resources read or change. What only one resource needs is kept with [Own].
+type Model struct {
 	Chooser
 	Context context.Context
 	Client  *rcuser.Client
@@ -56,72 +56,71 @@ type Token struct {
 	IssuedAt time.Time
 }
 
-// Everyone is the ids of a world's users, with characters that an encoder could get wrong.
+// Everyone is the ids of the model's users, with characters that an encoder could get wrong.
 var Everyone = []string{"ann", "Ann", "bob+1", "c&d=e%", "李雷", "👩‍🚀"}
 
-// NewWorld returns a world with a new fake, which the caller closes.
-func NewWorld(c Chooser) *World {
-	w := &World{
+// NewModel returns a model with a new fake, which the caller closes.
+func NewModel(c Chooser) *Model {
+	m := &Model{
 		Chooser: c, Context: context.Background(), Server: rctest.NewServer(),
 		rows: Rows(), users: map[string]*User{}, own: map[reflect.Type]any{},
 	}
-	client, err := rcuser.NewClient(w.Server.Config())
+	client, err := rcuser.NewClient(m.Server.Config())
 	if err != nil {
 		c.Errorf("NewClient: %v", err)
 		c.FailNow()
 	}
-	w.Client = client
+	m.Client = client
 	for _, id := range Everyone {
-		w.users[id] = &User{ID: id}
+		m.users[id] = &User{ID: id}
 	}
-	return w
+	return m
 }
 
-// Own returns the part of the model that belongs to one resource: the world's only T, which is zero at first.
-func Own[T any](w *World) *T {
+// Own returns the part of the model that belongs to one resource: the model's only T, which is zero at first.
+func Own[T any](m *Model) *T {
 	key := reflect.TypeFor[T]()
-	if w.own[key] == nil {
-		w.own[key] = new(T)
+	if m.own[key] == nil {
+		m.own[key] = new(T)
 	}
-	return w.own[key].(*T)
+	return m.own[key].(*T)
 }
 
-// Steps returns what may happen in the world, by name: the rows' steps, a device that connects or disconnects, and time
-// that passes.
-func (w *World) Steps() map[string]func() {
-	steps := map[string]func(){"connect": w.connect, "wait": w.wait}
-	for _, row := range w.rows {
+// Steps returns what may happen, by name: the rows' steps, a device that connects or disconnects, and time that passes.
+func (m *Model) Steps() map[string]func() {
+	steps := map[string]func(){"connect": m.connect, "wait": m.wait}
+	for _, row := range m.rows {
 		if row.Step != nil {
-			steps[row.Path] = func() { row.Step(w) }
+			steps[row.Path] = func() { row.Step(m) }
 		}
 	}
 	return steps
 }
 
-func (w *World) connect() {
-	id, online := w.ChooseID("id"), w.ChooseBool("online")
-	w.Server.SetOnline(id, online)
-	user := w.User(id)
-	user.Connected = online && w.MayConnect(user)
+func (m *Model) connect() {
+	id, online := m.ChooseID("id"), m.ChooseBool("online")
+	m.Server.SetOnline(id, online)
+	user := m.User(id)
+	user.Connected = online && m.MayConnect(user)
 }
 
-func (w *World) wait() {
-	d := ChooseFrom(w, "time", time.Millisecond, time.Second, time.Minute, 14*time.Minute, time.Hour)
-	if w.ChooseBool("advance the fake") {
-		w.Server.Advance(d)
+func (m *Model) wait() {
+	d := ChooseFrom(m, "time", time.Millisecond, time.Second, time.Minute, 14*time.Minute, time.Hour)
+	if m.ChooseBool("advance the fake") {
+		m.Server.Advance(d)
 	} else {
 		time.Sleep(d)
 	}
 }
 
 // User returns a user of the model, without the data that a deactivation has deleted by now.
-func (w *World) User(id string) *User {
-	user := w.users[id]
-	if !user.DeactivatedAt.IsZero() && !user.erased && w.Server.Now().Sub(user.DeactivatedAt) >= 15*time.Minute {
+func (m *Model) User(id string) *User {
+	user := m.users[id]
+	if !user.DeactivatedAt.IsZero() && !user.erased && m.Server.Now().Sub(user.DeactivatedAt) >= 15*time.Minute {
 		user.erased = true
-		for _, row := range w.rows {
+		for _, row := range m.rows {
 			if row.Erase != nil {
-				row.Erase(w, user)
+				row.Erase(m, user)
 			}
 		}
 	}
@@ -129,10 +128,10 @@ func (w *World) User(id string) *User {
 }
 
 // Users returns all users of the model, in the order of [Everyone].
-func (w *World) Users() []*User {
+func (m *Model) Users() []*User {
 	users := make([]*User, len(Everyone))
 	for i, id := range Everyone {
-		users[i] = w.User(id)
+		users[i] = m.User(id)
 	}
 	return users
 }
@@ -141,25 +140,25 @@ func (w *World) Users() []*User {
 func (u *User) Reactivate() { u.DeactivatedAt, u.erased = time.Time{}, false }
 
 // IsBanned reports whether a user is banned now.
-func (w *World) IsBanned(user *User) bool { return w.Server.Now().Before(user.BannedUntil) }
+func (m *Model) IsBanned(user *User) bool { return m.Server.Now().Before(user.BannedUntil) }
 
 // MayConnect reports whether RC lets a user's devices connect.
-func (w *World) MayConnect(user *User) bool { return !w.IsBanned(user) && user.DeactivatedAt.IsZero() }
+func (m *Model) MayConnect(user *User) bool { return !m.IsBanned(user) && user.DeactivatedAt.IsZero() }
 
 // Check compares the fake's whole state with the model. It must run after every step.
-func (w *World) Check() {
-	for _, user := range w.Users() {
-		got := w.Server.User(user.ID)
-		for _, row := range w.rows {
+func (m *Model) Check() {
+	for _, user := range m.Users() {
+		got := m.Server.User(user.ID)
+		for _, row := range m.rows {
 			if row.Check != nil {
-				row.Check(w, user, got)
+				row.Check(m, user, got)
 			}
 		}
-		for _, to := range w.Users() {
-			want := w.MayConnect(user) && accepts(to, user.ID)
-			if got := w.Server.CanMessage(user.ID, to.ID); got != want {
-				w.Errorf("CanMessage(%q, %q) is %t, want %t", user.ID, to.ID, got, want)
-				w.FailNow()
+		for _, to := range m.Users() {
+			want := m.MayConnect(user) && accepts(to, user.ID)
+			if got := m.Server.CanMessage(user.ID, to.ID); got != want {
+				m.Errorf("CanMessage(%q, %q) is %t, want %t", user.ID, to.ID, got, want)
+				m.FailNow()
 			}
 		}
 	}
@@ -174,17 +173,17 @@ func accepts(user *User, sender string) bool {
 }
 
 // ChooseBool returns one of both values.
-func (w *World) ChooseBool(label string) bool { return w.Choose(label, 2) == 1 }
+func (m *Model) ChooseBool(label string) bool { return m.Choose(label, 2) == 1 }
 
 // ChooseID returns the id of a user.
-func (w *World) ChooseID(label string) string { return ChooseFrom(w, label, Everyone...) }
+func (m *Model) ChooseID(label string) string { return ChooseFrom(m, label, Everyone...) }
 
 // ChooseIDs returns at least one id of [Everyone], none twice, in any order.
-func (w *World) ChooseIDs(label string) []string {
+func (m *Model) ChooseIDs(label string) []string {
 	rest := slices.Clone(Everyone)
-	ids := make([]string, 1+w.Choose("number of "+label, len(rest)))
+	ids := make([]string, 1+m.Choose("number of "+label, len(rest)))
 	for i := range ids {
-		n := w.Choose(label, len(rest))
+		n := m.Choose(label, len(rest))
 		ids[i] = rest[n]
 		rest = slices.Delete(rest, n, n+1)
 	}

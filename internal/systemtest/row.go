@@ -40,12 +40,12 @@ type Row struct {
 
 	Switch *Switch // what the soak test turns on and off, if this endpoint changes something of that kind
 
-	// Step, Check and Erase are the endpoint's part of the model, see [World]. Step makes calls with random arguments,
+	// Step, Check and Erase are the endpoint's part of the model, see [Model]. Step makes calls with random arguments,
 	// compares the results with the model and updates the model. Check compares the fake's state of a user with the model
 	// after every step. Erase removes from the model what RC deletes when a user's deactivation finishes.
-	Step  func(w *World)
-	Check func(w *World, want *User, got rctest.User)
-	Erase func(w *World, user *User)
+	Step  func(m *Model)
+	Check func(m *Model, want *User, got rctest.User)
+	Erase func(m *Model, user *User)
 }
 
 // Example is a call as RC's documentation shows it.

@@ -62,8 +62,7 @@ func (s *source) checkEndpoint(t *testing.T, method method, path string) string 
 			method.file, method.name, method.calls, method.through)
 	}
 	if !docPage.MatchString(method.comment) {
-		t.Errorf("%s: the comment of %s names no page of the documentation, want Source: https://docs.rongcloud.io/platform-chat-api/...",
-			method.file, method.name)
+		t.Errorf("%s: the comment of %s names no page of the documentation, want %v", method.file, method.name, docPage)
 	}
 	if len(method.endpoints) != 1 {
 		t.Errorf("%s: %s uses the endpoint variables %v, want exactly 1", method.file, method.name, method.endpoints)
