@@ -62,14 +62,14 @@ func (s *BulkService) Ban(ctx context.Context, ids iter.Seq[string], d time.Dura
 	if err := checkBan(d); err != nil {
 		return BulkReport{}, err
 	}
-	return s.run(ctx, bulkWork{name: "ban " + d.String(), batch: maxIDs, check: idFault, send: func(ctx context.Context, c *Client, ids []string) error {
+	return s.run(ctx, bulkWork{name: "ban " + d.String(), batch: maxIDs, check: idProblem, send: func(ctx context.Context, c *Client, ids []string) error {
 		return c.Bans.Add(ctx, ids, d)
 	}}, ids, opts)
 }
 
 // Unban is [BansService.Remove] for any number of users, 20 a call.
 func (s *BulkService) Unban(ctx context.Context, ids iter.Seq[string], opts BulkOptions) (BulkReport, error) {
-	return s.run(ctx, bulkWork{name: "unban", batch: maxIDs, check: idFault, send: func(ctx context.Context, c *Client, ids []string) error {
+	return s.run(ctx, bulkWork{name: "unban", batch: maxIDs, check: idProblem, send: func(ctx context.Context, c *Client, ids []string) error {
 		return c.Bans.Remove(ctx, ids)
 	}}, ids, opts)
 }
@@ -80,7 +80,7 @@ func (s *BulkService) ExpireTokens(ctx context.Context, ids iter.Seq[string], be
 		return BulkReport{}, err
 	}
 	name := fmt.Sprintf("expire tokens %d", before.UnixMilli())
-	return s.run(ctx, bulkWork{name: name, batch: maxIDs, check: idFault, send: func(ctx context.Context, c *Client, ids []string) error {
+	return s.run(ctx, bulkWork{name: name, batch: maxIDs, check: idProblem, send: func(ctx context.Context, c *Client, ids []string) error {
 		return c.Tokens.Expire(ctx, ids, before)
 	}}, ids, opts)
 }
@@ -88,7 +88,7 @@ func (s *BulkService) ExpireTokens(ctx context.Context, ids iter.Seq[string], be
 // Deactivate is [UsersService.Deactivate] for any number of users, 100 a call and 100 ids a second. Done means that RC
 // accepted the deactivation, which takes up to 15 minutes.
 func (s *BulkService) Deactivate(ctx context.Context, ids iter.Seq[string], opts BulkOptions) (BulkReport, error) {
-	return s.run(ctx, bulkWork{name: "deactivate", batch: maxJoinedIDs, check: joinedIDFault, send: func(ctx context.Context, c *Client, ids []string) error {
+	return s.run(ctx, bulkWork{name: "deactivate", batch: maxJoinedIDs, check: joinedIDProblem, send: func(ctx context.Context, c *Client, ids []string) error {
 		_, err := c.Users.Deactivate(ctx, ids)
 		return err
 	}}, ids, opts)
@@ -96,7 +96,7 @@ func (s *BulkService) Deactivate(ctx context.Context, ids iter.Seq[string], opts
 
 // Reactivate is [UsersService.Reactivate] for any number of users, 100 a call and 100 ids a second.
 func (s *BulkService) Reactivate(ctx context.Context, ids iter.Seq[string], opts BulkOptions) (BulkReport, error) {
-	return s.run(ctx, bulkWork{name: "reactivate", batch: maxJoinedIDs, check: joinedIDFault, send: func(ctx context.Context, c *Client, ids []string) error {
+	return s.run(ctx, bulkWork{name: "reactivate", batch: maxJoinedIDs, check: joinedIDProblem, send: func(ctx context.Context, c *Client, ids []string) error {
 		_, err := c.Users.Reactivate(ctx, ids)
 		return err
 	}}, ids, opts)
@@ -104,14 +104,14 @@ func (s *BulkService) Reactivate(ctx context.Context, ids iter.Seq[string], opts
 
 // EnableAllowlist is [AllowlistService.Enable] for any number of users, 20 a call.
 func (s *BulkService) EnableAllowlist(ctx context.Context, ids iter.Seq[string], opts BulkOptions) (BulkReport, error) {
-	return s.run(ctx, bulkWork{name: "enable allowlist", batch: maxIDs, check: idFault, send: func(ctx context.Context, c *Client, ids []string) error {
+	return s.run(ctx, bulkWork{name: "enable allowlist", batch: maxIDs, check: idProblem, send: func(ctx context.Context, c *Client, ids []string) error {
 		return c.Allowlist.Enable(ctx, ids)
 	}}, ids, opts)
 }
 
 // DisableAllowlist is [AllowlistService.Disable] for any number of users, 20 a call.
 func (s *BulkService) DisableAllowlist(ctx context.Context, ids iter.Seq[string], opts BulkOptions) (BulkReport, error) {
-	return s.run(ctx, bulkWork{name: "disable allowlist", batch: maxIDs, check: idFault, send: func(ctx context.Context, c *Client, ids []string) error {
+	return s.run(ctx, bulkWork{name: "disable allowlist", batch: maxIDs, check: idProblem, send: func(ctx context.Context, c *Client, ids []string) error {
 		return c.Allowlist.Disable(ctx, ids)
 	}}, ids, opts)
 }
@@ -142,7 +142,7 @@ func (s *BulkService) runForOwner(ctx context.Context, name, ownerID string, ids
 	if err := checkID("ownerID", ownerID); err != nil {
 		return BulkReport{}, err
 	}
-	return s.run(ctx, bulkWork{name: fmt.Sprintf("%s %q", name, ownerID), batch: maxIDs, check: idFault, send: func(ctx context.Context, c *Client, ids []string) error {
+	return s.run(ctx, bulkWork{name: fmt.Sprintf("%s %q", name, ownerID), batch: maxIDs, check: idProblem, send: func(ctx context.Context, c *Client, ids []string) error {
 		return change(c)(ctx, ownerID, ids)
 	}}, ids, opts)
 }

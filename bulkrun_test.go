@@ -182,7 +182,7 @@ func TestBulkResumes(t *testing.T) {
 	})
 }
 
-func checkResume(r *rapid.T, path string, faults []matrixFault, timeouts []int) {
+func checkResume(r *rapid.T, path string, faults []systemtest.FaultCase, timeouts []int) {
 	server := rctest.NewServer()
 	defer server.Close()
 	config := server.Config()

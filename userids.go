@@ -61,9 +61,3 @@ func joinedIDProblem(id string) string {
 	}
 	return idProblem(id)
 }
-
-// The former names, which bulk.go uses.
-var (
-	idFault       = idProblem
-	joinedIDFault = joinedIDProblem
-)
