@@ -223,6 +223,6 @@ func TestAllowlistEnabledAnswers(t *testing.T) {
 		{ofA, `"users":[{"whiteSetting":"1"}]`, "it has no field userId"},
 		{ofA, `"users":[{"userId":"a"}]`, "it has no field whiteSetting"},
 		{ofA, `"users":[{"userId":"a","whiteSetting":"-1"}]`, `a field is "-1", neither 0 nor 1`},
-		{ofA, `"users":["a"]`, "cannot unmarshal string"},
+		{ofA, `"users":["a"]`, "a JSON string doesn't fit its field users"},
 	}...)
 }

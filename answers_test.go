@@ -37,7 +37,7 @@ var answers = []struct {
 	{"no code", 200, `{"result":{}}`, rcuser.Error{Body: []byte(`{"result":{}}`)}, "broken answer: it has no code", true},
 	{"code 0", 200, `{"code":0}`, rcuser.Error{Body: []byte(`{"code":0}`)}, "broken answer: it has no code", true},
 	{"null", 200, `null`, rcuser.Error{Body: []byte(`null`)}, "broken answer: it has no code", true},
-	{"array", 200, `[{"code":200}]`, rcuser.Error{Body: []byte(`[{"code":200}]`)}, "broken answer: json: cannot unmarshal array into Go value of type rcuser.voidAnswer", true},
+	{"array", 200, `[{"code":200}]`, rcuser.Error{Body: []byte(`[{"code":200}]`)}, "broken answer: it is a JSON array, not an object", true},
 	{"text as code", 200, `{"code":"ok"}`, rcuser.Error{Body: []byte(`{"code":"ok"}`)}, "broken answer: a field that should be an integer isn't", true},
 	{"fraction as code", 200, `{"code":200.5}`, rcuser.Error{Body: []byte(`{"code":200.5}`)}, "broken answer: a field that should be an integer isn't", true},
 	{"two documents", 200, success + success, rcuser.Error{Body: []byte(success + success)}, "broken answer: invalid character '{' after top-level value", true},

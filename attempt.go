@@ -6,40 +6,44 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptrace"
-	"strconv"
+	"net/url"
+	"sync/atomic"
 	"time"
 
+	"github.com/f0207b22/rcuser/internal/clock"
+	"github.com/f0207b22/rcuser/internal/conn"
 	"github.com/f0207b22/rcuser/internal/failover"
 )
 
-// Attempt is what Config.OnAttempt learns about an attempt after it ended. It holds no secret, token or form value.
-type Attempt struct {
-	Endpoint   string        // the path
-	Host       string        // that it was sent to
-	RequestID  string        // the same for all attempts of a call
-	Number     int           // 1 for a call's first
-	StatusCode int           // of HTTP; 0 if no answer came
-	Code       ErrorCode     // RC's; 0 if it succeeded or had none
-	Err        error         // the cause of a failure, if it isn't the code alone
-	Wait       time.Duration // how long the call waited before it
-	Duration   time.Duration // from asking for the credentials until the answer was read
+// sender makes attempts: it signs a request, sends it and reads the answer.
+type sender struct {
+	credentials      CredentialsFunc // a closure, so that no way of printing a client can reach the secret
+	fixedCredentials bool            // they don't change, and take no time
+	bases            []*url.URL      // the primary's and, if there is one, the backup's
+	clock            clock.Clock
+	dialect          *dialect
+	userAgent        string
+	timeout          time.Duration // of an attempt
+
+	pool      *conn.Pool               // the SDK's own connections; nil if the user brought a transport
+	transport http.RoundTripper        // the user's
+	newConn   func() http.RoundTripper // makes a new connection for each request; nil if transport isn't net/http's
+	untraced  atomic.Bool              // transport ignores httptrace
 }
 
-// attempt is one attempt's result.
+// attempt is the result of an attempt.
 type attempt struct {
-	host      failover.Choice
-	signedAt  time.Time
-	sent      bool // something may have left this machine
-	abandoned bool // the caller's context ended during it
-	final     bool // another attempt would fail the same way
-	stale     bool // a kept connection turned out closed
-	skewed    bool // RC refused the time that it was signed with; another would do
-	answer    answer
-	err       error // the cause of a failure that RC's code alone doesn't explain
+	host       failover.Choice
+	signedAt   time.Time
+	serverTime time.Time // of an answer that refused the signature, if it says so
+	sent       bool      // something may have left this machine
+	abandoned  bool      // the caller's context ended during it
+	final      bool      // another attempt would fail the same way
+	connClosed bool      // the peer had already closed the reused connection
+	answer     answer
+	err        error // the cause of a failure that RC's code alone doesn't explain
 }
 
 func (a *attempt) answered() bool { return a.answer.status != 0 }
@@ -54,133 +58,106 @@ func (a *attempt) outcome() Outcome {
 	return Unknown
 }
 
-// RoundTrip makes one attempt, whole: it waits for the rate limit, and then, on a clone of the request, takes the
-// credentials, signs afresh, sends to the chosen host, and reads the answer. All that is noted in the repeater; the
-// loop gets an empty response, as nobody asks for its opinion.
-//
-// The repeater must not have a method CloseIdleConnections: retryablehttp would call it whenever a call fails.
-func (r *repeater) RoundTrip(req *http.Request) (*http.Response, error) {
-	r.waiting = false
-	ctx, start := req.Context(), time.Now()
-	if err := r.client.limiter.Wait(ctx, r.demand()); err != nil {
-		r.stop = fmt.Errorf("rate limit: %w", err)
-		return nil, r.stop
+// badClock reports whether the signature was refused because of the time that it was made with.
+func (a *attempt) badClock() bool { return clock.Wrong(a.signedAt, a.serverTime) }
+
+// attempt sends the request once to the chosen host and reads the answer into the result, all within the time of one
+// attempt, which began at start.
+func (s *sender) attempt(ctx context.Context, req *request, result result, to step, start time.Time) attempt {
+	a := attempt{host: to.host}
+	deadline := start.Add(s.timeout)
+	limited := ctx
+	if s.pool == nil || !s.fixedCredentials {
+		var cancel context.CancelFunc
+		limited, cancel = context.WithDeadline(ctx, deadline)
+		defer cancel()
 	}
-	if ctx.Err() != nil {
-		r.stop = contextError(ctx)
-		return nil, r.stop
+	credentials, err := s.credentials(limited)
+	if err != nil {
+		a.final, a.err = true, fmt.Errorf("credentials: %w", err)
+		return a
 	}
-	r.wait += time.Since(start)
-	start = time.Now()
-	if r.number++; r.number == 1 {
-		r.next = r.client.hosts.Pick()
+	if !s.fixedCredentials {
+		start = time.Now()
 	}
-	r.last = attempt{host: r.next}
-	r.attempt(req)
-	if r.last.answered() {
-		r.lastAnswered = r.last
+	a.signedAt = s.clock.Correct(start)
+	if s.pool != nil {
+		err = s.sendPooled(ctx, &a, req, result, s.newRequest(ctx, req, &a, credentials), deadline, to.newConn)
+	} else {
+		err = s.sendTraced(limited, &a, req, result, s.newRequest(limited, req, &a, credentials), to.newConn)
 	}
-	if r.last.failed() && r.last.outcome() == Unknown {
-		r.unknown = true
+	if err == nil {
+		return a
 	}
-	r.reportHost(ctx)
-	r.report(ctx, time.Since(start))
-	if !r.last.answered() {
-		return nil, r.last.err
+	a.abandoned = ctx.Err() != nil
+	a.err = s.blameDeadline(ctx, deadline, err)
+	if a.answered() {
+		a.answer.problem = a.err
 	}
-	r.response = http.Response{StatusCode: r.last.answer.status, Body: http.NoBody, Request: req}
-	return &r.response, nil
+	return a
 }
 
-// attempt sends a signed clone of req and reads the answer, both within the time of one attempt.
-func (r *repeater) attempt(req *http.Request) {
-	ctx, cancel := context.WithTimeout(req.Context(), r.client.attemptTimeout)
-	defer cancel()
-	credentials, err := r.client.credentials(ctx)
+// sendPooled sends through the SDK's own connections.
+func (s *sender) sendPooled(ctx context.Context, a *attempt, req *request, result result, out *http.Request, deadline time.Time, newConn bool) error {
+	c, err := s.pool.Take(ctx, out.URL, deadline, newConn)
+	if err != nil {
+		return err
+	}
+	a.sent = true
+	resp, err := c.RoundTrip(out)
 	if err == nil {
-		err = credentials.check()
+		err = s.read(a, resp, req, result)
+	} else {
+		a.connClosed = c.PeerClosed()
 	}
 	if err != nil {
-		r.last.final, r.last.err = true, fmt.Errorf("credentials: %w", err)
-		return
+		c.Close()
+		return err
 	}
-	use := r.client.watch()
-	resp, err := r.send(ctx, req, credentials, use) //nolint:bodyclose // read closes it
-	if err == nil {
-		err = r.read(resp)
-		use.finish()
-	}
-	if err == nil {
-		return
-	}
-	r.last.abandoned = req.Context().Err() != nil
-	r.last.err = r.because(req.Context(), ctx, err)
-	if r.last.answered() {
-		r.last.answer.fault = r.last.err
-	} else {
-		r.last.stale = use.stale() && ctx.Err() == nil
-	}
+	c.Release()
+	return nil
 }
 
-// read takes the answer; an error means that it couldn't be read to its end.
-func (r *repeater) read(resp *http.Response) error {
-	answer := &r.last.answer
-	answer.status, answer.retryAfter = resp.StatusCode, retryAfter(resp.Header)
-	buffer := bodies.Get().(*body)
-	defer buffer.release()
-	data, err := buffer.read(resp)
-	if err == nil {
-		answer.open(data, resp.Header.Get("Content-Type"), r.result, r.endpoint.secret)
-	}
-	answer.assumeCode()
-	r.last.err = answer.fault
-	if answer.code == ErrSignature {
-		off, again := r.client.clock.learn(r.last.signedAt, resp.Header)
-		r.last.skewed = again
-		switch {
-		case off == nil:
-		case r.last.err == nil:
-			r.last.err = off
-		default:
-			r.last.err = fmt.Errorf("%w: %w", off, r.last.err)
-		}
-	}
-	return err
-}
-
-// send notes whether anything may have left this machine. A net/http Transport, wrapped or not, says so by taking a
-// connection; of any other RoundTripper only a failed dial is known to have sent nothing.
-func (r *repeater) send(ctx context.Context, req *http.Request, credentials Credentials, use *connUse) (*http.Response, error) {
+// sendTraced sends through the user's transport. One of net/http, wrapped or not, tells by httptrace whether it took a
+// connection; of any other only a failed dial is known to have sent nothing.
+func (s *sender) sendTraced(ctx context.Context, a *attempt, req *request, result result, out *http.Request, newConn bool) error {
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return err
 	}
-	if use != nil {
-		ctx = httptrace.WithClientTrace(ctx, use.trace())
+	if len(req.body) > 0 {
+		out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(req.body)), nil }
 	}
-	r.last.signedAt = r.client.clock.now()
-	signed := r.signed(ctx, req, credentials)
-	transport := r.client.transport
-	if r.fresh && r.client.fresh != nil {
-		transport = r.client.fresh()
+	transport := s.transport
+	if newConn && s.newConn != nil {
+		transport = s.newConn()
 	}
-	if use != nil {
-		use.header = signed.Header
+	if s.untraced.Load() {
+		resp, err := requireResponse(transport.RoundTrip(out)) //nolint:bodyclose // read closes it
+		if a.sent = !failedToDial(err); err != nil {
+			return err
+		}
+		return s.read(a, resp, req, result)
 	}
-	resp, err := transport.RoundTrip(signed)
-	if use != nil && use.asked.Load() {
-		r.last.sent = use.got.Load()
-		return whole(resp, err)
+	var watch conn.Watch
+	resp, err := requireResponse(transport.RoundTrip(out.WithContext(watch.Context(ctx)))) //nolint:bodyclose // read closes it
+	if a.sent = watch.Sent(); !watch.Traced() {
+		a.sent = !failedToDial(err)
+		s.untraced.Store(s.untraced.Load() || err == nil)
 	}
-	var op *net.OpError
-	r.last.sent = !errors.As(err, &op) || op.Op != "dial"
-	if use != nil && err == nil {
-		r.client.unwatched.Store(true)
+	if err != nil {
+		a.connClosed = watch.PeerClosed() && ctx.Err() == nil
+		return err
 	}
-	return whole(resp, err)
+	return s.read(a, resp, req, result)
 }
 
-// whole tolerates what net/http's client does: RoundTrippers written for tests return answers without a body.
-func whole(resp *http.Response, err error) (*http.Response, error) {
+func failedToDial(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial"
+}
+
+// requireResponse accepts what net/http's client accepts: RoundTrippers written for tests return answers without a body.
+func requireResponse(resp *http.Response, err error) (*http.Response, error) {
 	switch {
 	case err != nil:
 		return nil, err
@@ -192,42 +169,69 @@ func whole(resp *http.Response, err error) (*http.Response, error) {
 	return resp, nil
 }
 
-// signed clones req for the host. Nonce, time and signature are new every time: RC may refuse a pair it has seen.
-func (r *repeater) signed(ctx context.Context, req *http.Request, credentials Credentials) *http.Request {
-	nonce := randomHex(8)
-	timestamp := strconv.FormatInt(r.last.signedAt.UnixMilli(), 10)
-	target := *r.client.bases[r.next.Index]
-	target.Path += r.endpoint.path
-	signed := req.WithContext(ctx)
-	signed.URL, signed.Host = &target, target.Host
-	signed.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.body)), nil }
-	signed.Body, _ = signed.GetBody()
-	if signed.ContentLength = int64(len(r.body)); signed.ContentLength == 0 {
-		signed.Body, signed.GetBody = http.NoBody, nil // else net/http takes the length for unknown
+// read takes the answer; an error means that it couldn't be read to its end.
+func (s *sender) read(a *attempt, resp *http.Response, req *request, result result) error {
+	a.answer.status, a.answer.retryAfter = resp.StatusCode, retryAfter(resp.Header)
+	buffer := bodies.Get().(*bodyBuffer)
+	defer buffer.release()
+	data, err := buffer.read(resp)
+	if err == nil {
+		a.answer.open(s.dialect, data, resp.Header.Get("Content-Type"), result, req.endpoint.secret)
 	}
-	values := [...]string{ // one allocation for all of them
-		credentials.AppKey, nonce, timestamp, Sign(credentials.AppSecret, nonce, timestamp), r.requestID,
-		"application/x-www-form-urlencoded", r.client.userAgent,
+	a.answer.assumeCode()
+	a.err = a.answer.problem
+	if a.answer.code == ErrSignature {
+		a.serverTime = clock.ServerTime(resp.Header)
 	}
-	signed.Header = http.Header{
-		"App-Key":      values[0:1:1],
-		"Nonce":        values[1:2:2],
-		"Timestamp":    values[2:3:3],
-		"Signature":    values[3:4:4],
-		"X-Request-Id": values[4:5:5],
-		"Content-Type": values[5:6:6],
-		"User-Agent":   values[6:7:7],
-	}
-	return signed
+	return err
 }
 
-// because turns what net/http returned into a cause that says whose time was up.
-func (r *repeater) because(call, attempt context.Context, err error) error {
-	if call.Err() != nil {
-		return contextError(call)
+// outgoing is what net/http may keep of a request until long after its attempt: one allocation, never reused.
+type outgoing struct {
+	request http.Request
+	url     url.URL
+	body    bytes.Reader
+	values  [7]string // of the headers
+}
+
+// newRequest returns the signed request for the attempt's host. Nonce, time and signature are new every time: RC may
+// refuse a pair that it has seen.
+func (s *sender) newRequest(ctx context.Context, req *request, a *attempt, credentials Credentials) *http.Request {
+	out := new(outgoing)
+	out.url = *s.bases[a.host.Index]
+	out.url.Path += req.endpoint.path
+	nonce, timestamp, signature := newSignature(credentials.AppSecret, a.signedAt)
+	out.values = [...]string{credentials.AppKey, nonce, timestamp, signature, req.id, s.dialect.contentType, s.userAgent}
+	values := &out.values
+	r := http.Request{
+		Method: http.MethodPost, URL: &out.url, Host: out.url.Host,
+		Header: http.Header{
+			"App-Key":      values[0:1:1],
+			"Nonce":        values[1:2:2],
+			"Timestamp":    values[2:3:3],
+			"Signature":    values[3:4:4],
+			"X-Request-Id": values[4:5:5],
+			"Content-Type": values[5:6:6],
+			"User-Agent":   values[6:7:7],
+		},
 	}
-	if attempt.Err() != nil {
-		return fmt.Errorf("no answer within %v: %w", r.client.attemptTimeout, attempt.Err())
+	if r.ContentLength = int64(len(req.body)); r.ContentLength > 0 { // net/http takes 0 with a body for an unknown length
+		out.body.Reset(req.body)
+		r.Body = io.NopCloser(&out.body)
+	} else {
+		r.Body = http.NoBody
+	}
+	out.request = *r.WithContext(ctx)
+	return &out.request
+}
+
+// blameDeadline turns what net/http returned into a cause that says whose time was up.
+func (s *sender) blameDeadline(ctx context.Context, deadline time.Time, err error) error {
+	if ctx.Err() != nil {
+		return contextError(ctx)
+	}
+	if !time.Now().Before(deadline) {
+		return fmt.Errorf("no answer within %v: %w", s.timeout, context.DeadlineExceeded)
 	}
 	return err
 }
@@ -238,38 +242,4 @@ func contextError(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", ctx.Err(), cause)
 	}
 	return ctx.Err()
-}
-
-// report tells the hook and the log about the last attempt.
-func (r *repeater) report(ctx context.Context, took time.Duration) {
-	if r.client.onAttempt == nil && r.client.logger == nil {
-		return
-	}
-	a := Attempt{
-		Endpoint: r.endpoint.path, Host: r.client.bases[r.last.host.Index].Host, RequestID: r.requestID, Number: r.number,
-		StatusCode: r.last.answer.status, Code: r.last.answer.code, Err: r.last.err, Wait: r.wait, Duration: took,
-	}
-	if r.client.onAttempt != nil {
-		r.client.onAttempt(ctx, a)
-	}
-	if r.client.logger != nil {
-		r.client.logger.LogAttrs(ctx, slog.LevelDebug, "rcuser: attempt", a.attrs()...)
-	}
-}
-
-func (a Attempt) attrs() []slog.Attr {
-	attrs := []slog.Attr{
-		slog.String("endpoint", a.Endpoint),
-		slog.String("host", a.Host),
-		slog.String("request_id", a.RequestID),
-		slog.Int("attempt", a.Number),
-		slog.Int("status", a.StatusCode),
-		slog.Int("code", int(a.Code)),
-		slog.Duration("wait", a.Wait),
-		slog.Duration("duration", a.Duration),
-	}
-	if a.Err != nil {
-		attrs = append(attrs, slog.String("error", a.Err.Error()))
-	}
-	return attrs
 }

@@ -119,7 +119,7 @@ func (s *BansService) List(ctx context.Context, page PageOptions) ([]Ban, error)
 		return nil, err
 	}
 	return call(ctx, (*service)(s), listBans, listBansForm{page.page(), page.Size}, func(a bansAnswer) ([]Ban, error) {
-		return a.bans(s.client.location)
+		return a.bans(s.client.caller.location)
 	})
 }
 

@@ -25,7 +25,7 @@ type launcher[T any] struct {
 // newLauncher returns a launcher that runs do with a client for its calls.
 func newLauncher[T any](client *Client, stop context.CancelCauseFunc, do func(*Client, T)) *launcher[T] {
 	l := &launcher[T]{client: client, stop: stop, do: do, tasks: make(chan T), slots: make(chan struct{}, maxInFlight)}
-	if client.limiter != NoLimit {
+	if client.caller.limiter != NoLimit {
 		l.passed = make(chan struct{}, 1)
 		l.passed <- struct{}{}
 	}
@@ -91,7 +91,7 @@ func (l *launcher[T]) runFunc() func(T) {
 	if l.passed == nil {
 		return func(task T) { l.do(l.client, task) }
 	}
-	limiter := &launchLimiter{Limiter: l.client.limiter, stop: l.stop, passed: l.passed}
+	limiter := &launchLimiter{Limiter: l.client.caller.limiter, stop: l.stop, passed: l.passed}
 	client := l.client.withLimiter(limiter)
 	return func(task T) {
 		limiter.told = false

@@ -4,39 +4,62 @@ import (
 	"context"
 	"net/url"
 	"reflect"
-	"slices"
 	"strings"
+	"time"
 
-	"github.com/google/go-querystring/query"
+	"github.com/f0207b22/rcuser/internal/budget"
+	"github.com/f0207b22/rcuser/internal/failover"
 )
 
-// endpoint is what the shared code must know about one of RC's endpoints. Each stands beside its method.
+// endpoint is what a call needs to know about one of RC's endpoints. Each is declared beside its method.
 type endpoint struct {
 	path        string
-	rate        int  // that RC accepts a second: of calls or, with maxUnits, of ids
+	rate        int  // calls a second that RC accepts or, with maxUnits, ids
 	maxUnits    int  // ids that a call can count as; 0: RC counts calls
-	secret      bool // its answer holds a token: no part of it may be kept
+	secret      bool // its answer contains a token, so no part of it may be kept
 	notRepeated bool // repeating it after it may have been applied is not known to be harmless
 }
 
+// request is what all attempts of a call send. It doesn't change.
+type request struct {
+	endpoint endpoint
+	body     []byte
+	id       string // X-Request-ID
+	units    int    // that the call counts as for the rate limit
+}
+
+// caller makes calls. All calls of a client share one.
+type caller struct {
+	sender   *sender
+	hosts    *failover.Hosts
+	budget   *budget.Budget
+	retry    RetryPolicy
+	limiter  Limiter
+	observer observer
+	location *time.Location // of the times in RC's answers
+}
+
 // call makes one API call: it encodes the wire struct form, sends it, again where that is right, and converts the
-// answer, a wire struct too. What can't be converted is a broken answer. Every failure is an *Error, or an
-// *ArgumentError for what comes with ctx.
+// answer, which is a wire struct too. An answer that can't be converted is a broken answer. Every failure is an *Error,
+// or an *ArgumentError for what comes with ctx.
 func call[A, T any, P enveloped[A]](ctx context.Context, s *service, ep endpoint, form any, convert func(A) (T, error)) (T, error) {
 	var none T
-	values, err := query.Values(form)
+	request, err := s.prepare(ctx, ep, form)
 	if err != nil {
-		return none, &ArgumentError{"form", err.Error()} // impossible with our own wire structs
-	}
-	units := 1
-	if counted, ok := form.(interface{ units() int }); ok {
-		units = counted.units()
-	}
-	result := &typedResult[A, T, P]{convert: convert}
-	if err := s.do(ctx, ep, values, units, result); err != nil {
 		return none, err
 	}
-	return result.value, nil
+	c := &typedCall[A, T, P]{retrier{caller: s.client.caller, request: request}, typedResult[A, T, P]{convert: convert}}
+	c.retrier.result = &c.result
+	if err := c.run(ctx); err != nil {
+		return none, err
+	}
+	return c.result.value, nil
+}
+
+// typedCall is the state of a call and its result in one allocation.
+type typedCall[A, T any, P enveloped[A]] struct {
+	retrier
+	result typedResult[A, T, P]
 }
 
 // callVoid is call for the endpoints that answer with nothing but success.
@@ -45,7 +68,7 @@ func callVoid(ctx context.Context, s *service, ep endpoint, form any) error {
 	return err
 }
 
-const otherRate = 100 // calls a second of the endpoints that have no method, says RC of nearly all
+const otherRate = 100 // calls a second of the endpoints without a method; RC documents it for nearly all of them
 
 // Call posts a form to any other of RC's form endpoints, through the same signing, retries and errors as every other
 // call. The whole body of the answer is decoded into result, as by encoding/json; a nil result discards it.
@@ -67,7 +90,12 @@ func (c *Client) Call(ctx context.Context, path string, form url.Values, result 
 		s = (*service)(c.Users)
 	}
 	ep := endpoint{path: path, rate: otherRate, secret: path == registerUser.path, notRepeated: true}
-	return s.do(ctx, ep, form, 1, &rawResult{target: result})
+	request, err := s.prepare(ctx, ep, form)
+	if err != nil {
+		return err
+	}
+	r := &retrier{caller: s.client.caller, request: request, result: &rawResult{target: result}}
+	return r.run(ctx)
 }
 
 func checkPath(path string) error {
@@ -82,57 +110,32 @@ func checkPath(path string) error {
 	return nil
 }
 
-// do is what every call goes through once its form is known.
-func (s *service) do(ctx context.Context, ep endpoint, form url.Values, units int, result result) error {
+// prepare encodes what a call sends. Every call goes through it.
+func (s *service) prepare(ctx context.Context, ep endpoint, form any) (request, error) {
 	if s == nil || s.client == nil {
-		return &ArgumentError{"Client", "was not made by NewClient"}
+		return request{}, &ArgumentError{"Client", "was not made by NewClient"}
 	}
 	if ctx == nil {
-		return &ArgumentError{"ctx", "is nil"}
+		return request{}, &ArgumentError{"ctx", "is nil"}
 	}
-	requestID, err := requestID(ctx)
+	id, err := requestID(ctx)
 	if err != nil {
-		return err
+		return request{}, err
 	}
-	r := &repeater{
-		client:    s.client,
-		endpoint:  ep,
-		units:     units,
-		body:      encode(form),
-		requestID: requestID,
-		result:    result,
+	body, err := s.client.caller.sender.dialect.encode(form)
+	if err != nil {
+		return request{}, &ArgumentError{"form", err.Error()} // impossible with our own wire structs
 	}
-	return r.run(ctx)
-}
-
-// encode is form.Encode without its growing buffers: half of a call's allocations were theirs.
-func encode(form url.Values) []byte {
-	var names [8]string
-	keys := names[:0]
-	size := 0
-	for key, values := range form {
-		keys = append(keys, key)
-		for _, value := range values {
-			size += len(key) + len(value) + len("=&")
-		}
+	units := 1
+	if counted, ok := form.(interface{ units() int }); ok {
+		units = counted.units()
 	}
-	slices.Sort(keys)
-	body := make([]byte, 0, size+size/4) // a little of it will need escaping
-	for _, key := range keys {
-		for _, value := range form[key] {
-			if len(body) > 0 {
-				body = append(body, '&')
-			}
-			body = append(append(body, url.QueryEscape(key)...), '=')
-			body = append(body, url.QueryEscape(value)...)
-		}
-	}
-	return body
+	return request{ep, body, id, units}, nil
 }
 
 type requestIDKey struct{}
 
-const maxRequestID = 36 // characters, says RC
+const maxRequestID = 36 // characters, documented
 
 // WithRequestID returns a context whose calls carry id as X-Request-ID, by which RC's support finds a request. It
 // is at most 36 printable ASCII characters without spaces, otherwise the call returns an [*ArgumentError]. Without

@@ -1,14 +1,18 @@
 package rcuser
 
 import (
+	"cmp"
 	"context"
-	"log/slog"
 	"net/http"
 	"net/url"
-	"sync/atomic"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/f0207b22/rcuser/internal/budget"
+	"github.com/f0207b22/rcuser/internal/conn"
 	"github.com/f0207b22/rcuser/internal/failover"
 )
 
@@ -23,22 +27,7 @@ type Client struct {
 	Presence  *PresenceService  // who is online
 	Bulk      *BulkService      // the same for any number of users
 
-	credentials    CredentialsFunc // a closure, so that no way of printing a client can reach the secret
-	bases          []*url.URL      // the primary's and, if there is one, the backup's
-	hosts          *failover.Hosts
-	budget         *budget.Budget
-	clock          *clock
-	unwatched      *atomic.Bool // the transport isn't known to use connections
-	location       *time.Location
-	transport      http.RoundTripper
-	ownTransport   *http.Transport        // nil if the user brought one
-	fresh          func() *http.Transport // makes a new connection for every request; only if transport is net/http's
-	attemptTimeout time.Duration
-	retry          RetryPolicy
-	limiter        Limiter
-	logger         *slog.Logger
-	onAttempt      func(context.Context, Attempt)
-	userAgent      string
+	caller *caller
 }
 
 // service is what every resource's service is made of.
@@ -58,33 +47,50 @@ func NewClient(cfg Config) (*Client, error) {
 	if err := cfg.checkOptions(); err != nil {
 		return nil, err
 	}
-	c := &Client{
-		credentials:    credentials,
-		bases:          bases,
-		hosts:          failover.New(len(bases)),
-		budget:         new(budget.Budget),
-		clock:          new(clock),
-		unwatched:      new(atomic.Bool),
-		location:       cfg.DataCenter.Location,
-		attemptTimeout: cfg.AttemptTimeout,
-		retry:          cfg.Retry.withDefaults(),
-		limiter:        cfg.Limiter,
-		logger:         cfg.Logger,
-		onAttempt:      cfg.OnAttempt,
-		userAgent:      userAgent(cfg.UserAgent),
+	s := &sender{
+		credentials:      credentials,
+		fixedCredentials: cfg.Credentials == nil,
+		bases:            bases,
+		dialect:          &classic,
+		userAgent:        userAgent(cfg.UserAgent),
+		timeout:          cmp.Or(cfg.AttemptTimeout, defaultAttemptTimeout),
 	}
-	if c.location == nil {
-		c.location = time.UTC
+	s.setTransport(cfg.HTTPClient)
+	c := &Client{caller: &caller{
+		sender:   s,
+		hosts:    failover.New(len(bases)),
+		budget:   new(budget.Budget),
+		retry:    cfg.Retry.withDefaults(),
+		limiter:  cfg.Limiter,
+		observer: observer{cfg.OnAttempt, cfg.Logger},
+		location: cmp.Or(cfg.DataCenter.Location, time.UTC),
+	}}
+	if c.caller.limiter == nil {
+		c.caller.limiter = new(processLimiter)
 	}
-	if c.attemptTimeout == 0 {
-		c.attemptTimeout = defaultAttemptTimeout
-	}
-	if c.limiter == nil {
-		c.limiter = new(processLimiter)
-	}
-	c.setTransport(cfg.HTTPClient)
 	c.setServices()
 	return c, nil
+}
+
+const defaultAttemptTimeout = 5 * time.Second
+
+// setTransport takes what matters of the user's client, without keeping or changing it.
+func (s *sender) setTransport(user *http.Client) {
+	if user != nil && user.Timeout > 0 {
+		s.timeout = min(s.timeout, user.Timeout)
+	}
+	if user == nil || user.Transport == nil {
+		s.pool = conn.NewPool()
+		return
+	}
+	s.transport = user.Transport
+	if kept, ok := s.transport.(*http.Transport); ok {
+		s.newConn = sync.OnceValue(func() http.RoundTripper {
+			clone := kept.Clone()
+			clone.DisableKeepAlives = true
+			return clone
+		})
+	}
 }
 
 func (c *Client) setServices() {
@@ -96,10 +102,11 @@ func (c *Client) setServices() {
 
 // withLimiter returns a client that shares everything with this one but the limiter.
 func (c *Client) withLimiter(l Limiter) *Client {
-	derived := *c
-	derived.limiter = l
+	caller := *c.caller
+	caller.limiter = l
+	derived := &Client{caller: &caller}
 	derived.setServices()
-	return &derived
+	return derived
 }
 
 // credentials returns where the credentials come from, having checked those that are known already.
@@ -108,7 +115,13 @@ func (c Config) credentials() (CredentialsFunc, error) {
 		if c.AppKey != "" || c.AppSecret != "" {
 			return nil, &ArgumentError{"Credentials", "is set together with AppKey or AppSecret"}
 		}
-		return c.Credentials, nil
+		return func(ctx context.Context) (Credentials, error) {
+			credentials, err := c.Credentials(ctx)
+			if err == nil {
+				err = credentials.check()
+			}
+			return credentials, err
+		}, nil
 	}
 	fixed := Credentials{c.AppKey, c.AppSecret}
 	if err := fixed.check(); err != nil {
@@ -149,7 +162,27 @@ func (c Config) checkOptions() error {
 // CloseIdleConnections closes the connections of the SDK's own transport that no call is using. It does nothing to
 // the transport of a Config.HTTPClient.
 func (c *Client) CloseIdleConnections() {
-	if c != nil && c.ownTransport != nil {
-		c.ownTransport.CloseIdleConnections()
+	if c != nil && c.caller != nil && c.caller.sender.pool != nil {
+		c.caller.sender.pool.CloseIdleConnections()
 	}
+}
+
+const modulePath = "github.com/f0207b22/rcuser"
+
+var version = sync.OnceValue(func() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "devel"
+	}
+	for _, m := range append(info.Deps, &info.Main) {
+		if m.Path == modulePath && m.Version != "" {
+			return strings.Trim(m.Version, "()")
+		}
+	}
+	return "devel"
+})
+
+func userAgent(suffix string) string {
+	own := "rcuser/" + version() + " (" + runtime.Version() + ")"
+	return strings.TrimSpace(own + " " + suffix)
 }

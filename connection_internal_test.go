@@ -11,15 +11,12 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"reflect"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/f0207b22/rcuser/internal/conn"
 )
 
 // tlsServer answers with success and notes of each request the protocol and whether its session was resumed.
@@ -55,7 +52,7 @@ func tlsClient(t *testing.T, server *httptest.Server) *Client {
 	t.Cleanup(client.CloseIdleConnections)
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
-	client.ownTransport.TLSClientConfig.RootCAs = roots
+	client.caller.sender.pool.Transport().TLSClientConfig.RootCAs = roots
 	return client
 }
 
@@ -109,56 +106,11 @@ func TestCertificateOfAnotherName(t *testing.T) {
 	t.Parallel()
 	server, seen := tlsServer(t, func(*httptest.Server) {})
 	client := tlsClient(t, server)
-	client.ownTransport.TLSClientConfig.ServerName = "api.rong-api.com"
+	client.caller.sender.pool.Transport().TLSClientConfig.ServerName = "api.rong-api.com"
 	err := removeBan(t, client)
 	var hostname x509.HostnameError
 	require.ErrorAs(t, err, &hostname)
 	require.Empty(t, seen())
-}
-
-// TestTransportPolicy pins what can't be seen without waiting for real or having a proxy.
-func TestTransportPolicy(t *testing.T) {
-	t.Parallel()
-	transport := conn.NewTransport()
-	require.LessOrEqual(t, transport.IdleConnTimeout, 50*time.Second)
-	require.Positive(t, transport.IdleConnTimeout)
-	require.Equal(t, 5*time.Second, transport.TLSHandshakeTimeout)
-	require.Equal(t, uint16(tls.VersionTLS12), transport.TLSClientConfig.MinVersion)
-	require.False(t, transport.TLSClientConfig.InsecureSkipVerify)
-	require.Equal(t, reflect.ValueOf(http.ProxyFromEnvironment).Pointer(), reflect.ValueOf(transport.Proxy).Pointer())
-	require.GreaterOrEqual(t, transport.MaxIdleConnsPerHost, 64)
-	require.Zero(t, transport.MaxConnsPerHost)
-	require.NotSame(t, transport, conn.NewTransport())
-}
-
-// TestUsesThroughLayersOfTLS has a proxy that is spoken to over TLS: there are two layers above the connection then.
-func TestUsesThroughLayersOfTLS(t *testing.T) {
-	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = listener.Close() })
-	dial := conn.NewTransport().DialContext
-	for layers := range 3 {
-		var c net.Conn
-		c, err = dial(t.Context(), "tcp", listener.Addr().String())
-		require.NoError(t, err)
-		t.Cleanup(func() { _ = c.Close() })
-		top := c
-		for range layers {
-			top = tls.Client(top, &tls.Config{ServerName: "x", MinVersion: tls.VersionTLS12})
-		}
-		for i := range 78 {
-			require.Equal(t, conn.Usable, conn.Use(top), "%d layers, use %d", layers, i+1)
-		}
-		require.Equal(t, conn.Last, conn.Use(top))
-		require.Equal(t, conn.UsedUp, conn.Use(top))
-		require.Equal(t, conn.UsedUp, conn.Use(top))
-	}
-	near, far := net.Pipe()
-	t.Cleanup(func() { _, _ = near.Close(), far.Close() })
-	for range 100 {
-		require.Equal(t, conn.Usable, conn.Use(near), "it belongs to another transport")
-	}
 }
 
 // TestIdleConnectionsAreClosed has pipes for connections, so that time can pass.
@@ -168,7 +120,7 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 		client, err := NewClient(Config{AppKey: "key", AppSecret: "secret", DataCenter: DataCenter{Primary: "http://127.0.0.1:80"}, Limiter: NoLimit})
 		require.NoError(t, err)
 		dialled := 0
-		client.ownTransport.DialContext = pipes(t, &dialled)
+		client.caller.sender.pool.Transport().DialContext = pipes(t, &dialled)
 		for _, tc := range []struct {
 			idle time.Duration
 			want int

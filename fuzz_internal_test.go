@@ -24,12 +24,12 @@ func FuzzAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status int, body string, secret bool) {
 		a := answer{status: status}
 		result := &typedResult[onlineAnswer, bool, *onlineAnswer]{convert: onlineAnswer.online}
-		a.open([]byte(body), "text/html", result, secret)
+		a.open(&classic, []byte(body), "text/html", result, secret)
 		a.assumeCode()
 		if a.verdict() == succeeded && (status != 200 || !hasKey(body, "code") || !hasKey(body, "status")) {
 			t.Errorf("HTTP %d %q is taken for success", status, body)
 		}
-		if a.verdict() != succeeded && a.code == 0 && a.fault == nil && status < 300 {
+		if a.verdict() != succeeded && a.code == 0 && a.problem == nil && status < 300 {
 			t.Errorf("HTTP %d %q fails without a reason", status, body)
 		}
 		if len(a.excerpt) > maxExcerpt || len(a.message) > maxMessage || secret && a.excerpt != nil {
@@ -119,7 +119,7 @@ func FuzzEncode(f *testing.F) {
 	f.Add("", "=", "&")
 	f.Fuzz(func(t *testing.T, key, first, second string) {
 		form := url.Values{key: {first, second}, "other": {"x"}}
-		if got, want := string(encode(form)), form.Encode(); got != want {
+		if got, want := string(encodeValues(form)), form.Encode(); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	})
@@ -139,7 +139,7 @@ func FuzzBodyRead(f *testing.F) {
 			rest = io.MultiReader(rest, breaking{})
 		}
 		resp := &http.Response{StatusCode: status, Body: io.NopCloser(io.MultiReader(io.LimitReader(zeros{}, int64(size)), rest))}
-		data, err := new(body).read(resp)
+		data, err := new(bodyBuffer).read(resp)
 		if len(data) > maxAnswer+1 || err == nil && status == http.StatusOK && len(data) != size {
 			t.Errorf("%d bytes of %d, error %v", len(data), size, err)
 		}

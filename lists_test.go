@@ -158,7 +158,7 @@ func TestListsBrokenAnswers(t *testing.T) {
 	onBothLists(t, func(t *testing.T, kind listKind) {
 		requireBrokenAnswers(t, []brokenAnswer{
 			{kind.listAt(rcuser.CursorOptions{}), `"next":"a"`, "it has no field users"},
-			{kind.listAt(rcuser.CursorOptions{}), `"users":[1]`, "cannot unmarshal number"},
+			{kind.listAt(rcuser.CursorOptions{}), `"users":[1]`, "a JSON number doesn't fit its field users"},
 		}...)
 		client, _ := newClient(t, reply(http.StatusOK, emptyIDAnswer), once)
 		require.ErrorContains(t, kind.listAt(rcuser.CursorOptions{})(t.Context(), client), "no id")

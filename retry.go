@@ -7,12 +7,11 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
-	"net/http"
 	"time"
 
-	"github.com/hashicorp/go-retryablehttp"
-
+	"github.com/f0207b22/rcuser/internal/clock"
 	"github.com/f0207b22/rcuser/internal/failover"
+	"github.com/f0207b22/rcuser/internal/loop"
 )
 
 // RetryPolicy says how often and how long a call tries. The zero value of a field is its default.
@@ -86,213 +85,259 @@ func (p RetryPolicy) longestWait(number int, rateLimited bool) time.Duration {
 	return longest
 }
 
-// repeater makes the attempts of one call. The loop is retryablehttp's, every decision in it is taken here.
-type repeater struct {
-	client    *Client
-	endpoint  endpoint
-	units     int // of the rate limit
-	body      []byte
-	requestID string
-	result    result
-
-	number       int             // attempts made
-	next         failover.Choice // the host of the next attempt
-	switched     bool            // another host than the first one's was chosen already
-	fresh        bool            // the next attempt needs a new connection
-	resigned     bool            // a signature was made anew for a corrected time already
-	last         attempt         // of those made
-	lastAnswered attempt         // the last that got an answer
-	unknown      bool            // one of them may have been applied
-	wait         time.Duration   // before the next one
-	waiting      bool            // between two attempts
-	stop         error           // why there is no further one, if it isn't the last one's result
-
-	// These are here to be allocated together with the rest.
-	http     http.Client
-	loop     retryablehttp.Client
-	response http.Response
+// retrier makes the attempts of one call: it keeps their history, decides what follows, and does it.
+type retrier struct {
+	*caller
+	request request
+	result  result // where an answer is decoded
+	history history
+	next    step
+	stop    error // why no further attempt is made, if the last one's result doesn't say it
 }
 
-// run returns nil or what went wrong as an *Error.
-func (r *repeater) run(ctx context.Context) error {
-	r.http.Transport = r // whose answers are no redirects to it: they have no Location
-	r.loop.HTTPClient = &r.http
-	r.loop.RetryMax = r.client.retry.MaxAttempts - 1
-	r.loop.CheckRetry = r.checkRetry
-	r.loop.Backoff = func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return r.wait }
-	r.loop.ErrorHandler = passError
-	req := &http.Request{Method: http.MethodPost, URL: r.client.bases[0], Header: noHeader}
-	_, err := r.loop.Do(&retryablehttp.Request{Request: req.WithContext(ctx)}) //nolint:bodyclose // it is empty
-	switch {
-	case r.waiting: // the context ended first
+// history is what the attempts of a call came to.
+type history struct {
+	attempts     int
+	last         attempt
+	lastAnswered attempt // the last that got an answer
+	unknown      bool    // one of them may have been applied
+	switched     bool    // an attempt was moved to the other host
+	clockFixed   bool    // a signature was made anew with a corrected time
+}
+
+// step is what an attempt is to do.
+type step struct {
+	host    failover.Choice
+	newConn bool          // on a new connection
+	wait    time.Duration // before it
+}
+
+// run makes the attempts and returns nil or what went wrong as an *Error. The loop of retries is entered only if the
+// first attempt failed.
+func (r *retrier) run(ctx context.Context) error {
+	r.Attempt(ctx)
+	if !r.succeeded() && loop.Run(ctx, r) {
 		r.stop = contextError(ctx)
-	case r.number > 0 && r.stop == nil && !r.last.failed():
-		r.reward()
-		return nil
-	case r.number == 0 && r.stop == nil:
-		r.stop = err
 	}
-	return r.failure()
+	if !r.succeeded() {
+		return r.failure()
+	}
+	r.refundBudget()
+	return nil
 }
 
-// noHeader stays empty: attempts have their own headers.
-var noHeader = http.Header{}
+func (r *retrier) succeeded() bool {
+	return r.stop == nil && r.history.attempts > 0 && !r.history.last.failed()
+}
 
-// passError is all that is left to do at the end: RoundTrip noted what counts, and there is no body to close.
-func passError(_ *http.Response, err error, _ int) (*http.Response, error) { return nil, err }
-
-func (r *repeater) reward() {
-	if r.number == 1 {
-		r.client.budget.FirstSucceeded()
+func (r *retrier) refundBudget() {
+	if r.history.attempts == 1 {
+		r.budget.FirstSucceeded()
 	} else {
-		r.client.budget.RetrySucceeded()
+		r.budget.RetrySucceeded()
 	}
 }
 
-// demand is what the limiter is asked for.
-func (r *repeater) demand() LimitedAttempt {
-	return LimitedAttempt{
-		Endpoint: r.endpoint.path, PerSecond: r.endpoint.rate, Units: r.units, MaxUnits: max(1, r.endpoint.maxUnits),
-	}
-}
-
-// checkRetry decides on the attempt that RoundTrip noted, whatever the loop saw of it.
-func (r *repeater) checkRetry(ctx context.Context, _ *http.Response, _ error) (bool, error) {
-	if r.stop != nil || r.number == 0 || !r.last.failed() {
-		return false, nil
-	}
-	wait, patient := r.nextWait()
-	if r.last.answer.rateLimited() {
-		r.client.limiter.Pause(r.endpoint.path, wait)
-	}
-	if !r.repeatable() {
-		return false, nil
+// Attempt implements [loop.Call]: it waits for the rate limit, makes the attempt, and tells all whom its result concerns.
+func (r *retrier) Attempt(ctx context.Context) {
+	began := time.Now()
+	if err := r.limiter.Wait(ctx, r.limitedAttempt()); err != nil {
+		r.stop = fmt.Errorf("rate limit: %w", err)
+		return
 	}
 	if ctx.Err() != nil {
-		if !errors.Is(r.last.err, ctx.Err()) {
-			r.stop = contextError(ctx)
+		r.stop = contextError(ctx)
+		return
+	}
+	start := time.Now()
+	r.next.wait += start.Sub(began)
+	h := &r.history
+	if h.attempts++; h.attempts == 1 {
+		r.next.host = r.hosts.Pick()
+	}
+	h.last = r.sender.attempt(ctx, &r.request, r.result, r.next, start)
+	if h.last.failed() {
+		r.learnTime()
+		h.unknown = h.unknown || h.last.outcome() == Unknown
+		if h.last.answered() {
+			h.lastAnswered = h.last
 		}
-		return false, nil
 	}
-	if !patient || r.number >= r.client.retry.MaxAttempts {
-		return false, nil
-	}
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
-		r.stop = fmt.Errorf("no time to wait %v for the next attempt: %w", wait, context.DeadlineExceeded)
-		return false, nil
-	}
-	ok, news := r.client.budget.Take()
-	if news {
-		r.warn(ctx, "rcuser: no retries for now, the client's budget for them is empty")
-	}
-	if !ok {
-		return false, nil
-	}
-	r.prepare()
-	r.wait, r.waiting = wait, true
-	return true, nil
+	r.reportHost(ctx)
+	r.report(ctx, start)
 }
 
-// repeatable reports whether the last attempt's failure allows another.
-func (r *repeater) repeatable() bool {
-	switch a := &r.last; {
-	case a.final:
-		return false
-	case !a.sent:
-		return true
-	case a.skewed:
-		return !r.resigned && !r.endpoint.notRepeated
-	case a.outcome() == NotApplied:
-		return a.answer.rateLimited()
-	}
-	return !r.endpoint.notRepeated
+// limitedAttempt is what the limiter is asked for.
+func (r *retrier) limitedAttempt() LimitedAttempt {
+	ep := &r.request.endpoint
+	return LimitedAttempt{Endpoint: ep.path, PerSecond: ep.rate, Units: r.request.units, MaxUnits: max(1, ep.maxUnits)}
 }
 
-// prepare chooses where the next attempt goes, and what it must do without.
-func (r *repeater) prepare() {
-	r.resigned = r.resigned || r.last.skewed
-	r.fresh = r.last.stale
-	if r.inTrouble() {
-		r.next, r.switched = r.client.hosts.Other(r.last.host), true
-	} else {
-		r.next = r.client.hosts.Same(r.last.host)
+// learnTime corrects the clock by an answer that refused the signature, and adds to its cause how far the machine's
+// clock is off.
+func (r *retrier) learnTime() {
+	a := &r.history.last
+	if a.badClock() {
+		r.sender.clock.Set(a.serverTime)
 	}
-}
-
-// inTrouble reports whether the last attempt's host should be left: no connection, a timeout, a 5xx, an answer that
-// isn't RC's. What a caller of Client.Call can't decode is RC's all the same.
-func (r *repeater) inTrouble() bool {
-	switch a := &r.last; {
-	case a.final || a.abandoned || a.stale:
-		return false
-	case !a.answered() || a.answer.status >= 500:
-		return true
+	switch skew := clock.Skew(a.serverTime); {
+	case skew == nil:
+	case a.err == nil:
+		a.err = skew
 	default:
-		broken := a.answer.fault != nil && a.answer.status < 300
-		return broken && (!a.answer.valid || !r.endpoint.notRepeated)
+		a.err = fmt.Errorf("%w: %w", skew, a.err)
 	}
 }
 
 // reportHost tells what the last attempt means for all calls' choice of host.
-func (r *repeater) reportHost(ctx context.Context) {
-	hosts, choice := r.client.hosts, r.last.host
+func (r *retrier) reportHost(ctx context.Context) {
+	a := &r.history.last
 	switch {
-	case r.inTrouble():
-		if hosts.Failed(choice) {
-			r.warn(ctx, "rcuser: switching to the other host", slog.String("from", r.client.bases[choice.Index].Host))
+	case r.hostFailed():
+		if r.hosts.Failed(a.host) {
+			from := slog.String("from", r.sender.bases[a.host.Index].Host)
+			r.observer.warn(ctx, &r.request, "rcuser: switching to the other host", from)
 		}
-	case r.last.abandoned || !r.last.answered():
-		hosts.Abandoned(choice)
+	case a.abandoned || !a.answered():
+		r.hosts.Abandoned(a.host)
 	default:
-		hosts.Succeeded(choice)
+		r.hosts.Succeeded(a.host)
 	}
 }
 
-// nextWait returns the wait before the next attempt; false means that RC asks for more patience than allowed.
-func (r *repeater) nextWait() (time.Duration, bool) {
-	policy, asked := r.client.retry, r.last.answer.retryAfter
-	if asked > policy.MaxRetryAfter {
-		return policy.MaxRetryAfter, false
+func (r *retrier) report(ctx context.Context, start time.Time) {
+	if !r.observer.watches() {
+		return
 	}
-	firstOnOtherHost := r.inTrouble() && !r.switched && len(r.client.bases) > 1
-	if r.last.stale || r.last.skewed || firstOnOtherHost {
-		return asked, true
+	a := &r.history.last
+	r.observer.attempted(ctx, Attempt{
+		Endpoint: r.request.endpoint.path, Host: r.sender.bases[a.host.Index].Host, RequestID: r.request.id,
+		Number: r.history.attempts, StatusCode: a.answer.status, Code: a.answer.code, Err: a.err,
+		Wait: r.next.wait, Duration: time.Since(start),
+	})
+}
+
+// Next implements [loop.Call]: it decides what follows the last attempt, and prepares it.
+func (r *retrier) Next(ctx context.Context) (wait time.Duration, again bool) {
+	if r.stop != nil || !r.history.last.failed() {
+		return 0, false
 	}
-	wait := rand.N(min(policy.longestWait(r.number, r.last.answer.rateLimited()), math.MaxInt64-1) + 1) //nolint:gosec // jitter needs no secrecy
-	return max(asked, wait), true
+	wait, tooLong := r.nextWait()
+	if r.history.last.answer.rateLimited() {
+		r.limiter.Pause(r.request.endpoint.path, wait)
+	}
+	again, r.stop = r.decide(ctx, wait, tooLong)
+	if !again || !r.takeFromBudget(ctx) {
+		return 0, false
+	}
+	r.planNext(wait)
+	return wait, true
+}
+
+// decide says whether another attempt may follow after a wait and, if the context is the reason that none does, why. It
+// changes nothing.
+func (r *retrier) decide(ctx context.Context, wait time.Duration, tooLong bool) (again bool, stop error) {
+	switch {
+	case !r.repeatable():
+		return false, nil
+	case ctx.Err() != nil && errors.Is(r.history.last.err, ctx.Err()):
+		return false, nil
+	case ctx.Err() != nil:
+		return false, contextError(ctx)
+	case tooLong || r.history.attempts >= r.retry.MaxAttempts:
+		return false, nil
+	}
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
+		return false, fmt.Errorf("no time to wait %v for the next attempt: %w", wait, context.DeadlineExceeded)
+	}
+	return true, nil
+}
+
+// repeatable reports whether the last attempt's failure allows another.
+func (r *retrier) repeatable() bool {
+	switch a := &r.history.last; {
+	case a.final:
+		return false
+	case !a.sent:
+		return true
+	case a.badClock():
+		return !r.history.clockFixed && !r.request.endpoint.notRepeated
+	case a.outcome() == NotApplied:
+		return a.answer.rateLimited()
+	}
+	return !r.request.endpoint.notRepeated
+}
+
+// hostFailed reports whether the last attempt's host should be left: no connection, a timeout, a 5xx, or an answer that
+// isn't RC's. An answer that only the caller of [Client.Call] can't decode is RC's all the same.
+func (r *retrier) hostFailed() bool {
+	switch a := &r.history.last; {
+	case a.final || a.abandoned || a.connClosed:
+		return false
+	case !a.answered() || a.answer.status >= 500:
+		return true
+	default:
+		broken := a.answer.problem != nil && a.answer.status < 300
+		return broken && (!a.answer.valid || !r.request.endpoint.notRepeated)
+	}
+}
+
+// nextWait returns the wait before the next attempt, and whether RC asks for a longer one than allowed.
+func (r *retrier) nextWait() (wait time.Duration, tooLong bool) {
+	a, asked := &r.history.last, r.history.last.answer.retryAfter
+	if asked > r.retry.MaxRetryAfter {
+		return r.retry.MaxRetryAfter, true
+	}
+	firstOnOtherHost := r.hostFailed() && !r.history.switched && len(r.sender.bases) > 1
+	if a.connClosed || a.badClock() || firstOnOtherHost {
+		return asked, false
+	}
+	longest := r.retry.longestWait(r.history.attempts, a.answer.rateLimited())
+	jitter := rand.N(min(longest, math.MaxInt64-1) + 1) //nolint:gosec // jitter needs no secrecy
+	return max(asked, jitter), false
+}
+
+// takeFromBudget pays for a retry.
+func (r *retrier) takeFromBudget(ctx context.Context) bool {
+	ok, first := r.budget.Take()
+	if first {
+		r.observer.warn(ctx, &r.request, "rcuser: no retries for now, the client's budget for them is empty")
+	}
+	return ok
+}
+
+// planNext chooses what the next attempt does.
+func (r *retrier) planNext(wait time.Duration) {
+	h := &r.history
+	h.clockFixed = h.clockFixed || h.last.badClock()
+	r.next = step{newConn: h.last.connClosed, wait: wait}
+	if r.hostFailed() {
+		r.next.host, h.switched = r.hosts.Other(h.last.host), true
+	} else {
+		r.next.host = r.hosts.Same(h.last.host)
+	}
 }
 
 // failure is the call's error: the last answer, and the last attempt's cause.
-func (r *repeater) failure() *Error {
+func (r *retrier) failure() *Error {
+	h := &r.history
 	e := &Error{
-		Endpoint:  r.endpoint.path,
-		Host:      r.client.bases[r.last.host.Index].Host,
-		RequestID: r.requestID,
-		Attempts:  r.number,
-		Outcome:   NotApplied,
-		Err:       r.stop,
+		Endpoint: r.request.endpoint.path, Host: r.sender.bases[h.last.host.Index].Host,
+		RequestID: r.request.id, Attempts: h.attempts, Outcome: NotApplied, Err: r.stop,
 	}
-	if r.unknown {
+	if h.unknown {
 		e.Outcome = Unknown
 	}
-	if r.last.err != nil {
-		e.Err = r.last.err
+	if h.last.err != nil {
+		e.Err = h.last.err
 		if r.stop != nil {
-			e.Err = fmt.Errorf("%w: %w", r.stop, r.last.err)
+			e.Err = fmt.Errorf("%w: %w", r.stop, h.last.err)
 		}
 	}
-	if a := r.lastAnswered.answer; a.status != 0 {
-		e.Host = r.client.bases[r.lastAnswered.host.Index].Host
+	if a := h.lastAnswered.answer; a.status != 0 {
+		e.Host = r.sender.bases[h.lastAnswered.host.Index].Host
 		e.StatusCode, e.Code, e.Message = a.status, a.code, a.message
 		e.RetryAfter, e.Body = a.retryAfter, a.excerpt
 	}
 	return e
-}
-
-// warn is for what concerns more than one call.
-func (r *repeater) warn(ctx context.Context, message string, attrs ...slog.Attr) {
-	if r.client.logger != nil {
-		attrs = append(attrs, slog.String("endpoint", r.endpoint.path), slog.String("request_id", r.requestID))
-		r.client.logger.LogAttrs(ctx, slog.LevelWarn, message, attrs...)
-	}
 }

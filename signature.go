@@ -7,7 +7,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // Sign returns RC's signature: the SHA-1 of appSecret, nonce and timestamp, concatenated, in lowercase hex. RC
@@ -17,12 +19,29 @@ import (
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/auth.
 func Sign(appSecret, nonce, timestamp string) string {
+	var buf [2 * sha1.Size]byte
+	return string(appendSignature(buf[:0], appSecret, nonce, timestamp))
+}
+
+// appendSignature appends the signature of what is signed together.
+func appendSignature(to []byte, appSecret, nonce, timestamp string) []byte {
 	var buf [128]byte // on the stack; longer inputs are possible, but not usual
 	text := append(append(append(buf[:0], appSecret...), nonce...), timestamp...)
 	sum := sha1.Sum(text) //nolint:gosec // see above
-	var digits [2 * sha1.Size]byte
-	hex.Encode(digits[:], sum[:])
-	return string(digits[:])
+	return hex.AppendEncode(to, sum[:])
+}
+
+// newSignature returns a new nonce and the time and signature that go with it. All three are parts of one string, to be
+// allocated once.
+func newSignature(appSecret string, at time.Time) (nonce, timestamp, signature string) {
+	const nonceBytes = 8
+	var random [nonceBytes]byte
+	_, _ = rand.Read(random[:]) // it never returns an error
+	var buf [2*nonceBytes + 20 + 2*sha1.Size]byte
+	signed := strconv.AppendInt(hex.AppendEncode(buf[:0], random[:]), at.UnixMilli(), 10)
+	n := len(signed)
+	all := string(appendSignature(signed, appSecret, string(signed), ""))
+	return all[:2*nonceBytes], all[2*nonceBytes : n], all[n:]
 }
 
 // Credentials are an app's key and secret. Printed, or encoded as JSON or XML, they show only the key.

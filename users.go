@@ -161,7 +161,7 @@ func (s *UsersService) Get(ctx context.Context, userID string) (User, error) {
 		return User{}, err
 	}
 	return call(ctx, (*service)(s), getUser, userForm{userID}, func(a userAnswer) (User, error) {
-		return a.user(userID, s.client.location)
+		return a.user(userID, s.client.caller.location)
 	})
 }
 

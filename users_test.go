@@ -274,13 +274,13 @@ func TestUsersBrokenAnswers(t *testing.T) {
 		{register("n", ""), `"userId":"a"`, "it has no field token"},
 		{register("n", ""), `"userId":"a","token":""`, "it has no field token"},
 		{register("n", ""), `"token":"t"`, "it has no field userId"},
-		{register("n", ""), `"userId":"a","token":7`, "cannot unmarshal number"},
+		{register("n", ""), `"userId":"a","token":7`, "a JSON number doesn't fit its field token"},
 		{get, `"userPortrait":"","createTime":"2024-01-01 00:00:00"`, "it has no field userName"},
 		{get, `"userName":"n","createTime":"2024-01-01 00:00:00"`, "it has no field userPortrait"},
 		{get, `"userName":"n","userPortrait":""`, "it has no field createTime"},
 		{get, `"userName":"n","userPortrait":"","createTime":"2024-13-01 00:00:00"`, "createTime: parsing time"},
-		{get, `"userName":"n","userPortrait":"","createTime":1704067200000`, "cannot unmarshal number"},
-		{get, `"userName":5,"userPortrait":"","createTime":"2024-01-01 00:00:00"`, "cannot unmarshal number"},
+		{get, `"userName":"n","userPortrait":"","createTime":1704067200000`, "a JSON number doesn't fit its field createTime"},
+		{get, `"userName":5,"userPortrait":"","createTime":"2024-01-01 00:00:00"`, "a JSON number doesn't fit its field userName"},
 	}...)
 	client, _ := newClient(t, reply(http.StatusOK, `{"code":200,"token":"t"}`), once)
 	token, err := client.Users.Register(t.Context(), rcuser.Registration{UserID: "a", Name: "n"})

@@ -33,9 +33,12 @@ type voidAnswer struct{ envelope }
 func missingField(name string) error { return fmt.Errorf("it has no field %s", name) }
 
 // looseInt is an integer that some of RC's answers write as a string.
-type looseInt int
+type looseInt struct {
+	given bool
+	value int
+}
 
-// UnmarshalJSON accepts 200 and "200", and leaves null as it was.
+// UnmarshalJSON accepts 200 and "200", and takes null for a missing field.
 func (n *looseInt) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
 		return nil
@@ -45,7 +48,7 @@ func (n *looseInt) UnmarshalJSON(data []byte) error {
 	if err != nil {
 		return errors.New("a field that should be an integer isn't")
 	}
-	*n = looseInt(value)
+	*n = looseInt{given: true, value: value}
 	return nil
 }
 
@@ -58,10 +61,10 @@ func (b *looseBool) UnmarshalJSON(data []byte) error {
 		return nil
 	}
 	var n looseInt
-	if err := n.UnmarshalJSON(data); err != nil || n < 0 || n > 1 {
+	if err := n.UnmarshalJSON(data); err != nil || n.value < 0 || n.value > 1 {
 		return fmt.Errorf("a field is %s, neither 0 nor 1", truncate(string(data), 20))
 	}
-	*b = looseBool{given: true, value: n == 1}
+	*b = looseBool{given: true, value: n.value == 1}
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"sync"
 	"syscall"
 	"testing"
@@ -19,6 +20,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser/internal/conn"
 )
 
 // record keeps strings in order.
@@ -248,4 +251,15 @@ func TestTLSErrors(t *testing.T) {
 	var header tls.RecordHeaderError
 	require.ErrorAs(t, err, &header)
 	require.Empty(t, seen.all())
+}
+
+// TestTransportSettings checks those that no other test can tell without a long wait or a proxy in the environment.
+func TestTransportSettings(t *testing.T) {
+	t.Parallel()
+	transport := conn.NewPool().Transport()
+	require.Equal(t, 5*time.Second, transport.TLSHandshakeTimeout)
+	require.Equal(t, uint16(tls.VersionTLS12), transport.TLSClientConfig.MinVersion)
+	require.False(t, transport.TLSClientConfig.InsecureSkipVerify)
+	require.Equal(t, reflect.ValueOf(http.ProxyFromEnvironment).Pointer(), reflect.ValueOf(transport.Proxy).Pointer())
+	require.NotSame(t, transport, conn.NewPool().Transport())
 }

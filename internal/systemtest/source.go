@@ -13,11 +13,11 @@ import (
 
 // Names in the source of the root package that the check of the source knows.
 const (
-	serviceSuffix = "Service"    // of the types whose exported methods users call
-	callFunc      = "service.do" // through which every method makes its call of the API
-	listInterface = "userList"   // whose methods are those of the blocklist's and the allowlist's services
-	endpointType  = "endpoint"   // of the variables that describe RC's endpoints
-	pathField     = "path"       // of endpointType
+	serviceSuffix = "Service"         // of the types whose exported methods users call
+	callFunc      = "service.prepare" // through which every method makes its call of the API
+	listInterface = "userList"        // whose methods are those of the blocklist's and the allowlist's services
+	endpointType  = "endpoint"        // of the variables that describe RC's endpoints
+	pathField     = "path"            // of endpointType
 )
 
 var (

@@ -20,23 +20,23 @@ const (
 	maxExcerpt     = 2 << 10 // bytes kept in Error.Body
 )
 
-// answer is what came back to an attempt.
+// answer is what an attempt received.
 type answer struct {
-	status     int       // 0: nothing came back
-	code       ErrorCode // 0: success, or none given
+	status     int       // of HTTP; 0 if no answer came
+	code       ErrorCode // RC's; 0 if it says success or gave none
 	message    string
-	valid      bool          // it is RC's JSON and says success
+	valid      bool          // RC's JSON with the code of a success
 	excerpt    []byte        // for Error.Body
-	retryAfter time.Duration // 0: not asked for
-	fault      error         // why it can't be understood
+	retryAfter time.Duration // 0 if the answer doesn't ask to wait
+	problem    error         // why it can't be understood
 }
 
 type verdict int
 
 const (
 	succeeded verdict = iota
-	refused           // by RC, before it did anything
-	undecided         // it may have been applied or not
+	refused           // the call was not applied
+	undecided         // the call may have been applied or not
 )
 
 // verdict lets the HTTP status and the body's code decide together.
@@ -46,7 +46,7 @@ func (a *answer) verdict() verdict {
 		return undecided
 	case a.code != 0, a.status >= 300:
 		return refused
-	case a.fault != nil:
+	case a.problem != nil:
 		return undecided
 	}
 	return succeeded
@@ -57,11 +57,11 @@ func (a *answer) rateLimited() bool {
 	return a.code == ErrRateLimited || a.status == http.StatusTooManyRequests
 }
 
-// result is where an answer goes.
+// result is where the answer of a call is decoded.
 type result interface {
 	// parse reads a body. The envelope has what could be read, even if there is an error.
-	parse(body []byte) (*envelope, error)
-	// accept takes what was parsed, as it is a success; the body is still there.
+	parse(d *dialect, body []byte) (*envelope, error)
+	// accept converts what was parsed from a success, while the body is still there.
 	accept() error
 }
 
@@ -72,10 +72,10 @@ type typedResult[A, T any, P enveloped[A]] struct {
 	value   T
 }
 
-func (r *typedResult[A, T, P]) parse(body []byte) (*envelope, error) {
-	var empty A // nothing of an earlier attempt's answer may stay
+func (r *typedResult[A, T, P]) parse(d *dialect, body []byte) (*envelope, error) {
+	var empty A // drops what an earlier attempt's answer may have left
 	r.answer = empty
-	err := json.Unmarshal(body, &r.answer)
+	err := d.decode(body, &r.answer)
 	return P(&r.answer).common(), err
 }
 
@@ -84,16 +84,16 @@ func (r *typedResult[A, T, P]) accept() (err error) {
 	return err
 }
 
-// rawResult decodes the whole body into what the caller gave.
+// rawResult decodes the whole body into what the caller of [Client.Call] gave.
 type rawResult struct {
 	target any
 	body   []byte
 }
 
-func (r *rawResult) parse(body []byte) (*envelope, error) {
+func (r *rawResult) parse(d *dialect, body []byte) (*envelope, error) {
 	r.body = body
 	e := new(envelope)
-	return e, json.Unmarshal(body, e)
+	return e, d.decode(body, e)
 }
 
 func (r *rawResult) accept() error {
@@ -103,20 +103,18 @@ func (r *rawResult) accept() error {
 	return json.Unmarshal(r.body, r.target)
 }
 
-const codeSuccess = 200
-
-// body is a buffer to read an answer into, kept for the next one.
-type body struct {
+// bodyBuffer is a buffer into which an answer is read, and which is reused.
+type bodyBuffer struct {
 	bytes   bytes.Buffer
 	limited io.LimitedReader
 }
 
-var bodies = sync.Pool{New: func() any { return new(body) }}
+var bodies = sync.Pool{New: func() any { return new(bodyBuffer) }}
 
 const maxKeptBody = 64 << 10
 
 // read reads as much of an answer as is allowed, and closes it. An error is a failure to read.
-func (b *body) read(resp *http.Response) ([]byte, error) {
+func (b *bodyBuffer) read(resp *http.Response) ([]byte, error) {
 	limit := maxErrorAnswer
 	if resp.StatusCode == http.StatusOK {
 		limit = maxAnswer
@@ -140,7 +138,7 @@ func (b *body) read(resp *http.Response) ([]byte, error) {
 
 var errTooLarge = fmt.Errorf("broken answer: larger than %d MiB", maxAnswer>>20)
 
-func (b *body) release() {
+func (b *bodyBuffer) release() {
 	if b.bytes.Cap() <= maxKeptBody {
 		b.bytes.Reset()
 		b.limited.R = nil
@@ -149,37 +147,40 @@ func (b *body) release() {
 }
 
 // open reads the envelope and, of a success, the result.
-func (a *answer) open(data []byte, contentType string, result result, secret bool) {
-	e, err := result.parse(data)
+func (a *answer) open(d *dialect, data []byte, contentType string, result result, secret bool) {
+	e, err := result.parse(d, data)
+	given := d.given(e.Code)
+	success := given && e.Code.value == d.success
 	switch {
-	case e.Code == 0 && a.status >= 300 && a.status < 400:
-		a.fault = errors.New("a redirect, which is refused; is the base URL right?")
+	case !given && a.status >= 300 && a.status < 400:
+		a.problem = errors.New("a redirect, which is refused; is the base URL right?")
 	case len(bytes.TrimSpace(data)) == 0:
-		a.fault = errors.New("broken answer: it is empty")
-	case e.Code == 0 && err == nil:
-		a.fault = errors.New("broken answer: it has no code")
-	case e.Code == 0 && contentType != "" && !strings.Contains(contentType, "json"):
-		a.fault = fmt.Errorf("broken answer: it is %s, not JSON", printable(truncate(contentType, 60)))
-	case e.Code == codeSuccess && a.status != http.StatusOK:
-		a.fault = fmt.Errorf("broken answer: code %d under HTTP %d", codeSuccess, a.status)
-	case e.Code != 0 && e.Code != codeSuccess:
-		a.code = ErrorCode(e.Code)
+		a.problem = errors.New("broken answer: it is empty")
+	case !given && err == nil:
+		a.problem = errors.New("broken answer: it has no code")
+	case !given && contentType != "" && !strings.Contains(contentType, "json"):
+		a.problem = fmt.Errorf("broken answer: it is %s, not JSON", printable(truncate(contentType, 60)))
+	case success && a.status != http.StatusOK:
+		a.problem = fmt.Errorf("broken answer: code %d under HTTP %d", d.success, a.status)
+	case given && !success:
+		a.code = ErrorCode(e.Code.value)
 		a.message = truncate(string(cmp.Or(e.ErrorMessage, e.Msg)), maxMessage)
 	default:
-		a.valid = e.Code == codeSuccess
+		a.valid = success
 		if err == nil {
 			err = result.accept()
 		}
 		if err != nil {
-			a.fault = fmt.Errorf("broken answer: %w", err)
+			a.problem = fmt.Errorf("broken answer: %w", err)
 		}
 	}
-	if e.Code == 0 && !secret {
+	if !given && !secret {
 		a.excerpt = bytes.Clone(data[:min(len(data), maxExcerpt)])
 	}
 }
 
-// assumeCode gives the statuses that have one meaning their code, where the body didn't: a proxy may have answered.
+// assumeCode gives statuses that have one meaning the code that goes with it, where the body gave none. A proxy may have
+// answered.
 func (a *answer) assumeCode() {
 	if a.code != 0 {
 		return

@@ -1,0 +1,100 @@
+package rcuser
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+
+	"github.com/google/go-querystring/query"
+)
+
+// dialect is how one generation of RC's API writes requests and answers. Nothing else depends on the generation.
+type dialect struct {
+	contentType string
+	success     int                                 // the code of an answer that says success
+	encode      func(form any) ([]byte, error)      // of a wire struct
+	decode      func(body []byte, answer any) error // into a wire struct, wherever the body has the payload
+}
+
+// classic is the form generation: the payload of an answer stands beside its code.
+var classic = dialect{
+	contentType: "application/x-www-form-urlencoded",
+	success:     200,
+	encode:      encodeForm,
+	decode:      decodeTop,
+}
+
+// given reports whether an answer has a code. 0 is one only where it means success.
+func (d *dialect) given(code looseInt) bool { return code.given && (code.value != 0 || d.success == 0) }
+
+// encodeForm encodes a wire struct, or the url.Values that a caller of [Client.Call] gave.
+func encodeForm(form any) ([]byte, error) {
+	values, ok := form.(url.Values)
+	if !ok {
+		var err error
+		if values, err = query.Values(form); err != nil {
+			return nil, err
+		}
+	}
+	return encodeValues(values), nil
+}
+
+// encodeValues is values.Encode without its strings: they were half of a call's allocations.
+func encodeValues(values url.Values) []byte {
+	if len(values) == 0 {
+		return nil
+	}
+	var names [8]string
+	keys := names[:0]
+	for key := range values {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	var buffer [512]byte
+	body := buffer[:0]
+	for _, key := range keys {
+		for _, value := range values[key] {
+			if len(body) > 0 {
+				body = append(body, '&')
+			}
+			body = append(appendEscaped(body, key), '=')
+			body = appendEscaped(body, value)
+		}
+	}
+	return slices.Clone(body)
+}
+
+// appendEscaped appends text as url.QueryEscape writes it.
+func appendEscaped(to []byte, text string) []byte {
+	const digits = "0123456789ABCDEF"
+	for i := range len(text) {
+		switch c := text[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.', c == '~':
+			to = append(to, c)
+		case c == ' ':
+			to = append(to, '+')
+		default:
+			to = append(to, '%', digits[c>>4], digits[c&15])
+		}
+	}
+	return to
+}
+
+// decodeTop decodes a body whose payload stands at the top. The shortest success, which most changes get, needs no JSON
+// decoder.
+func decodeTop(body []byte, answer any) error {
+	if e, ok := answer.(interface{ common() *envelope }); ok && string(body) == `{"code":200}` {
+		e.common().Code = looseInt{given: true, value: 200}
+		return nil
+	}
+	err := json.Unmarshal(body, answer)
+	if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](err); ok { // its text names a private type
+		if mismatch.Field == "" {
+			return fmt.Errorf("it is a JSON %s, not an object", mismatch.Value)
+		}
+		return fmt.Errorf("a JSON %s doesn't fit its field %s", mismatch.Value, mismatch.Field)
+	}
+	return err
+}

@@ -1,0 +1,37 @@
+package conn
+
+import (
+	"context"
+	"net/http/httptrace"
+	"sync/atomic"
+)
+
+// Watch learns by net/http/httptrace what a transport that isn't a [Pool] does with the connection of one request.
+// It is new for each request: net/http may still write to it after the request has failed.
+type Watch struct {
+	trace    httptrace.ClientTrace
+	asked    atomic.Bool
+	sent     atomic.Bool
+	reused   atomic.Bool
+	answered atomic.Bool
+}
+
+// Context returns ctx with the trace in it.
+func (w *Watch) Context(ctx context.Context) context.Context {
+	w.trace.GetConn = func(string) { w.asked.Store(true) }
+	w.trace.GotConn = func(info httptrace.GotConnInfo) {
+		w.sent.Store(true)
+		w.reused.Store(info.Reused)
+	}
+	w.trace.GotFirstResponseByte = func() { w.answered.Store(true) }
+	return httptrace.WithClientTrace(ctx, &w.trace)
+}
+
+// Traced reports whether the transport asked for a connection: it is net/http's, wrapped or not.
+func (w *Watch) Traced() bool { return w.asked.Load() }
+
+// Sent reports whether the request got a connection, so that some of it may have been sent.
+func (w *Watch) Sent() bool { return w.sent.Load() }
+
+// PeerClosed reports, of a request that failed, whether the peer may have closed the reused connection before.
+func (w *Watch) PeerClosed() bool { return w.reused.Load() && !w.answered.Load() }

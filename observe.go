@@ -1,0 +1,63 @@
+package rcuser
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// Attempt is what Config.OnAttempt learns about an attempt after it ended. It holds no secret, token or form value.
+type Attempt struct {
+	Endpoint   string        // the path
+	Host       string        // that it was sent to
+	RequestID  string        // the same for all attempts of a call
+	Number     int           // 1 for a call's first
+	StatusCode int           // of HTTP; 0 if no answer came
+	Code       ErrorCode     // RC's; 0 if it succeeded or had none
+	Err        error         // the cause of a failure, if it isn't the code alone
+	Wait       time.Duration // how long the call waited before it
+	Duration   time.Duration // from asking for the credentials until the answer was read
+}
+
+// observer tells the user's hook and logger what happens.
+type observer struct {
+	onAttempt func(context.Context, Attempt)
+	logger    *slog.Logger
+}
+
+func (o observer) watches() bool { return o.onAttempt != nil || o.logger != nil }
+
+// attempted reports an attempt.
+func (o observer) attempted(ctx context.Context, a Attempt) {
+	if o.onAttempt != nil {
+		o.onAttempt(ctx, a)
+	}
+	if o.logger != nil {
+		o.logger.LogAttrs(ctx, slog.LevelDebug, "rcuser: attempt", a.attrs()...)
+	}
+}
+
+// warn reports what concerns more calls than the one of the request.
+func (o observer) warn(ctx context.Context, req *request, message string, attrs ...slog.Attr) {
+	if o.logger != nil {
+		attrs = append(attrs, slog.String("endpoint", req.endpoint.path), slog.String("request_id", req.id))
+		o.logger.LogAttrs(ctx, slog.LevelWarn, message, attrs...)
+	}
+}
+
+func (a Attempt) attrs() []slog.Attr {
+	attrs := []slog.Attr{
+		slog.String("endpoint", a.Endpoint),
+		slog.String("host", a.Host),
+		slog.String("request_id", a.RequestID),
+		slog.Int("attempt", a.Number),
+		slog.Int("status", a.StatusCode),
+		slog.Int("code", int(a.Code)),
+		slog.Duration("wait", a.Wait),
+		slog.Duration("duration", a.Duration),
+	}
+	if a.Err != nil {
+		attrs = append(attrs, slog.String("error", a.Err.Error()))
+	}
+	return attrs
+}
