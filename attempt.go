@@ -104,7 +104,7 @@ func (s *sender) sendPooled(ctx context.Context, a *attempt, req *request, resul
 		return err
 	}
 	a.sent = true
-	resp, err := c.RoundTrip(out)
+	resp, err := c.RoundTrip(out) //nolint:bodyclose // read closes it
 	if err == nil {
 		err = s.read(a, resp, req, result)
 	} else {
