@@ -82,9 +82,9 @@ func (s *sender) attempt(ctx context.Context, req *request, result result, to st
 	}
 	a.signedAt = s.clock.Correct(start)
 	if s.pool != nil {
-		err = s.sendPooled(ctx, &a, req, result, s.newRequest(ctx, req, &a, credentials), deadline, to.newConn)
+		err = s.sendPooled(ctx, &a, req, result, credentials, deadline, to.newConn)
 	} else {
-		err = s.sendTraced(limited, &a, req, result, s.newRequest(limited, req, &a, credentials), to.newConn)
+		err = s.sendTraced(limited, &a, req, result, credentials, to.newConn)
 	}
 	if err == nil {
 		return a
@@ -98,13 +98,13 @@ func (s *sender) attempt(ctx context.Context, req *request, result result, to st
 }
 
 // sendPooled sends through the SDK's own connections.
-func (s *sender) sendPooled(ctx context.Context, a *attempt, req *request, result result, out *http.Request, deadline time.Time, newConn bool) error {
-	c, err := s.pool.Take(ctx, out.URL, deadline, newConn)
+func (s *sender) sendPooled(ctx context.Context, a *attempt, req *request, result result, credentials Credentials, deadline time.Time, newConn bool) error {
+	c, err := s.pool.Take(ctx, s.bases[a.host.Index], deadline, newConn)
 	if err != nil {
 		return err
 	}
 	a.sent = true
-	resp, err := c.RoundTrip(out) //nolint:bodyclose // read closes it
+	resp, err := c.RoundTrip(s.newRequest(ctx, req, a, credentials)) //nolint:bodyclose // read closes it
 	if err == nil {
 		err = s.read(a, resp, req, result)
 	} else {
@@ -120,32 +120,34 @@ func (s *sender) sendPooled(ctx context.Context, a *attempt, req *request, resul
 
 // sendTraced sends through the user's transport. One of net/http, wrapped or not, tells by httptrace whether it took a
 // connection; of any other only a failed dial is known to have sent nothing.
-func (s *sender) sendTraced(ctx context.Context, a *attempt, req *request, result result, out *http.Request, newConn bool) error {
+func (s *sender) sendTraced(ctx context.Context, a *attempt, req *request, result result, credentials Credentials, newConn bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
-	}
-	if len(req.body) > 0 {
-		out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(req.body)), nil }
 	}
 	transport := s.transport
 	if newConn && s.newConn != nil {
 		transport = s.newConn()
 	}
-	if s.untraced.Load() {
-		resp, err := requireResponse(transport.RoundTrip(out)) //nolint:bodyclose // read closes it
-		if a.sent = !failedToDial(err); err != nil {
-			return err
-		}
-		return s.read(a, resp, req, result)
+	var watch *conn.Watch
+	if !s.untraced.Load() {
+		watch = new(conn.Watch)
+		ctx = watch.Context(ctx)
 	}
-	var watch conn.Watch
-	resp, err := requireResponse(transport.RoundTrip(out.WithContext(watch.Context(ctx)))) //nolint:bodyclose // read closes it
-	if a.sent = watch.Sent(); !watch.Traced() {
+	out := s.newRequest(ctx, req, a, credentials)
+	if len(req.body) > 0 {
+		out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(req.body)), nil }
+	}
+	resp, err := requireResponse(transport.RoundTrip(out)) //nolint:bodyclose // read closes it
+	if watch != nil && watch.Traced() {
+		a.sent = watch.Sent()
+		a.connClosed = err != nil && ctx.Err() == nil && watch.PeerClosed()
+	} else {
 		a.sent = !failedToDial(err)
-		s.untraced.Store(s.untraced.Load() || err == nil)
+		if watch != nil && err == nil {
+			s.untraced.Store(true)
+		}
 	}
 	if err != nil {
-		a.connClosed = watch.PeerClosed() && ctx.Err() == nil
 		return err
 	}
 	return s.read(a, resp, req, result)

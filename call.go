@@ -2,6 +2,9 @@ package rcuser
 
 import (
 	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"math/rand/v2"
 	"net/url"
 	"reflect"
 	"strings"
@@ -144,11 +147,20 @@ func WithRequestID(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, requestIDKey{}, id)
 }
 
+// newRequestID returns an id that need only be unique, not secret.
+func newRequestID() string {
+	var random [16]byte
+	binary.BigEndian.PutUint64(random[:8], rand.Uint64()) //nolint:gosec // see above
+	binary.BigEndian.PutUint64(random[8:], rand.Uint64()) //nolint:gosec // see above
+	var digits [2 * len(random)]byte
+	return string(hex.AppendEncode(digits[:0], random[:]))
+}
+
 func requestID(ctx context.Context) (string, error) {
 	id, _ := ctx.Value(requestIDKey{}).(string)
 	switch {
 	case id == "":
-		return randomHex(16), nil
+		return newRequestID(), nil
 	case len(id) > maxRequestID:
 		return "", argumentErrorf("request ID", "%d characters, at most %d are allowed", len(id), maxRequestID)
 	case strings.Contains(id, " ") || !isHeaderText(id):

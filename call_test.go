@@ -116,3 +116,19 @@ func TestCallIsNotRepeatedOnceItMayHaveBeenApplied(t *testing.T) {
 		require.Len(t, tap.requests(), 1)
 	}
 }
+
+// TestRequestIDsDiffer has many calls without an id of their own.
+func TestRequestIDsDiffer(t *testing.T) {
+	t.Parallel()
+	client, tap := newClient(t, reply(http.StatusOK, success))
+	seen := map[string]bool{}
+	for range 1000 {
+		require.NoError(t, ban(t.Context(), client))
+	}
+	for _, request := range tap.requests() {
+		id := request.Header.Get("X-Request-ID")
+		require.Regexp(t, "^[0-9a-f]{32}$", id)
+		seen[id] = true
+	}
+	require.Len(t, seen, 1000)
+}

@@ -99,10 +99,10 @@ type retrier struct {
 type history struct {
 	attempts     int
 	last         attempt
-	lastAnswered attempt // the last that got an answer
-	unknown      bool    // one of them may have been applied
-	switched     bool    // an attempt was moved to the other host
-	clockFixed   bool    // a signature was made anew with a corrected time
+	lastAnswered *attempt // the last that failed with an answer
+	unknown      bool     // one of them may have been applied
+	switched     bool     // an attempt was moved to the other host
+	clockFixed   bool     // a signature was made anew with a corrected time
 }
 
 // step is what an attempt is to do.
@@ -140,7 +140,10 @@ func (r *retrier) refundBudget() {
 
 // Attempt implements [loop.Call]: it waits for the rate limit, makes the attempt, and tells all whom its result concerns.
 func (r *retrier) Attempt(ctx context.Context) {
-	began := time.Now()
+	var began time.Time
+	if r.observer.watches() {
+		began = time.Now()
+	}
 	if err := r.limiter.Wait(ctx, r.limitedAttempt()); err != nil {
 		r.stop = fmt.Errorf("rate limit: %w", err)
 		return
@@ -150,7 +153,9 @@ func (r *retrier) Attempt(ctx context.Context) {
 		return
 	}
 	start := time.Now()
-	r.next.wait += start.Sub(began)
+	if r.observer.watches() {
+		r.next.wait += start.Sub(began)
+	}
 	h := &r.history
 	if h.attempts++; h.attempts == 1 {
 		r.next.host = r.hosts.Pick()
@@ -160,7 +165,8 @@ func (r *retrier) Attempt(ctx context.Context) {
 		r.learnTime()
 		h.unknown = h.unknown || h.last.outcome() == Unknown
 		if h.last.answered() {
-			h.lastAnswered = h.last
+			answered := h.last
+			h.lastAnswered = &answered
 		}
 	}
 	r.reportHost(ctx)
@@ -334,7 +340,8 @@ func (r *retrier) failure() *Error {
 			e.Err = fmt.Errorf("%w: %w", r.stop, h.last.err)
 		}
 	}
-	if a := h.lastAnswered.answer; a.status != 0 {
+	if h.lastAnswered != nil {
+		a := &h.lastAnswered.answer
 		e.Host = r.sender.bases[h.lastAnswered.host.Index].Host
 		e.StatusCode, e.Code, e.Message = a.status, a.code, a.message
 		e.RetryAfter, e.Body = a.retryAfter, a.excerpt

@@ -80,11 +80,3 @@ func (c Credentials) check() error {
 	}
 	return nil
 }
-
-// randomHex returns n random bytes as 2n lowercase hex characters.
-func randomHex(n int) string {
-	var random [16]byte
-	_, _ = rand.Read(random[:n]) // it never returns an error
-	var digits [2 * len(random)]byte
-	return string(digits[:hex.Encode(digits[:], random[:n])])
-}
