@@ -120,7 +120,7 @@ func (b *bodyBuffer) read(resp *http.Response) ([]byte, error) {
 		limit = maxAnswer
 	}
 	tooLarge := func(n int64) bool { return n > int64(limit) && resp.StatusCode == http.StatusOK }
-	if tooLarge(resp.ContentLength) { // it says so itself
+	if tooLarge(resp.ContentLength) { // its Content-Length says so
 		_ = resp.Body.Close()
 		return nil, errTooLarge
 	}
@@ -193,8 +193,8 @@ func (a *answer) assumeCode() {
 	}
 }
 
-// retryAfter returns how long the header asks to wait, 0 if it doesn't. A date counts from the answer's own Date, so
-// that a clock that is off doesn't matter.
+// retryAfter returns how long the header asks to wait, 0 if it doesn't. A date is compared with the answer's own Date, so
+// that this machine's clock doesn't matter.
 func retryAfter(header http.Header) time.Duration {
 	value := strings.TrimSpace(header.Get("Retry-After"))
 	if value == "" {
@@ -214,4 +214,4 @@ func retryAfter(header http.Header) time.Duration {
 	return max(0, at.Sub(from))
 }
 
-const maxRetryAfterSeconds = 1 << 32 // far beyond any use, and safe from overflow
+const maxRetryAfterSeconds = 1 << 32 // longer than anybody waits, and safe from overflow

@@ -43,7 +43,7 @@ type attempt struct {
 	final      bool      // another attempt would fail the same way
 	connClosed bool      // the peer had already closed the reused connection
 	answer     answer
-	err        error // the cause of a failure that RC's code alone doesn't explain
+	err        error // the cause of a failure, if it isn't RC's code alone
 }
 
 func (a *attempt) answered() bool { return a.answer.status != 0 }
@@ -188,7 +188,8 @@ func (s *sender) read(a *attempt, resp *http.Response, req *request, result resu
 	return err
 }
 
-// outgoing is what net/http may keep of a request until long after its attempt: one allocation, never reused.
+// outgoing holds everything of a request in one allocation. It isn't reused: net/http may read it after the attempt
+// has failed.
 type outgoing struct {
 	request http.Request
 	url     url.URL
@@ -196,8 +197,8 @@ type outgoing struct {
 	values  [7]string // of the headers
 }
 
-// newRequest returns the signed request for the attempt's host. Nonce, time and signature are new every time: RC may
-// refuse a pair that it has seen.
+// newRequest returns the signed request for the attempt's host. Nonce, time and signature are new for each attempt,
+// because RC may refuse a nonce that it has seen.
 func (s *sender) newRequest(ctx context.Context, req *request, a *attempt, credentials Credentials) *http.Request {
 	out := new(outgoing)
 	out.url = *s.bases[a.host.Index]
@@ -227,7 +228,8 @@ func (s *sender) newRequest(ctx context.Context, req *request, a *attempt, crede
 	return &out.request
 }
 
-// blameDeadline turns what net/http returned into a cause that says whose time was up.
+// blameDeadline replaces an error that a deadline caused by one that says which: the call's context or the attempt's
+// timeout.
 func (s *sender) blameDeadline(ctx context.Context, deadline time.Time, err error) error {
 	if ctx.Err() != nil {
 		return contextError(ctx)
@@ -238,7 +240,7 @@ func (s *sender) blameDeadline(ctx context.Context, deadline time.Time, err erro
 	return err
 }
 
-// contextError is ctx's error together with its cause, if it has one of its own.
+// contextError returns ctx's error, with the cause if it was cancelled with one.
 func contextError(ctx context.Context) error {
 	if cause := context.Cause(ctx); !errors.Is(ctx.Err(), cause) {
 		return fmt.Errorf("%w: %w", ctx.Err(), cause)

@@ -42,9 +42,9 @@ type caller struct {
 	location *time.Location // of the times in RC's answers
 }
 
-// call makes one API call: it encodes the wire struct form, sends it, again where that is right, and converts the
-// answer, which is a wire struct too. An answer that can't be converted is a broken answer. Every failure is an *Error,
-// or an *ArgumentError for what comes with ctx.
+// call makes one API call: it encodes the wire struct form, sends it, repeats it as [RetryPolicy] says, and converts the
+// answer, which is decoded into the wire struct A. If convert fails, the answer counts as broken. Every failure is an
+// *Error, or an *ArgumentError if the client or ctx is invalid.
 func call[A, T any, P enveloped[A]](ctx context.Context, s *service, ep endpoint, form any, convert func(A) (T, error)) (T, error) {
 	var none T
 	request, err := s.prepare(ctx, ep, form)
@@ -73,12 +73,12 @@ func callVoid(ctx context.Context, s *service, ep endpoint, form any) error {
 
 const otherRate = 100 // calls a second of the endpoints without a method; RC documents it for nearly all of them
 
-// Call posts a form to any other of RC's form endpoints, through the same signing, retries and errors as every other
-// call. The whole body of the answer is decoded into result, as by encoding/json; a nil result discards it.
+// Call posts a form to an endpoint of RC that has no method, with the same signing, retries and errors as other calls.
+// The whole body of the answer is decoded into result by encoding/json; with a nil result it is discarded.
 //
-// The path begins with one slash and has no query: "/user/tags/get.json". As nothing is known about the endpoint,
-// an attempt is repeated only if nothing was sent or RC answered [ErrRateLimited]: an *Error whose Outcome is
-// [Unknown] may have been applied.
+// The path begins with one slash and has no query: "/user/tags/get.json". Whether the endpoint is safe to repeat is not
+// known, so an attempt is repeated only if nothing was sent or RC answered [ErrRateLimited]. If the Outcome of the *Error
+// is [Unknown], the call may have been applied.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/api-list.
 func (c *Client) Call(ctx context.Context, path string, form url.Values, result any) error {
@@ -113,7 +113,7 @@ func checkPath(path string) error {
 	return nil
 }
 
-// prepare encodes what a call sends. Every call goes through it.
+// prepare returns the request of a call. Every call goes through it.
 func (s *service) prepare(ctx context.Context, ep endpoint, form any) (request, error) {
 	if s == nil || s.client == nil {
 		return request{}, &ArgumentError{"Client", "was not made by NewClient"}
@@ -140,9 +140,9 @@ type requestIDKey struct{}
 
 const maxRequestID = 36 // characters, documented
 
-// WithRequestID returns a context whose calls carry id as X-Request-ID, by which RC's support finds a request. It
-// is at most 36 printable ASCII characters without spaces, otherwise the call returns an [*ArgumentError]. Without
-// it, or with an empty id, every call gets one of its own. All attempts of a call carry the same.
+// WithRequestID returns a context whose calls send id as X-Request-ID, by which RC's support can find a request. It is at
+// most 36 printable ASCII characters without spaces; otherwise the call returns an [*ArgumentError]. Without it, or with
+// an empty id, every call gets an id of its own. All attempts of a call send the same id.
 func WithRequestID(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, requestIDKey{}, id)
 }

@@ -22,19 +22,19 @@ type Client struct {
 	Users     *UsersService     // register, look up, update, deactivate and reactivate
 	Tokens    *TokensService    // expire tokens
 	Bans      *BansService      // keep users from connecting for a time
-	Blocklist *BlocklistService // whom a user doesn't want to hear from
-	Allowlist *AllowlistService // the only ones a user hears from
+	Blocklist *BlocklistService // users who can't message a given user
+	Allowlist *AllowlistService // the only users who can message a given user
 	Presence  *PresenceService  // who is online
-	Bulk      *BulkService      // the same for any number of users
+	Bulk      *BulkService      // the same calls for any number of users
 
 	caller *caller
 }
 
-// service is what every resource's service is made of.
+// service is the underlying type of all services, so that they share one allocation.
 type service struct{ client *Client }
 
-// NewClient checks cfg and returns a client that uses it. It does no I/O, so that a wrong key or secret shows with the first
-// call. An error is an [*ArgumentError] that names the field.
+// NewClient checks cfg and returns a client that uses it. It does no I/O, so a wrong key or secret shows only with the
+// first call. An error is an [*ArgumentError] that names the field.
 func NewClient(cfg Config) (*Client, error) {
 	credentials, err := cfg.credentials()
 	if err != nil {
@@ -74,7 +74,7 @@ func NewClient(cfg Config) (*Client, error) {
 
 const defaultAttemptTimeout = 5 * time.Second
 
-// setTransport takes what matters of the user's client, without keeping or changing it.
+// setTransport takes the Transport and the Timeout of the user's client, which it doesn't keep or change.
 func (s *sender) setTransport(user *http.Client) {
 	if user != nil && user.Timeout > 0 {
 		s.timeout = min(s.timeout, user.Timeout)

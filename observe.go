@@ -37,7 +37,7 @@ func (o observer) attempted(ctx context.Context, a Attempt) {
 	}
 }
 
-// warn reports what concerns more calls than the one of the request.
+// warn logs what concerns other calls too.
 func (o observer) warn(ctx context.Context, req *request, message string, attrs ...slog.Attr) {
 	if o.logger != nil {
 		attrs = append(attrs, slog.String("endpoint", req.endpoint.path), slog.String("request_id", req.id))

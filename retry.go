@@ -1,6 +1,7 @@
 package rcuser
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,25 +15,36 @@ import (
 	"github.com/f0207b22/rcuser/internal/loop"
 )
 
-// RetryPolicy says how often and how long a call tries. The zero value of a field is its default.
+// RetryPolicy says how often a call is attempted and how long it waits in between. The zero value of a field selects its
+// default.
 //
 // A call is repeated if nothing was sent, or after HTTP 429, [ErrRateLimited], [ErrInternal], [ErrTimeout], any HTTP
-// 5xx, a timeout of the attempt, a connection that broke, or an answer that can't be understood: every method but
-// [Client.Call] is safe to repeat. A call never sleeps past its context's deadline: a wait that can't fit ends it at once.
+// 5xx, a timeout of the attempt, a broken connection, or an answer that can't be understood: every method but
+// [Client.Call] is safe to repeat. A call never waits past its context's deadline: if a wait doesn't fit, the call fails
+// at once.
 //
-// When a host gives no connection, no answer in time, a broken one or an HTTP 5xx, the call's next attempt goes to the
-// data center's other host, the first time without a wait of our own. All calls then prefer that host; they switch at
-// most every 30 s, and try the primary again with one call after 5 minutes. A kept connection that turns out closed is
-// no such reason: the attempt is repeated at once on a new one. So is, once, an attempt refused with [ErrSignature]
-// when this machine's clock is more than 4 minutes off, with RC's time.
+// After a failed connection, a timeout, a broken answer or an HTTP 5xx, the call's next attempt goes to the data center's
+// other host, the first time without a wait unless the answer has a Retry-After. All calls then prefer that host. They
+// switch at most every 30 s, and one call tries the primary again after 5 minutes. If the peer had already closed a
+// reused connection, the host isn't blamed: the attempt is repeated at once on a new connection. An attempt that was
+// refused with [ErrSignature] while this machine's clock is more than 4 minutes off is repeated once, at once, with the
+// time of RC's answer.
 //
-// A client has a budget for retries: 100 while nothing succeeds. It refills as calls succeed. While it is empty,
-// calls fail after their first attempt, so that an outage isn't made worse.
+// A client has a budget of 100 retries while nothing succeeds; it refills as calls succeed. While it is empty, calls fail
+// after their first attempt, so that an outage isn't made worse.
 type RetryPolicy struct {
-	MaxAttempts   int           // in all; 0 = 3, 1 = no retries
-	BaseWait      time.Duration // waits are random between 0 and BaseWait, 2 BaseWait, 4 BaseWait ..., from ten times that after HTTP 429 or ErrRateLimited; 0 = 100 ms
-	MaxWait       time.Duration // no wait of our own is longer; 0 = 5 s
-	MaxRetryAfter time.Duration // a longer Retry-After ends the call, a shorter one is waited for; 0 = 20 s
+	// MaxAttempts counts the first attempt too. Zero means 3; 1 turns retries off.
+	MaxAttempts int
+
+	// BaseWait sets the waits: random between 0 and BaseWait, then 2 BaseWait, 4 BaseWait and so on; ten times that
+	// after HTTP 429 or ErrRateLimited. Zero means 100 ms.
+	BaseWait time.Duration
+
+	// MaxWait limits these waits. Zero means 5 s.
+	MaxWait time.Duration
+
+	// MaxRetryAfter is the longest Retry-After that a call waits for; a longer one ends the call. Zero means 20 s.
+	MaxRetryAfter time.Duration
 }
 
 const rateLimitedFactor = 10
@@ -52,22 +64,15 @@ func (p RetryPolicy) check() error {
 }
 
 func (p RetryPolicy) withDefaults() RetryPolicy {
-	if p.MaxAttempts == 0 {
-		p.MaxAttempts = 3
+	return RetryPolicy{
+		MaxAttempts:   cmp.Or(p.MaxAttempts, 3),
+		BaseWait:      cmp.Or(p.BaseWait, 100*time.Millisecond),
+		MaxWait:       cmp.Or(p.MaxWait, 5*time.Second),
+		MaxRetryAfter: cmp.Or(p.MaxRetryAfter, 20*time.Second),
 	}
-	if p.BaseWait == 0 {
-		p.BaseWait = 100 * time.Millisecond
-	}
-	if p.MaxWait == 0 {
-		p.MaxWait = 5 * time.Second
-	}
-	if p.MaxRetryAfter == 0 {
-		p.MaxRetryAfter = 20 * time.Second
-	}
-	return p
 }
 
-// longestWait is what a wait after the attempt of that number is drawn from.
+// longestWait is the upper limit of the random wait after the attempt of that number.
 func (p RetryPolicy) longestWait(number int, rateLimited bool) time.Duration {
 	times := func(d time.Duration, factor int) time.Duration {
 		if d > p.MaxWait/time.Duration(factor) {
@@ -85,7 +90,8 @@ func (p RetryPolicy) longestWait(number int, rateLimited bool) time.Duration {
 	return longest
 }
 
-// retrier makes the attempts of one call: it keeps their history, decides what follows, and does it.
+// retrier makes the attempts of one call and keeps their history. decide, repeatable, hostFailed and nextWait only read
+// it; Attempt, Next and the methods that those call act on it and on what all calls share.
 type retrier struct {
 	*caller
 	request request
@@ -95,7 +101,7 @@ type retrier struct {
 	stop    error // why no further attempt is made, if the last one's result doesn't say it
 }
 
-// history is what the attempts of a call came to.
+// history holds the results of a call's attempts.
 type history struct {
 	attempts     int
 	last         attempt
@@ -138,7 +144,8 @@ func (r *retrier) refundBudget() {
 	}
 }
 
-// Attempt implements [loop.Call]: it waits for the rate limit, makes the attempt, and tells all whom its result concerns.
+// Attempt implements [loop.Call]: it waits for the rate limit, makes an attempt, and applies its result to the clock, the
+// choice of hosts and the user's hooks.
 func (r *retrier) Attempt(ctx context.Context) {
 	var began time.Time
 	if r.observer.watches() {
@@ -173,7 +180,7 @@ func (r *retrier) Attempt(ctx context.Context) {
 	r.report(ctx, start)
 }
 
-// limitedAttempt is what the limiter is asked for.
+// limitedAttempt describes an attempt of the call to the limiter.
 func (r *retrier) limitedAttempt() LimitedAttempt {
 	ep := &r.request.endpoint
 	return LimitedAttempt{Endpoint: ep.path, PerSecond: ep.rate, Units: r.request.units, MaxUnits: max(1, ep.maxUnits)}
@@ -195,7 +202,7 @@ func (r *retrier) learnTime() {
 	}
 }
 
-// reportHost tells what the last attempt means for all calls' choice of host.
+// reportHost applies the last attempt's result to the choice of host that all calls share.
 func (r *retrier) reportHost(ctx context.Context) {
 	a := &r.history.last
 	switch {
@@ -303,7 +310,7 @@ func (r *retrier) nextWait() (wait time.Duration, tooLong bool) {
 	return max(asked, jitter), false
 }
 
-// takeFromBudget pays for a retry.
+// takeFromBudget takes a retry from the client's budget, and reports whether there was one.
 func (r *retrier) takeFromBudget(ctx context.Context) bool {
 	ok, first := r.budget.Take()
 	if first {
@@ -312,7 +319,7 @@ func (r *retrier) takeFromBudget(ctx context.Context) bool {
 	return ok
 }
 
-// planNext chooses what the next attempt does.
+// planNext sets the next attempt's host and connection.
 func (r *retrier) planNext(wait time.Duration) {
 	h := &r.history
 	h.clockFixed = h.clockFixed || h.last.badClock()
@@ -324,7 +331,7 @@ func (r *retrier) planNext(wait time.Duration) {
 	}
 }
 
-// failure is the call's error: the last answer, and the last attempt's cause.
+// failure returns the call's error: the last answer, and the last attempt's cause.
 func (r *retrier) failure() *Error {
 	h := &r.history
 	e := &Error{

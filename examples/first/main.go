@@ -10,8 +10,8 @@ import (
 )
 
 func main() {
-	rc := rctest.NewServer()                     // a fake RC in memory, so that this runs as it stands
-	client, err := rcuser.NewClient(rc.Config()) // the real one: the Config of rcuser.ConfigFromEnv()
+	rc := rctest.NewServer()                     // a fake RC in memory, so that this runs without an account
+	client, err := rcuser.NewClient(rc.Config()) // for the real service use rcuser.ConfigFromEnv()
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -19,5 +19,5 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("a token of %d characters for %s to connect with\n", len(token.Value), token.UserID)
+	fmt.Printf("%s can connect with a token of %d characters\n", token.UserID, len(token.Value))
 }

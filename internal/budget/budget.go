@@ -1,5 +1,5 @@
-// Package budget bounds how many retries a client makes while its calls keep failing, so that an outage isn't made
-// worse by those who wait for its end.
+// Package budget limits how many retries a client makes while its calls fail, so that retries don't make an outage
+// worse.
 package budget
 
 import "sync"
@@ -10,30 +10,31 @@ const (
 	firstReward = 1
 )
 
-// Budget is a bucket of tokens, full at first: 100 retries' worth. It is safe for concurrent use.
+// Budget is a token bucket. It is full at first, which pays for 100 retries. It is safe for concurrent use.
 type Budget struct {
 	mu      sync.Mutex
 	spent   int
-	refused bool // a retry, since one was paid for last
+	refused bool // a retry was refused since the last one that was paid for
 }
 
-// Take pays for a retry. It reports whether there was enough left and, if not, whether this is news.
-func (b *Budget) Take() (ok, news bool) {
+// Take pays for a retry. It reports whether the tokens sufficed and, if not, whether this is the first refusal since a
+// retry was paid for.
+func (b *Budget) Take() (ok, first bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.spent > capacity-retryCost {
-		news, b.refused = !b.refused, true
-		return false, news
+		first, b.refused = !b.refused, true
+		return false, first
 	}
 	b.spent += retryCost
 	b.refused = false
 	return true, false
 }
 
-// FirstSucceeded gives back a little for a call that succeeded without a retry.
+// FirstSucceeded adds 1 token, for a call that succeeded without a retry.
 func (b *Budget) FirstSucceeded() { b.give(firstReward) }
 
-// RetrySucceeded gives back what the retry that succeeded cost.
+// RetrySucceeded adds the 5 tokens that the retry cost.
 func (b *Budget) RetrySucceeded() { b.give(retryCost) }
 
 func (b *Budget) give(tokens int) {

@@ -104,19 +104,19 @@ func take(b *budget.Budget) bool {
 	return ok
 }
 
-// TestNews comes once until a retry is paid for again.
-func TestNews(t *testing.T) {
+// TestFirstRefusal comes once until a retry is paid for again.
+func TestFirstRefusal(t *testing.T) {
 	t.Parallel()
 	b := new(budget.Budget)
 	for range 100 {
-		_, news := b.Take()
-		require.False(t, news)
+		_, first := b.Take()
+		require.False(t, first)
 	}
 	for round := range 2 {
-		_, news := b.Take()
-		require.True(t, news, round)
-		_, news = b.Take()
-		require.False(t, news, round)
+		_, first := b.Take()
+		require.True(t, first, round)
+		_, first = b.Take()
+		require.False(t, first, round)
 		b.RetrySucceeded()
 		require.True(t, take(b))
 	}
