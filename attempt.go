@@ -20,7 +20,7 @@ import (
 // sender makes attempts: it signs a request, sends it and reads the answer.
 type sender struct {
 	credentials      CredentialsFunc // a closure, so that no way of printing a client can reach the secret
-	fixedCredentials bool            // they don't change, and take no time
+	fixedCredentials bool            // known already, so no deadline is needed to get them
 	bases            []*url.URL      // the primary's and, if there is one, the backup's
 	clock            clock.Clock
 	dialect          *dialect
@@ -32,6 +32,8 @@ type sender struct {
 	newConn   func() http.RoundTripper // makes a new connection for each request; nil if transport isn't net/http's
 	untraced  atomic.Bool              // transport ignores httptrace
 }
+
+func (s *sender) hostName(c failover.Choice) string { return s.bases[c.Index].Host }
 
 // attempt is the result of an attempt.
 type attempt struct {
@@ -73,12 +75,15 @@ func (s *sender) attempt(ctx context.Context, req *request, result result, to st
 		defer cancel()
 	}
 	credentials, err := s.credentials(limited)
+	if !s.fixedCredentials {
+		start = time.Now()
+		if err == nil { // they may have come too late
+			err = contextEnd(limited)
+		}
+	}
 	if err != nil {
 		a.final, a.err = true, fmt.Errorf("credentials: %w", err)
 		return a
-	}
-	if !s.fixedCredentials {
-		start = time.Now()
 	}
 	a.signedAt = s.clock.Correct(start)
 	if s.pool != nil {
@@ -89,8 +94,12 @@ func (s *sender) attempt(ctx context.Context, req *request, result result, to st
 	if err == nil {
 		return a
 	}
-	a.abandoned = ctx.Err() != nil
-	a.err = s.blameDeadline(ctx, deadline, err)
+	a.err = err
+	if ended := contextEnd(ctx); ended != nil {
+		a.abandoned, a.err = true, ended
+	} else if !time.Now().Before(deadline) {
+		a.err = fmt.Errorf("no answer within %v: %w", s.timeout, context.DeadlineExceeded)
+	}
 	if a.answered() {
 		a.answer.problem = a.err
 	}
@@ -103,19 +112,23 @@ func (s *sender) sendPooled(ctx context.Context, a *attempt, req *request, resul
 	if err != nil {
 		return err
 	}
+	read := false
+	defer func() { // also if decoding into the caller's type panics
+		if read {
+			c.Release()
+		} else {
+			c.Close()
+		}
+	}()
 	a.sent = true
 	resp, err := c.RoundTrip(s.newRequest(ctx, req, a, credentials)) //nolint:bodyclose // read closes it
-	if err == nil {
-		err = s.read(a, resp, req, result)
-	} else {
-		a.connClosed = c.PeerClosed()
-	}
 	if err != nil {
-		c.Close()
+		a.connClosed = c.PeerClosed()
 		return err
 	}
-	c.Release()
-	return nil
+	err = s.read(a, resp, req, result)
+	read = err == nil
+	return err
 }
 
 // sendTraced sends through the user's transport. One of net/http, wrapped or not, tells by httptrace whether it took a
@@ -140,7 +153,7 @@ func (s *sender) sendTraced(ctx context.Context, a *attempt, req *request, resul
 	resp, err := requireResponse(transport.RoundTrip(out)) //nolint:bodyclose // read closes it
 	if watch != nil && watch.Traced() {
 		a.sent = watch.Sent()
-		a.connClosed = err != nil && ctx.Err() == nil && watch.PeerClosed()
+		a.connClosed = err != nil && ctx.Err() == nil && watch.PeerClosed(err)
 	} else {
 		a.sent = !failedToDial(err)
 		if watch != nil && err == nil {
@@ -228,16 +241,16 @@ func (s *sender) newRequest(ctx context.Context, req *request, a *attempt, crede
 	return &out.request
 }
 
-// blameDeadline replaces an error that a deadline caused by one that says which: the call's context or the attempt's
-// timeout.
-func (s *sender) blameDeadline(ctx context.Context, deadline time.Time, err error) error {
+// contextEnd returns why ctx has ended, or nil if it hasn't. A passed deadline counts before ctx itself notices it: a dial
+// has a timer of its own.
+func contextEnd(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return contextError(ctx)
 	}
-	if !time.Now().Before(deadline) {
-		return fmt.Errorf("no answer within %v: %w", s.timeout, context.DeadlineExceeded)
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
 	}
-	return err
+	return nil
 }
 
 // contextError returns ctx's error, with the cause if it was cancelled with one.

@@ -21,10 +21,12 @@ type dialect struct {
 // classic is the form generation: the payload of an answer stands beside its code.
 var classic = dialect{
 	contentType: "application/x-www-form-urlencoded",
-	success:     200,
+	success:     classicSuccess,
 	encode:      encodeForm,
 	decode:      decodeTop,
 }
+
+const classicSuccess = 200
 
 // given reports whether an answer has a code. 0 is one only where it means success.
 func (d *dialect) given(code looseInt) bool { return code.given && (code.value != 0 || d.success == 0) }
@@ -87,7 +89,7 @@ func appendEscaped(to []byte, text string) []byte {
 // decoder.
 func decodeTop(body []byte, answer any) error {
 	if e, ok := answer.(interface{ common() *envelope }); ok && string(body) == `{"code":200}` {
-		e.common().Code = looseInt{given: true, value: 200}
+		e.common().Code = looseInt{given: true, value: classicSuccess}
 		return nil
 	}
 	err := json.Unmarshal(body, answer)

@@ -13,7 +13,7 @@ type Attempt struct {
 	RequestID  string        // the same for all attempts of a call
 	Number     int           // 1 for a call's first
 	StatusCode int           // of HTTP; 0 if no answer came
-	Code       ErrorCode     // RC's; 0 if it succeeded or had none
+	Code       ErrorCode     // RC's, or the one that HTTP 401 or 429 stands for; 0 if there is none
 	Err        error         // the cause of a failure, if it isn't the code alone
 	Wait       time.Duration // how long the call waited before it
 	Duration   time.Duration // from asking for the credentials until the answer was read
@@ -25,14 +25,14 @@ type observer struct {
 	logger    *slog.Logger
 }
 
-func (o observer) watches() bool { return o.onAttempt != nil || o.logger != nil }
+func (o observer) enabled() bool { return o.onAttempt != nil || o.logger != nil }
 
 // attempted reports an attempt.
 func (o observer) attempted(ctx context.Context, a Attempt) {
 	if o.onAttempt != nil {
 		o.onAttempt(ctx, a)
 	}
-	if o.logger != nil {
+	if o.logger != nil && o.logger.Enabled(ctx, slog.LevelDebug) {
 		o.logger.LogAttrs(ctx, slog.LevelDebug, "rcuser: attempt", a.attrs()...)
 	}
 }

@@ -3,7 +3,6 @@ package rcuser
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -98,7 +97,7 @@ type retrier struct {
 	result  result // where an answer is decoded
 	history history
 	next    step
-	stop    error // why no further attempt is made, if the last one's result doesn't say it
+	stop    error // why no further attempt is made, if the last one's result doesn't say it: the context or the limiter
 }
 
 // history holds the results of a call's attempts.
@@ -148,7 +147,7 @@ func (r *retrier) refundBudget() {
 // choice of hosts and the user's hooks.
 func (r *retrier) Attempt(ctx context.Context) {
 	var began time.Time
-	if r.observer.watches() {
+	if r.observer.enabled() {
 		began = time.Now()
 	}
 	if err := r.limiter.Wait(ctx, r.limitedAttempt()); err != nil {
@@ -160,7 +159,7 @@ func (r *retrier) Attempt(ctx context.Context) {
 		return
 	}
 	start := time.Now()
-	if r.observer.watches() {
+	if r.observer.enabled() {
 		r.next.wait += start.Sub(began)
 	}
 	h := &r.history
@@ -169,7 +168,7 @@ func (r *retrier) Attempt(ctx context.Context) {
 	}
 	h.last = r.sender.attempt(ctx, &r.request, r.result, r.next, start)
 	if h.last.failed() {
-		r.learnTime()
+		r.correctClock()
 		h.unknown = h.unknown || h.last.outcome() == Unknown
 		if h.last.answered() {
 			answered := h.last
@@ -186,9 +185,9 @@ func (r *retrier) limitedAttempt() LimitedAttempt {
 	return LimitedAttempt{Endpoint: ep.path, PerSecond: ep.rate, Units: r.request.units, MaxUnits: max(1, ep.maxUnits)}
 }
 
-// learnTime corrects the clock by an answer that refused the signature, and adds to its cause how far the machine's
+// correctClock corrects the clock by an answer that refused the signature, and adds to its cause how far the machine's
 // clock is off.
-func (r *retrier) learnTime() {
+func (r *retrier) correctClock() {
 	a := &r.history.last
 	if a.badClock() {
 		r.sender.clock.Set(a.serverTime)
@@ -208,7 +207,7 @@ func (r *retrier) reportHost(ctx context.Context) {
 	switch {
 	case r.hostFailed():
 		if r.hosts.Failed(a.host) {
-			from := slog.String("from", r.sender.bases[a.host.Index].Host)
+			from := slog.String("from", r.sender.hostName(a.host))
 			r.observer.warn(ctx, &r.request, "rcuser: switching to the other host", from)
 		}
 	case a.abandoned || !a.answered():
@@ -219,12 +218,12 @@ func (r *retrier) reportHost(ctx context.Context) {
 }
 
 func (r *retrier) report(ctx context.Context, start time.Time) {
-	if !r.observer.watches() {
+	if !r.observer.enabled() {
 		return
 	}
 	a := &r.history.last
 	r.observer.attempted(ctx, Attempt{
-		Endpoint: r.request.endpoint.path, Host: r.sender.bases[a.host.Index].Host, RequestID: r.request.id,
+		Endpoint: r.request.endpoint.path, Host: r.sender.hostName(a.host), RequestID: r.request.id,
 		Number: r.history.attempts, StatusCode: a.answer.status, Code: a.answer.code, Err: a.err,
 		Wait: r.next.wait, Duration: time.Since(start),
 	})
@@ -250,13 +249,14 @@ func (r *retrier) Next(ctx context.Context) (wait time.Duration, again bool) {
 // decide says whether another attempt may follow after a wait and, if the context is the reason that none does, why. It
 // changes nothing.
 func (r *retrier) decide(ctx context.Context, wait time.Duration, tooLong bool) (again bool, stop error) {
+	ended := contextEnd(ctx)
 	switch {
 	case !r.repeatable():
 		return false, nil
-	case ctx.Err() != nil && errors.Is(r.history.last.err, ctx.Err()):
-		return false, nil
-	case ctx.Err() != nil:
-		return false, contextError(ctx)
+	case ended != nil && r.history.last.abandoned:
+		return false, nil // the attempt's own error says so
+	case ended != nil:
+		return false, ended
 	case tooLong || r.history.attempts >= r.retry.MaxAttempts:
 		return false, nil
 	}
@@ -335,7 +335,7 @@ func (r *retrier) planNext(wait time.Duration) {
 func (r *retrier) failure() *Error {
 	h := &r.history
 	e := &Error{
-		Endpoint: r.request.endpoint.path, Host: r.sender.bases[h.last.host.Index].Host,
+		Endpoint: r.request.endpoint.path, Host: r.sender.hostName(h.last.host),
 		RequestID: r.request.id, Attempts: h.attempts, Outcome: NotApplied, Err: r.stop,
 	}
 	if h.unknown {
@@ -349,7 +349,7 @@ func (r *retrier) failure() *Error {
 	}
 	if h.lastAnswered != nil {
 		a := &h.lastAnswered.answer
-		e.Host = r.sender.bases[h.lastAnswered.host.Index].Host
+		e.Host = r.sender.hostName(h.lastAnswered.host)
 		e.StatusCode, e.Code, e.Message = a.status, a.code, a.message
 		e.RetryAfter, e.Body = a.retryAfter, a.excerpt
 	}

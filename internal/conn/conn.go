@@ -165,13 +165,6 @@ func (u *Conn) end(keep bool) {
 	}
 }
 
-// Overdue reports whether the deadline ended the use: RoundTrip, or reading the answer's body, failed because of it.
-func (u *Conn) Overdue() bool {
-	u.conn.pool.mu.Lock()
-	defer u.conn.pool.mu.Unlock()
-	return u.overdue
-}
-
 // PeerClosed reports whether RoundTrip failed because the peer had already closed a connection that was used or idle
 // before: it failed without a byte of an answer. It is false for a timeout, and if the deadline or the request's
 // context ended the use.

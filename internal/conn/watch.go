@@ -33,5 +33,8 @@ func (w *Watch) Traced() bool { return w.asked.Load() }
 // Sent reports whether the request got a connection, so that some of it may have been sent.
 func (w *Watch) Sent() bool { return w.sent.Load() }
 
-// PeerClosed reports, of a request that failed, whether the peer may have closed the reused connection before.
-func (w *Watch) PeerClosed() bool { return w.reused.Load() && !w.answered.Load() }
+// PeerClosed reports, of a request that failed with err, whether the peer had already closed the reused connection: not a
+// byte of an answer came, and err isn't a timeout.
+func (w *Watch) PeerClosed(err error) bool {
+	return w.reused.Load() && !w.answered.Load() && !isTimeout(err)
+}

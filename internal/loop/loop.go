@@ -22,7 +22,7 @@ type Call interface {
 // Run makes the attempts that follow a call's first one, which was made already. It reports whether ctx ended during a
 // wait between two attempts.
 func Run(ctx context.Context, call Call) (interrupted bool) {
-	t := &trip{call: call}
+	t := &attemptTransport{call: call}
 	client := retryablehttp.Client{
 		HTTPClient: &http.Client{Transport: t},
 		RetryMax:   math.MaxInt,
@@ -32,24 +32,25 @@ func Run(ctx context.Context, call Call) (interrupted bool) {
 		},
 		Backoff: func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return t.wait },
 	}
-	req := &http.Request{Method: http.MethodPost, URL: nowhere, Header: http.Header{}}
+	req := &http.Request{Method: http.MethodPost, URL: placeholderURL, Header: http.Header{}}
 	_, err := client.Do(&retryablehttp.Request{Request: req.WithContext(ctx)}) //nolint:bodyclose // it is empty
 	return err != nil
 }
 
-// nowhere is never looked at: attempts know their own URLs.
-var nowhere = &url.URL{Scheme: "https", Host: "rc.invalid"}
+// placeholderURL is needed for a valid request; attempts have URLs of their own.
+var placeholderURL = &url.URL{Scheme: "https", Host: "rc.invalid"}
 
-// trip makes an attempt of each request but the first. It has no method CloseIdleConnections, which go-retryablehttp
-// would call whenever a call fails.
-type trip struct {
+// attemptTransport makes an attempt for each request but the first: go-retryablehttp always sends once, and the first
+// attempt was made already. It has no method CloseIdleConnections, which go-retryablehttp would call whenever a call
+// fails.
+type attemptTransport struct {
 	call  Call
-	begun bool
+	begun bool // the first request was sent
 	wait  time.Duration
 }
 
 // RoundTrip never fails: the call itself knows what became of the attempt.
-func (t *trip) RoundTrip(req *http.Request) (*http.Response, error) {
+func (t *attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if t.begun {
 		t.call.Attempt(req.Context())
 	}
