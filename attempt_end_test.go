@@ -111,4 +111,5 @@ func TestSilenceIsNoClosedConnection(t *testing.T) {
 	require.NoError(t, ban(t.Context(), client))
 	require.NoError(t, ban(t.Context(), client))
 	require.Equal(t, 1, log.count(switching))
+	require.EqualValues(t, 2, requests.Load(), "the next attempt went to the backup")
 }
