@@ -1,12 +1,15 @@
 package rcuser
 
 import (
+	"encoding/json"
+	"io"
 	"math"
 	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 )
@@ -52,3 +55,91 @@ func TestRetryAfterHeader(t *testing.T) {
 	}
 	require.Zero(t, retryAfter(nil))
 }
+
+// FuzzAnswer reads any body under any status: never a panic, never success but for RC's, nothing kept beyond the limits.
+func FuzzAnswer(f *testing.F) {
+	for _, body := range []string{
+		"", `{"code":200}`, `{"code":200,"status":"1"}`, `{"code":"200","status":1}`, `{"code":1002,"errorMessage":"x","url":"/u"}`,
+		`{"code":200,"status":2}`, `{"code":1e3}`, `{"code":200`, `[]`, `null`, `<html>`, `{"code":-1,"msg":7}`, `{"status":{},"code":1008}`,
+	} {
+		for _, status := range []int{200, 201, 302, 400, 401, 429, 500, 503} {
+			f.Add(status, body, true)
+		}
+	}
+	f.Fuzz(func(t *testing.T, status int, body string, secret bool) {
+		a := answer{status: status}
+		result := &typedResult[onlineAnswer, bool, *onlineAnswer]{convert: onlineAnswer.online}
+		a.open(&classic, []byte(body), "text/html", result, secret)
+		a.assumeCode()
+		if a.verdict() == succeeded && (status != 200 || !hasKey(body, "code") || !hasKey(body, "status")) {
+			t.Errorf("HTTP %d %q is taken for success", status, body)
+		}
+		if a.verdict() != succeeded && a.code == 0 && a.problem == nil && status < 300 {
+			t.Errorf("HTTP %d %q fails without a reason", status, body)
+		}
+		if len(a.excerpt) > maxExcerpt || len(a.message) > maxMessage || secret && a.excerpt != nil {
+			t.Errorf("kept %d and %d bytes", len(a.excerpt), len(a.message))
+		}
+		if !utf8.ValidString(a.message) {
+			t.Errorf("message %q", a.message)
+		}
+	})
+}
+
+// hasKey looks for a key in any case, as encoding/json takes it.
+func hasKey(body, name string) bool {
+	var object map[string]any
+	_ = json.Unmarshal([]byte(body), &object)
+	for key := range object {
+		if strings.EqualFold(key, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// FuzzRetryAfter parses any header: never negative, never beyond what a Duration holds.
+func FuzzRetryAfter(f *testing.F) {
+	for _, value := range []string{
+		"0", "3", "-3", "86400", "92233720368547758", "99999999999999999999", "1.5", " 7 ", "soon",
+		"Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 02 Jan 2006 15:04:05 GMT", "Mon, 02 Jan 2006 15:04:05 GMT, 3",
+	} {
+		f.Add(value, "Mon, 02 Jan 2006 15:04:05 GMT")
+		f.Add(value, "")
+	}
+	f.Fuzz(func(t *testing.T, value, date string) {
+		d := retryAfter(http.Header{"Retry-After": {value}, "Date": {date}})
+		if d < 0 || d > maxRetryAfterSeconds*time.Second && !strings.Contains(value, ":") {
+			t.Errorf("%q after %q gives %v", value, date, d)
+		}
+	})
+}
+
+// FuzzBodyRead reads answers that break off or never end.
+func FuzzBodyRead(f *testing.F) {
+	f.Add(200, 10, false)
+	f.Add(200, maxAnswer+1, false)
+	f.Add(500, maxErrorAnswer+1, true)
+	f.Fuzz(func(t *testing.T, status, size int, breaks bool) {
+		if size < 0 || size > 8<<20 {
+			return
+		}
+		var rest io.Reader = strings.NewReader("")
+		if breaks {
+			rest = io.MultiReader(rest, breaking{})
+		}
+		resp := &http.Response{StatusCode: status, Body: io.NopCloser(io.MultiReader(io.LimitReader(zeros{}, int64(size)), rest))}
+		data, err := new(bodyBuffer).read(resp)
+		if len(data) > maxAnswer+1 || err == nil && status == http.StatusOK && len(data) != size {
+			t.Errorf("%d bytes of %d, error %v", len(data), size, err)
+		}
+	})
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }
+
+type breaking struct{}
+
+func (breaking) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

@@ -132,3 +132,15 @@ func TestRequestIDsDiffer(t *testing.T) {
 	}
 	require.Len(t, seen, 1000)
 }
+
+func TestRequestID(t *testing.T) {
+	t.Parallel()
+	client, tap := newClient(t, reply(http.StatusBadRequest, `{"code":1002}`))
+	own := requireError(t, ban(rcuser.WithRequestID(t.Context(), "order-17"), client))
+	require.Equal(t, "order-17", own.RequestID)
+	first, second := requireError(t, ban(t.Context(), client)), requireError(t, ban(t.Context(), client))
+	require.NotEqual(t, first.RequestID, second.RequestID)
+	for i, want := range []string{"order-17", first.RequestID, second.RequestID} {
+		require.Equal(t, want, tap.requests()[i].Header.Get("X-Request-ID"))
+	}
+}

@@ -2,6 +2,7 @@ package rcuser_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -171,4 +172,16 @@ func TestOutcomes(t *testing.T) {
 	require.Equal(t, "not applied", rcuser.NotApplied.String())
 	require.Equal(t, "Outcome(7)", rcuser.Outcome(7).String())
 	require.Equal(t, "Outcome(-1)", rcuser.Outcome(-1).String())
+}
+
+// TestBodyStaysOutOfJSON encodes an Error by pointer and by value, as logs do.
+func TestBodyStaysOutOfJSON(t *testing.T) {
+	t.Parallel()
+	failure := &rcuser.Error{Endpoint: "/x", StatusCode: 502, Body: []byte(tokenMark)}
+	for _, v := range append(hold(failure, failure), hold(*failure, failure)...) {
+		requireHidden(t, v, tokenMark, true)
+		data, err := json.Marshal(v)
+		require.NoError(t, err)
+		require.NotContains(t, string(data), "dE9rRW44Vzo", "base64")
+	}
 }

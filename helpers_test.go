@@ -1,18 +1,19 @@
 package rcuser_test
 
 import (
+	"bytes"
 	"context"
-	"crypto/sha1"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"log/slog"
+	"net"
 	"net/http"
-	"net/url"
-	"strconv"
+	"net/http/httptest"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -162,14 +163,6 @@ func hang(req *http.Request) (*http.Response, error) {
 	return nil, req.Context().Err()
 }
 
-// requireError requires err to be an *Error and returns it.
-func requireError(t *testing.T, err error) *rcuser.Error {
-	t.Helper()
-	var rcErr *rcuser.Error
-	require.ErrorAs(t, err, &rcErr)
-	return rcErr
-}
-
 // ban makes a call without a result.
 func ban(ctx context.Context, client *rcuser.Client) error {
 	return client.Bans.Add(ctx, []string{"u1"}, time.Minute)
@@ -197,137 +190,6 @@ func onlyError(call func(context.Context, *rcuser.Client) error) func(context.Co
 	return func(ctx context.Context, client *rcuser.Client) (any, error) { return nil, call(ctx, client) }
 }
 
-// requireArgumentError requires an *ArgumentError that names the argument and says what is wrong, and that nothing was sent.
-func requireArgumentError(t *testing.T, err error, name, text string, tap *wiretap) {
-	t.Helper()
-	var argErr *rcuser.ArgumentError
-	require.ErrorAs(t, err, &argErr)
-	require.Equal(t, name, argErr.Name)
-	require.Contains(t, argErr.Reason, text)
-	require.Equal(t, "rcuser: "+name+": "+argErr.Reason, err.Error())
-	require.Empty(t, tap.requests())
-}
-
-// badArgument is a call that must fail with an *ArgumentError.
-type badArgument struct {
-	call       func(context.Context, *rcuser.Client) error
-	name, text string
-}
-
-func requireArgumentErrors(t *testing.T, cases ...badArgument) {
-	t.Helper()
-	client, tap := newClient(t, unexpected(t))
-	for _, tc := range cases {
-		t.Run(tc.name+" "+tc.text, func(t *testing.T) {
-			requireArgumentError(t, tc.call(t.Context(), client), tc.name, tc.text, tap)
-		})
-	}
-}
-
-// requireAccepted requires each call to be sent and to succeed.
-func requireAccepted(t *testing.T, answer string, calls ...func(context.Context, *rcuser.Client) error) {
-	t.Helper()
-	for i, call := range calls {
-		client, tap := newClient(t, reply(http.StatusOK, answer))
-		require.NoError(t, call(t.Context(), client), i)
-		require.Len(t, tap.requests(), 1, i)
-	}
-}
-
-// badIDs are refused as ids by every method, with an error that has the text.
-var badIDs = []struct{ id, text string }{
-	{"", "is empty"},
-	{strings.Repeat("x", 65), "65 bytes, at most 64"},
-	{strings.Repeat("用", 22), "66 bytes, at most 64"},
-	{"a\nb", "control character"},
-	{"a\x00", "control character"},
-	{"\u007f", "control character"},
-	{"a\u0085", "control character"},
-	{badUTF8, "UTF-8"},
-}
-
-// requireIDChecked requires a method to refuse bad ids in its argument name.
-func requireIDChecked(t *testing.T, name string, call func(ctx context.Context, c *rcuser.Client, id string) error) {
-	t.Helper()
-	client, tap := newClient(t, unexpected(t))
-	for _, bad := range badIDs {
-		requireArgumentError(t, call(t.Context(), client, bad.id), name, bad.text, tap)
-	}
-}
-
-// requireIDsChecked requires a method to refuse no userIDs, more than limit, which is an error with the text tooMany, and
-// bad ones; and to accept limit ids and the longest id. The calls that it accepts get the answer.
-func requireIDsChecked(
-	t *testing.T, limit int, tooMany, answer string, call func(ctx context.Context, c *rcuser.Client, ids []string) error,
-) {
-	t.Helper()
-	ctx := t.Context()
-	client, tap := newClient(t, unexpected(t))
-	requireArgumentError(t, call(ctx, client, nil), "userIDs", "no ids, at least 1", tap)
-	requireArgumentError(t, call(ctx, client, []string{}), "userIDs", "no ids, at least 1", tap)
-	requireArgumentError(t, call(ctx, client, manyIDs(limit+1)), "userIDs", tooMany, tap)
-	for _, bad := range badIDs {
-		requireArgumentError(t, call(ctx, client, []string{"a", bad.id}), "userIDs[1]", bad.text, tap)
-	}
-	client, tap = newClient(t, reply(http.StatusOK, answer))
-	require.NoError(t, call(ctx, client, manyIDs(limit)))
-	require.NoError(t, call(ctx, client, []string{strings.Repeat("x", 64)}))
-	require.Len(t, tap.requests(), 2)
-}
-
-// sentBody is a call, the body that it must send, and what that body decodes to.
-type sentBody struct {
-	name string
-	call func(context.Context, *rcuser.Client) error
-	body string
-	form url.Values
-}
-
-func requireBodies(t *testing.T, answer string, cases ...sentBody) {
-	t.Helper()
-	for _, tc := range cases {
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			client, tap := newClient(t, reply(http.StatusOK, answer))
-			require.NoError(t, tc.call(t.Context(), client))
-			require.Equal(t, []string{tc.body}, tap.bodies())
-			form, err := url.ParseQuery(tap.bodies()[0])
-			require.NoError(t, err)
-			require.Equal(t, tc.form, form)
-		})
-	}
-}
-
-// brokenAnswer is a call whose answer has code 200 and these fields, and the text of the error for it.
-type brokenAnswer struct {
-	call         func(context.Context, *rcuser.Client) error
-	fields, text string
-}
-
-// requireBrokenAnswers requires RC's JSON with a code of success but without what the method needs to be a broken answer.
-func requireBrokenAnswers(t *testing.T, cases ...brokenAnswer) {
-	t.Helper()
-	for _, tc := range cases {
-		client, _ := newClient(t, reply(http.StatusOK, `{"code":200,`+tc.fields+`}`), once)
-		rcErr := requireError(t, tc.call(t.Context(), client))
-		require.Equal(t, rcuser.Unknown, rcErr.Outcome, tc.fields)
-		require.Equal(t, []int{200, 0, 1}, []int{rcErr.StatusCode, int(rcErr.Code), rcErr.Attempts}, tc.fields)
-		require.ErrorContains(t, rcErr.Err, "broken answer: ", tc.fields)
-		require.ErrorContains(t, rcErr.Err, tc.text, tc.fields)
-		require.True(t, rcErr.Retryable())
-		require.Nil(t, rcErr.Body, "it was RC's JSON")
-	}
-}
-
-// requireRefused requires RC's refusal with the code, in the first attempt.
-func requireRefused(t require.TestingT, err error, code rcuser.ErrorCode) {
-	var failure *rcuser.Error
-	require.ErrorIs(t, err, code)
-	require.ErrorAs(t, err, &failure)
-	require.Equal(t, rcuser.NotApplied, failure.Outcome)
-	require.Equal(t, 1, failure.Attempts)
-}
-
 // collect returns all items of an iterator that must not fail.
 func collect[T any](t require.TestingT, all iter.Seq2[T, error]) []T {
 	items := []T{}
@@ -351,22 +213,97 @@ func skipUnderRace(t *testing.T) {
 	}
 }
 
-// requireSigned checks everything in a request but its path and body. before is when the call began.
-func requireSigned(t *testing.T, request exchange, before int64) {
+// overWire returns a client with the SDK's own transport of a server on a loopback port, whose waits last no time.
+func overWire(t *testing.T, base string, changes ...func(*rcuser.Config)) *rcuser.Client {
 	t.Helper()
-	require.Equal(t, http.MethodPost, request.Method)
-	require.Equal(t, "application/x-www-form-urlencoded", request.Header.Get("Content-Type"))
-	require.Equal(t, testKey, request.Header.Get("App-Key"))
-	nonce, timestamp := request.Header.Get("Nonce"), request.Header.Get("Timestamp")
-	require.Regexp(t, `^[0-9a-f]{16}$`, nonce)
-	require.Regexp(t, `^[0-9]{13}$`, timestamp)
-	at, err := strconv.ParseInt(timestamp, 10, 64)
-	require.NoError(t, err)
-	require.GreaterOrEqual(t, at, before)
-	require.LessOrEqual(t, at, time.Now().UnixMilli())
-	sum := sha1.Sum([]byte(testSecret + nonce + timestamp))
-	require.Equal(t, hex.EncodeToString(sum[:]), request.Header.Get("Signature"))
-	require.Regexp(t, `^[!-~]{1,36}$`, request.Header.Get("X-Request-ID"))
-	require.Regexp(t, `^rcuser/\S+ \(go1\.[^)]+\)$`, request.Header.Get("User-Agent"))
-	require.Len(t, request.Header, 7, "no header but those above")
+	client, _ := newClient(t, nil, append([]func(*rcuser.Config){func(c *rcuser.Config) {
+		c.HTTPClient = nil
+		c.DataCenter = rcuser.DataCenter{Primary: base}
+		c.Retry.BaseWait = 1
+	}}, changes...)...)
+	t.Cleanup(client.CloseIdleConnections)
+	return client
+}
+
+func serve(t *testing.T, handler http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return server
+}
+
+func answer(w http.ResponseWriter, status int, body string) {
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body)
+}
+
+type roundTripFunc func(*http.Request) (*http.Response, error)
+
+func (f roundTripFunc) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+func reply(status int, body string) func(*http.Request) (*http.Response, error) {
+	return func(req *http.Request) (*http.Response, error) {
+		recorder := &http.Response{
+			StatusCode: status, Header: http.Header{}, Request: req,
+			Body: readCloser{strings.NewReader(body)},
+		}
+		return recorder, nil
+	}
+}
+
+type readCloser struct{ *strings.Reader }
+
+func (readCloser) Close() error { return nil }
+
+const html = "<html><body>Bad Gateway</body></html>"
+
+const (
+	limited = `{"code":1008}`
+	locked  = `{"code":1006}`
+)
+
+// timed runs a call in a bubble and gives how long it took there.
+func timed(call func() error) (time.Duration, error) {
+	start := time.Now()
+	err := call()
+	return time.Since(start), err
+}
+
+// refusedDial is a failure before anything could be sent.
+func refusedDial() error {
+	return &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+}
+
+// unsureDeath is a failure after which nobody knows.
+func unsureDeath() error {
+	return &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+}
+
+// slowBody is an answer's body that comes only after the attempt ended.
+func slowBody(req *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: 200, Body: io.NopCloser(readerFunc(func([]byte) (int, error) {
+		<-req.Context().Done()
+		return 0, req.Context().Err()
+	}))}, nil
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// warnings is a log of what is more than debugging.
+type warnings struct{ log bytes.Buffer }
+
+func (w *warnings) to(config *rcuser.Config) {
+	config.Logger = slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelInfo}))
+}
+
+func (w *warnings) count(text string) int { return strings.Count(w.log.String(), text) }
+
+const switching = `level=WARN msg="rcuser: switching to the other host"`
+
+func fixedCredentials(key, secret string) rcuser.CredentialsFunc {
+	return func(context.Context) (rcuser.Credentials, error) {
+		return rcuser.Credentials{AppKey: key, AppSecret: secret}, nil
+	}
 }

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
-	"net/http"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,28 +14,6 @@ import (
 
 	"github.com/f0207b22/rcuser"
 )
-
-const (
-	limited = `{"code":1008}`
-	locked  = `{"code":1006}`
-)
-
-// timed runs a call in a bubble and gives how long it took there.
-func timed(call func() error) (time.Duration, error) {
-	start := time.Now()
-	err := call()
-	return time.Since(start), err
-}
-
-// refusedDial is a failure before anything could be sent.
-func refusedDial() error {
-	return &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
-}
-
-// unsureDeath is a failure after which nobody knows.
-func unsureDeath() error {
-	return &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
-}
 
 // failures are what a call may meet, and how many of three attempts are made by a method and by Call.
 var failures = []struct {
@@ -268,48 +243,6 @@ func TestCancelDuringWait(t *testing.T) {
 		require.Equal(t, []any{503, "oops", 10 * time.Second, 1, rcuser.Unknown},
 			[]any{rcErr.StatusCode, rcErr.Message, rcErr.RetryAfter, rcErr.Attempts, rcErr.Outcome})
 	})
-}
-
-// slowBody is an answer's body that comes only after the attempt ended.
-func slowBody(req *http.Request) (*http.Response, error) {
-	return &http.Response{StatusCode: 200, Body: io.NopCloser(readerFunc(func([]byte) (int, error) {
-		<-req.Context().Done()
-		return 0, req.Context().Err()
-	}))}, nil
-}
-
-type readerFunc func([]byte) (int, error)
-
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
-
-func TestAttemptTimeout(t *testing.T) {
-	t.Parallel()
-	for name, tc := range map[string]struct {
-		change func(*rcuser.Config)
-		want   time.Duration
-	}{
-		"default":           {func(*rcuser.Config) {}, 5 * time.Second},
-		"own":               {func(c *rcuser.Config) { c.AttemptTimeout = time.Second }, time.Second},
-		"client's, shorter": {func(c *rcuser.Config) { c.HTTPClient.Timeout = 2 * time.Second }, 2 * time.Second},
-		"client's, longer":  {func(c *rcuser.Config) { c.HTTPClient.Timeout = time.Minute }, 5 * time.Second},
-	} {
-		for _, stuck := range []roundTripFunc{hang, slowBody} {
-			synctest.Test(t, func(t *testing.T) {
-				client, tap := newClient(t, inTurn(stuck, reply(200, success)), tc.change)
-				require.NoError(t, ban(t.Context(), client), name)
-				require.GreaterOrEqual(t, tap.gaps()[0], tc.want, name)
-				require.LessOrEqual(t, tap.gaps()[0], tc.want+100*time.Millisecond, name)
-				client, _ = newClient(t, stuck, tc.change)
-				took, err := timed(func() error { return ban(t.Context(), client) })
-				rcErr := requireError(t, err)
-				require.GreaterOrEqual(t, took, 3*tc.want, name)
-				require.LessOrEqual(t, took, 3*tc.want+300*time.Millisecond, name)
-				require.ErrorIs(t, err, context.DeadlineExceeded)
-				require.ErrorContains(t, err, "no answer within "+tc.want.String())
-				require.Equal(t, []any{3, rcuser.Unknown, true}, []any{rcErr.Attempts, rcErr.Outcome, rcErr.Retryable()})
-			})
-		}
-	}
 }
 
 // TestCallerStops has the caller's deadline or cancellation come during an attempt.

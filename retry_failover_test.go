@@ -1,14 +1,12 @@
 package rcuser_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -60,17 +58,6 @@ func visited(tap *wiretap) string {
 	}
 	return hosts.String()
 }
-
-// warnings is a log of what is more than debugging.
-type warnings struct{ log bytes.Buffer }
-
-func (w *warnings) to(config *rcuser.Config) {
-	config.Logger = slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelInfo}))
-}
-
-func (w *warnings) count(text string) int { return strings.Count(w.log.String(), text) }
-
-const switching = `level=WARN msg="rcuser: switching to the other host"`
 
 // cutBody is an answer that breaks off.
 func cutBody(*http.Request) (*http.Response, error) {

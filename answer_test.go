@@ -13,8 +13,6 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-const html = "<html><body>Bad Gateway</body></html>"
-
 // answers are answers to a ban and the errors for them. The text of Err is in err.
 var answers = []struct {
 	name      string
@@ -219,27 +217,4 @@ func TestBodyAndMessageAreBounded(t *testing.T) {
 	require.Equal(t, strings.Repeat("<", 2047)+"y", string(requireError(t, ban(t.Context(), client)).Body))
 	require.Equal(t, strings.Repeat("用", 341), requireError(t, ban(t.Context(), client)).Message, "at most 1024 bytes, no half character")
 	require.NotContains(t, requireError(t, ban(t.Context(), client)).Message, "\xff")
-}
-
-// TestTransportWithoutBody has a RoundTripper whose response has no Body, which http.Client accepts.
-func TestTransportWithoutBody(t *testing.T) {
-	t.Parallel()
-	client, _ := newClient(t, func(req *http.Request) (*http.Response, error) {
-		resp, err := reply(http.StatusServiceUnavailable, "")(req)
-		resp.Body = nil
-		return resp, err
-	}, once)
-	rcErr := requireError(t, ban(t.Context(), client))
-	require.Equal(t, http.StatusServiceUnavailable, rcErr.StatusCode)
-	require.EqualError(t, rcErr.Err, "broken answer: it is empty")
-}
-
-// TestTransportWithoutAnswer has a RoundTripper that returns neither a response nor an error.
-func TestTransportWithoutAnswer(t *testing.T) {
-	t.Parallel()
-	client, _ := newClient(t, func(*http.Request) (*http.Response, error) { return nil, nil }, once) //nolint:nilnil // a RoundTripper that breaks its contract
-	rcErr := requireError(t, ban(t.Context(), client))
-	require.Zero(t, rcErr.StatusCode)
-	require.Error(t, rcErr.Err)
-	require.Equal(t, rcuser.Unknown, rcErr.Outcome)
 }

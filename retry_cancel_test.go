@@ -64,18 +64,6 @@ func network(t *testing.T, serve func(net.Conn)) *http.Transport {
 	return transport
 }
 
-// rewound sends a request whose body was read already.
-func rewound(transport *http.Transport) roundTripFunc {
-	return func(req *http.Request) (*http.Response, error) {
-		again := req.Clone(req.Context())
-		var err error
-		if again.Body, err = req.GetBody(); err != nil {
-			return nil, err
-		}
-		return transport.RoundTrip(again)
-	}
-}
-
 // ends are the ways in which a caller's context ends after a second.
 var ends = map[string]struct {
 	context func(context.Context) (context.Context, context.CancelFunc)
@@ -119,39 +107,6 @@ func TestCallEndsWithItsContext(t *testing.T) {
 					require.Equal(t, []any{1, at.outcome, at.status, "127.0.0.1:80"},
 						[]any{rcErr.Attempts, rcErr.Outcome, rcErr.StatusCode, rcErr.Host})
 					for _, want := range end.is {
-						require.ErrorIs(t, err, want)
-					}
-				})
-			})
-		}
-	}
-}
-
-// TestLastAnswerSurvivesTheContext has a first attempt answered, and the second one end with the context.
-func TestLastAnswerSurvivesTheContext(t *testing.T) {
-	t.Parallel()
-	const oops = `{"code":1000,"errorMessage":"oops"}`
-	for stage, at := range stages {
-		if at.status != 0 {
-			continue // that is the last answer then
-		}
-		for name, end := range ends {
-			t.Run(stage+", "+name, func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					transport := network(t, at.serve)
-					client, tap := newClient(t, inTurn(reply(503, oops), rewound(transport)), func(c *rcuser.Config) {
-						c.DataCenter = rcuser.DataCenter{Primary: at.scheme + "://127.0.0.1:80", Backup: at.scheme + "://127.0.0.2:80"}
-					})
-					ctx, cancel := end.context(t.Context())
-					defer cancel()
-					took, err := timed(func() error { return ban(ctx, client) })
-					require.Equal(t, time.Second, took)
-					require.Len(t, tap.requests(), 2)
-					rcErr := requireError(t, err)
-					require.Equal(t, []any{2, rcuser.Unknown, 503, rcuser.ErrInternal, "oops", "127.0.0.1:80"},
-						[]any{rcErr.Attempts, rcErr.Outcome, rcErr.StatusCode, rcErr.Code, rcErr.Message, rcErr.Host})
-					for _, want := range append(end.is, rcuser.ErrInternal) {
 						require.ErrorIs(t, err, want)
 					}
 				})

@@ -16,30 +16,6 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-// overWire returns a client with the SDK's own transport of a server on a loopback port, whose waits last no time.
-func overWire(t *testing.T, base string, changes ...func(*rcuser.Config)) *rcuser.Client {
-	t.Helper()
-	client, _ := newClient(t, nil, append([]func(*rcuser.Config){func(c *rcuser.Config) {
-		c.HTTPClient = nil
-		c.DataCenter = rcuser.DataCenter{Primary: base}
-		c.Retry.BaseWait = 1
-	}}, changes...)...)
-	t.Cleanup(client.CloseIdleConnections)
-	return client
-}
-
-func serve(t *testing.T, handler http.HandlerFunc) *httptest.Server {
-	t.Helper()
-	server := httptest.NewServer(handler)
-	t.Cleanup(server.Close)
-	return server
-}
-
-func answer(w http.ResponseWriter, status int, body string) {
-	w.WriteHeader(status)
-	_, _ = io.WriteString(w, body)
-}
-
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Parallel()
 	var arrived atomic.Int32
@@ -298,4 +274,30 @@ func TestWrappedTransport(t *testing.T) {
 		rcErr := requireError(t, ban(t.Context(), client))
 		require.Equal(t, rcuser.NotApplied, rcErr.Outcome, name)
 	}
+}
+
+// TestLengthIsDeclared is for servers that don't take chunked bodies; net/http chunks whatever it isn't told the length of.
+func TestLengthIsDeclared(t *testing.T) {
+	t.Parallel()
+	type seen struct {
+		length   int64
+		encoding []string
+		body     string
+	}
+	requests := make(chan seen, 2)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		requests <- seen{r.ContentLength, r.TransferEncoding, string(body)}
+		_, _ = io.WriteString(w, `{"code":200,"users":[],"status":"1"}`)
+	}))
+	t.Cleanup(server.Close)
+	client, err := rcuser.NewClient(rcuser.Config{AppKey: "k", AppSecret: "s", DataCenter: rcuser.DataCenter{Primary: server.URL}})
+	require.NoError(t, err)
+	t.Cleanup(client.CloseIdleConnections)
+	_, err = client.Presence.Online(t.Context(), "bob")
+	require.NoError(t, err)
+	require.Equal(t, seen{10, nil, "userId=bob"}, <-requests)
+	_, err = client.Bans.List(t.Context(), rcuser.PageOptions{})
+	require.NoError(t, err)
+	require.Equal(t, seen{0, nil, ""}, <-requests)
 }

@@ -113,24 +113,6 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 	}
 }
 
-type roundTripFunc func(*http.Request) (*http.Response, error)
-
-func (f roundTripFunc) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
-
-func reply(status int, body string) func(*http.Request) (*http.Response, error) {
-	return func(req *http.Request) (*http.Response, error) {
-		recorder := &http.Response{
-			StatusCode: status, Header: http.Header{}, Request: req,
-			Body: readCloser{strings.NewReader(body)},
-		}
-		return recorder, nil
-	}
-}
-
-type readCloser struct{ *strings.Reader }
-
-func (readCloser) Close() error { return nil }
-
 // requireHidden looks for the mark as text, as hex and as a list of numbers.
 func requireHidden(t *testing.T, v any, mark string, andJSON bool) {
 	t.Helper()
@@ -156,17 +138,5 @@ func requireHidden(t *testing.T, v any, mark string, andJSON bool) {
 		for _, form := range forms {
 			require.NotContains(t, output, form, how)
 		}
-	}
-}
-
-// TestBodyStaysOutOfJSON encodes an Error by pointer and by value, as logs do.
-func TestBodyStaysOutOfJSON(t *testing.T) {
-	t.Parallel()
-	failure := &rcuser.Error{Endpoint: "/x", StatusCode: 502, Body: []byte(tokenMark)}
-	for _, v := range append(hold(failure, failure), hold(*failure, failure)...) {
-		requireHidden(t, v, tokenMark, true)
-		data, err := json.Marshal(v)
-		require.NoError(t, err)
-		require.NotContains(t, string(data), "dE9rRW44Vzo", "base64")
 	}
 }
