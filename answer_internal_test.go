@@ -56,7 +56,8 @@ func TestRetryAfterHeader(t *testing.T) {
 	require.Zero(t, retryAfter(nil))
 }
 
-// FuzzAnswer reads any body under any status: never a panic, never success but for RC's, nothing kept beyond the limits.
+// FuzzAnswer reads any body with any HTTP status. It must not panic, must report success only for HTTP 200 with RC's
+// fields, and must keep no more of the body and message than allowed.
 func FuzzAnswer(f *testing.F) {
 	for _, body := range []string{
 		"", `{"code":200}`, `{"code":200,"status":"1"}`, `{"code":"200","status":1}`, `{"code":1002,"errorMessage":"x","url":"/u"}`,
@@ -86,7 +87,7 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// hasKey looks for a key in any case, as encoding/json takes it.
+// hasKey ignores case, as encoding/json does.
 func hasKey(body, name string) bool {
 	var object map[string]any
 	_ = json.Unmarshal([]byte(body), &object)
@@ -98,7 +99,7 @@ func hasKey(body, name string) bool {
 	return false
 }
 
-// FuzzRetryAfter parses any header: never negative, never beyond what a Duration holds.
+// FuzzRetryAfter parses any header. The result is never negative and never overflows.
 func FuzzRetryAfter(f *testing.F) {
 	for _, value := range []string{
 		"0", "3", "-3", "86400", "92233720368547758", "99999999999999999999", "1.5", " 7 ", "soon",
@@ -115,7 +116,7 @@ func FuzzRetryAfter(f *testing.F) {
 	})
 }
 
-// FuzzBodyRead reads answers that break off or never end.
+// FuzzBodyRead reads truncated and too large bodies.
 func FuzzBodyRead(f *testing.F) {
 	f.Add(200, 10, false)
 	f.Add(200, maxAnswer+1, false)
@@ -126,9 +127,9 @@ func FuzzBodyRead(f *testing.F) {
 		}
 		var rest io.Reader = strings.NewReader("")
 		if breaks {
-			rest = io.MultiReader(rest, breaking{})
+			rest = io.MultiReader(rest, failingReader{})
 		}
-		resp := &http.Response{StatusCode: status, Body: io.NopCloser(io.MultiReader(io.LimitReader(zeros{}, int64(size)), rest))}
+		resp := &http.Response{StatusCode: status, Body: io.NopCloser(io.MultiReader(io.LimitReader(zeroReader{}, int64(size)), rest))}
 		data, err := new(bodyBuffer).read(resp)
 		if len(data) > maxAnswer+1 || err == nil && status == http.StatusOK && len(data) != size {
 			t.Errorf("%d bytes of %d, error %v", len(data), size, err)
@@ -136,10 +137,10 @@ func FuzzBodyRead(f *testing.F) {
 	})
 }
 
-type zeros struct{}
+type zeroReader struct{}
 
-func (zeros) Read(p []byte) (int, error) { return len(p), nil }
+func (zeroReader) Read(p []byte) (int, error) { return len(p), nil }
 
-type breaking struct{}
+type failingReader struct{}
 
-func (breaking) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+func (failingReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

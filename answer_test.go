@@ -13,7 +13,7 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-// answers are answers to a ban and the errors for them. The text of Err is in err.
+// answers lists answers to a ban and the expected errors; err is the text of Err.
 var answers = []struct {
 	name      string
 	status    int
@@ -70,14 +70,14 @@ func TestAnswers(t *testing.T) {
 			want := tc.want
 			want.Endpoint, want.Host, want.RequestID = "/user/block.json", "api.rong-api.com", "abc"
 			want.Attempts, want.StatusCode = 1, tc.status
-			requireSame(t, want, tc.err, rcErr)
+			requireSameError(t, want, tc.err, rcErr)
 			require.Equal(t, tc.retryable, rcErr.Retryable())
 		})
 	}
 }
 
-// requireSame compares all fields of an Error, Err by its text.
-func requireSame(t *testing.T, want rcuser.Error, cause string, got *rcuser.Error) {
+// requireSameError compares all fields of an Error; Err is compared by its text.
+func requireSameError(t *testing.T, want rcuser.Error, cause string, got *rcuser.Error) {
 	t.Helper()
 	without := *got
 	without.Err = nil
@@ -89,7 +89,7 @@ func requireSame(t *testing.T, want rcuser.Error, cause string, got *rcuser.Erro
 	}
 }
 
-// TestDocumentedError gives a call the error that the documentation shows.
+// TestDocumentedError answers a call with the error from the documentation.
 //
 // Source: official SDK/issue output (request not shown).
 func TestDocumentedError(t *testing.T) {
@@ -114,8 +114,8 @@ func TestCodeMayBeAString(t *testing.T) {
 	require.ErrorIs(t, ban(t.Context(), client), rcuser.ErrTooLong)
 }
 
-// TestTextsNameTheProblem has the mistakes of a first setup.
-func TestTextsNameTheProblem(t *testing.T) {
+// TestErrorNamesASetupMistake covers a base URL that leads to a web page or a redirect.
+func TestErrorNamesASetupMistake(t *testing.T) {
 	t.Parallel()
 	page := func(req *http.Request) (*http.Response, error) {
 		resp, err := reply(404, "<html>")(req)
@@ -128,13 +128,13 @@ func TestTextsNameTheProblem(t *testing.T) {
 	require.ErrorContains(t, ban(t.Context(), client), "a redirect, which is refused; is the base URL right? (HTTP 302")
 }
 
-// brokenBody ends with io.ErrUnexpectedEOF.
-type brokenBody struct {
+// truncatedReader returns io.ErrUnexpectedEOF where its Reader ends.
+type truncatedReader struct {
 	io.Reader
 	closed *bool
 }
 
-func (b brokenBody) Read(p []byte) (int, error) {
+func (b truncatedReader) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
@@ -142,17 +142,17 @@ func (b brokenBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (b brokenBody) Close() error {
+func (b truncatedReader) Close() error {
 	*b.closed = true
 	return nil
 }
 
-func TestAnswerThatBreaksOff(t *testing.T) {
+func TestTruncatedAnswer(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]rcuser.Outcome{200: rcuser.Unknown, 500: rcuser.Unknown, 400: rcuser.NotApplied} {
 		var closed bool
 		client, _ := newClient(t, func(*http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: status, Body: brokenBody{strings.NewReader(success), &closed}}, nil
+			return &http.Response{StatusCode: status, Body: truncatedReader{strings.NewReader(success), &closed}}, nil
 		}, once)
 		rcErr := requireError(t, ban(t.Context(), client))
 		require.ErrorIs(t, rcErr, io.ErrUnexpectedEOF)
@@ -163,10 +163,10 @@ func TestAnswerThatBreaksOff(t *testing.T) {
 	}
 }
 
-// endless is a body that never ends. It counts the bytes read.
-type endless struct{ read int }
+// endlessBody never ends and counts the bytes read.
+type endlessBody struct{ read int }
 
-func (e *endless) Read(p []byte) (int, error) {
+func (e *endlessBody) Read(p []byte) (int, error) {
 	for i := range p {
 		p[i] = ' '
 	}
@@ -174,12 +174,12 @@ func (e *endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (*endless) Close() error { return nil }
+func (*endlessBody) Close() error { return nil }
 
 func TestAnswersTooLarge(t *testing.T) {
 	t.Parallel()
 	for status, limit := range map[int]int{200: 4 << 20, 500: 1 << 20, 400: 1 << 20} {
-		body := &endless{}
+		body := &endlessBody{}
 		client, _ := newClient(t, func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: status, Body: body}, nil
 		}, once)
@@ -192,7 +192,7 @@ func TestAnswersTooLarge(t *testing.T) {
 	}
 }
 
-// TestLargestAnswers has answers at the limits, and one a byte larger.
+// TestLargestAnswers covers answers of exactly the maximum size and one that is a byte larger.
 func TestLargestAnswers(t *testing.T) {
 	t.Parallel()
 	padded := func(body string, size int) string { return body + strings.Repeat(" ", size-len(body)) }
@@ -207,7 +207,7 @@ func TestLargestAnswers(t *testing.T) {
 	require.Equal(t, rcuser.ErrParameter, requireError(t, ban(t.Context(), client)).Code)
 }
 
-func TestBodyAndMessageAreBounded(t *testing.T) {
+func TestBodyAndMessageAreTruncated(t *testing.T) {
 	t.Parallel()
 	client, _ := newClient(t, inTurn(
 		reply(http.StatusBadGateway, strings.Repeat("<", 2047)+"yz"),

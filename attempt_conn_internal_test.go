@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tlsServer answers with success and notes of each request the protocol and whether its session was resumed.
+// tlsServer answers with success and records each request's protocol and whether its TLS session was resumed.
 func tlsServer(t *testing.T, configure func(*httptest.Server)) (*httptest.Server, func() []string) {
 	t.Helper()
 	var mu sync.Mutex
@@ -41,7 +41,7 @@ func tlsServer(t *testing.T, configure func(*httptest.Server)) (*httptest.Server
 	}
 }
 
-// tlsClient trusts the server, and is otherwise as NewClient makes it.
+// tlsClient returns a client of NewClient that also trusts the server's certificate.
 func tlsClient(t *testing.T, server *httptest.Server) *Client {
 	t.Helper()
 	client, err := NewClient(Config{
@@ -76,7 +76,7 @@ func TestSessionsAreResumed(t *testing.T) {
 	}
 }
 
-func TestHTTP1OfAServerThatHasHTTP2(t *testing.T) {
+func TestHTTP1IsUsedWithAnHTTP2Server(t *testing.T) {
 	t.Parallel()
 	server, seen := tlsServer(t, func(s *httptest.Server) { s.EnableHTTP2 = true })
 	client := tlsClient(t, server)
@@ -101,8 +101,8 @@ func TestOldTLSIsRefused(t *testing.T) {
 	require.Empty(t, seen())
 }
 
-// TestCertificateOfAnotherName is an attack, or a wrong base URL; nothing is sent.
-func TestCertificateOfAnotherName(t *testing.T) {
+// TestCertificateForAnotherHostIsRefused requires that nothing is sent.
+func TestCertificateForAnotherHostIsRefused(t *testing.T) {
 	t.Parallel()
 	server, seen := tlsServer(t, func(*httptest.Server) {})
 	client := tlsClient(t, server)
@@ -113,7 +113,7 @@ func TestCertificateOfAnotherName(t *testing.T) {
 	require.Empty(t, seen())
 }
 
-// TestIdleConnectionsAreClosed has pipes for connections, so that time can pass.
+// TestIdleConnectionsAreClosed uses pipes, because fake time doesn't advance while sockets are open.
 func TestIdleConnectionsAreClosed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -134,7 +134,7 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 	})
 }
 
-// pipes dials servers in memory that answer with success.
+// pipes returns a dial function whose connections are pipes to in-memory servers that answer with success.
 func pipes(t *testing.T, dialled *int) func(context.Context, string, string) (net.Conn, error) {
 	t.Helper()
 	return func(context.Context, string, string) (net.Conn, error) {

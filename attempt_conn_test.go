@@ -19,9 +19,9 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-const mostUses = 79 // of a connection: RC allows fewer than 80
+const maxUses = 79 // requests per connection: RC allows fewer than 80
 
-// tally counts by connection, or by whatever tells things apart.
+// tally counts per key, for instance per connection.
 type tally[K comparable] struct {
 	mu sync.Mutex
 	n  map[K]int
@@ -45,7 +45,7 @@ func (c *tally[K]) counts() []int {
 
 type connKey struct{}
 
-// countUses counts the requests of every connection to a server that answers with success.
+// countUses returns a server that answers with success, and counts the requests on each connection.
 func countUses(t *testing.T) (*httptest.Server, *tally[net.Conn]) {
 	t.Helper()
 	uses := &tally[net.Conn]{}
@@ -61,7 +61,7 @@ func countUses(t *testing.T) (*httptest.Server, *tally[net.Conn]) {
 	return server, uses
 }
 
-// rawServer hands every connection to serve, in a goroutine of its own, and closes it afterwards.
+// rawServer calls serve for every connection, each in its own goroutine, and closes the connection afterwards.
 func rawServer(t *testing.T, serve func(net.Conn)) (base string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -96,7 +96,7 @@ func rawServer(t *testing.T, serve func(net.Conn)) (base string) {
 	return "http://" + listener.Addr().String()
 }
 
-// readRequest reads one whole; nil is the connection's end.
+// readRequest reads a request with its body; it returns nil if the connection ends first.
 func readRequest(r *bufio.Reader) *http.Request {
 	req, err := http.ReadRequest(r)
 	if err != nil {
@@ -110,8 +110,8 @@ func readRequest(r *bufio.Reader) *http.Request {
 
 const rawSuccess = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n" + success
 
-// deaf answers on a connection for as long as it can, whatever the requests say about closing it.
-func deaf(uses *tally[net.Conn]) func(net.Conn) {
+// keepsOpen answers every request and ignores Connection: close.
+func keepsOpen(uses *tally[net.Conn]) func(net.Conn) {
 	return func(conn net.Conn) {
 		for r := bufio.NewReader(conn); readRequest(r) != nil; {
 			uses.add(conn)
@@ -125,7 +125,7 @@ func deaf(uses *tally[net.Conn]) func(net.Conn) {
 func requireUses(t *testing.T, uses *tally[net.Conn], sum int) {
 	t.Helper()
 	counts := uses.counts()
-	require.LessOrEqual(t, slices.Max(counts), mostUses)
+	require.LessOrEqual(t, slices.Max(counts), maxUses)
 	total := 0
 	for _, n := range counts {
 		total += n
@@ -133,28 +133,28 @@ func requireUses(t *testing.T, uses *tally[net.Conn], sum int) {
 	require.Equal(t, sum, total)
 }
 
-func TestUsesOfAConnection(t *testing.T) {
+func TestRequestsPerConnection(t *testing.T) {
 	t.Parallel()
 	uses := &tally[net.Conn]{}
-	server, polite := countUses(t)
-	for base, uses := range map[string]*tally[net.Conn]{server.URL: polite, rawServer(t, deaf(uses)): uses} {
+	server, httpUses := countUses(t)
+	for base, uses := range map[string]*tally[net.Conn]{server.URL: httpUses, rawServer(t, keepsOpen(uses)): uses} {
 		client := overWire(t, base, once)
 		for range 1000 {
 			require.NoError(t, ban(t.Context(), client))
 		}
 		requireUses(t, uses, 1000)
 		require.GreaterOrEqual(t, len(uses.counts()), 13)
-		require.LessOrEqual(t, len(uses.counts()), 15, "net/http gives one up now and then if the machine is busy")
-		require.Equal(t, mostUses, slices.Max(uses.counts()))
+		require.LessOrEqual(t, len(uses.counts()), 15, "net/http sometimes drops a connection on a busy machine")
+		require.Equal(t, maxUses, slices.Max(uses.counts()))
 	}
 }
 
-func TestUsesOfConnectionsByMany(t *testing.T) {
+func TestRequestsPerConnectionConcurrently(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ goroutines, calls int }{{8, 400}, {64, 100}} {
-		deafUses := &tally[net.Conn]{}
-		server, polite := countUses(t)
-		for base, uses := range map[string]*tally[net.Conn]{server.URL: polite, rawServer(t, deaf(deafUses)): deafUses} {
+		rawUses := &tally[net.Conn]{}
+		server, httpUses := countUses(t)
+		for base, uses := range map[string]*tally[net.Conn]{server.URL: httpUses, rawServer(t, keepsOpen(rawUses)): rawUses} {
 			client := overWire(t, base, once)
 			atOnce(t, tc.goroutines, func() error {
 				for range tc.calls {
@@ -169,8 +169,9 @@ func TestUsesOfConnectionsByMany(t *testing.T) {
 	}
 }
 
-// TestLastUseOfAConnection says so to the server, and closes the connection if that doesn't.
-func TestLastUseOfAConnection(t *testing.T) {
+// TestLastRequestClosesTheConnection requires Connection: close on the last request, and that the client closes the
+// connection if the server doesn't.
+func TestLastRequestClosesTheConnection(t *testing.T) {
 	t.Parallel()
 	var closes []int
 	closed := make(chan struct{})
@@ -179,7 +180,7 @@ func TestLastUseOfAConnection(t *testing.T) {
 		for n := 1; ; n++ {
 			req := readRequest(r)
 			if req == nil {
-				if n > 1 { // else it is the successor, which nobody used
+				if n > 1 { // otherwise it is the next connection, on which no request was sent
 					close(closed)
 				}
 				return
@@ -191,19 +192,19 @@ func TestLastUseOfAConnection(t *testing.T) {
 		}
 	})
 	client := overWire(t, base, once)
-	for range mostUses {
+	for range maxUses {
 		require.NoError(t, ban(t.Context(), client))
 	}
 	select {
 	case <-closed:
-		require.Equal(t, []int{mostUses}, closes)
+		require.Equal(t, []int{maxUses}, closes)
 	case <-time.After(5 * time.Second):
 		require.Fail(t, "the connection stays open")
 	}
 }
 
-// TestUsersConnectionsAreTheUsers has a transport of the user's, which is not counted.
-func TestUsersConnectionsAreTheUsers(t *testing.T) {
+// TestUsersTransportHasNoRequestLimit requires one connection for all calls.
+func TestUsersTransportHasNoRequestLimit(t *testing.T) {
 	t.Parallel()
 	server, uses := countUses(t)
 	transport := &http.Transport{}
@@ -215,8 +216,8 @@ func TestUsersConnectionsAreTheUsers(t *testing.T) {
 	require.Equal(t, []int{100}, uses.counts())
 }
 
-// hangUps are ways to close a kept connection just as it is used again.
-var hangUps = map[string]func(net.Conn, *bufio.Reader){
+// waysToClose lists ways for the server to close a connection while it is being reused.
+var waysToClose = map[string]func(net.Conn, *bufio.Reader){
 	"reset at the first byte": func(conn net.Conn, r *bufio.Reader) {
 		_, _ = r.Peek(1)
 		_ = conn.(*net.TCPConn).SetLinger(0)
@@ -225,19 +226,19 @@ var hangUps = map[string]func(net.Conn, *bufio.Reader){
 	"closed after the request": func(_ net.Conn, r *bufio.Reader) { readRequest(r) },
 }
 
-// shortLived serves one request a connection; the next one on it gets hangUp.
-func shortLived(applied *tally[string], hangUp func(net.Conn, *bufio.Reader)) func(net.Conn) {
+// oneAnswerPerConn answers one request per connection, then calls closeConn for the next.
+func oneAnswerPerConn(applied *tally[string], closeConn func(net.Conn, *bufio.Reader)) func(net.Conn) {
 	return func(conn net.Conn) {
 		r := bufio.NewReader(conn)
 		if req := readRequest(r); req != nil {
 			applied.add(req.Header.Get("X-Request-ID"))
 			_, _ = io.WriteString(conn, rawSuccess)
-			hangUp(conn, r)
+			closeConn(conn, r)
 		}
 	}
 }
 
-func TestKeptConnectionTurnsOutClosed(t *testing.T) {
+func TestReusedConnectionClosedByPeer(t *testing.T) {
 	t.Parallel()
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -245,15 +246,15 @@ func TestKeptConnectionTurnsOutClosed(t *testing.T) {
 		"own":    func(*rcuser.Config) {},
 		"user's": func(c *rcuser.Config) { c.HTTPClient = &http.Client{Transport: transport} },
 	} {
-		for name, hangUp := range hangUps {
+		for name, closeConn := range waysToClose {
 			applied := &tally[string]{}
-			base := rawServer(t, shortLived(applied, hangUp))
+			base := rawServer(t, oneAnswerPerConn(applied, closeConn))
 			backup := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("the backup was called") })
 			var log warnings
 			retries := 0
 			client := overWire(t, base, change, log.to, func(c *rcuser.Config) {
 				c.DataCenter.Backup = backup.URL
-				c.Retry.BaseWait, c.Retry.MaxWait = time.Minute, time.Minute // for what isn't repeated at once
+				c.Retry.BaseWait, c.Retry.MaxWait = time.Minute, time.Minute // makes the test time out if a retry isn't immediate
 				c.OnAttempt = func(_ context.Context, a rcuser.Attempt) { retries += a.Number - 1 }
 			})
 			for range 100 {
@@ -261,32 +262,32 @@ func TestKeptConnectionTurnsOutClosed(t *testing.T) {
 			}
 			require.Len(t, applied.counts(), 100)
 			require.Equal(t, 1, slices.Max(applied.counts()), "each is applied once")
-			require.GreaterOrEqual(t, retries, 49, "%s, %s", transportName, name) // 99 if the new connection is kept too
+			require.GreaterOrEqual(t, retries, 49, "%s, %s", transportName, name) // 99 if each retry's connection is reused too
 			require.Zero(t, log.count(switching))
 		}
 	}
 }
 
-// TestKeptConnectionOfCall must not be tried again: nobody knows whether it was applied.
-func TestKeptConnectionOfCall(t *testing.T) {
+// TestCallOnAClosedConnectionIsNotRepeated is about Client.Call, whose requests may have been applied and aren't repeated.
+func TestCallOnAClosedConnectionIsNotRepeated(t *testing.T) {
 	t.Parallel()
-	for name, hangUp := range hangUps {
+	for name, closeConn := range waysToClose {
 		applied := &tally[string]{}
-		client := overWire(t, rawServer(t, shortLived(applied, hangUp)), bothSame)
+		client := overWire(t, rawServer(t, oneAnswerPerConn(applied, closeConn)), deadBackup)
 		call := other("/x.json", nil)
 		require.NoError(t, call(t.Context(), client))
 		rcErr := requireError(t, call(t.Context(), client))
 		require.Equal(t, []any{1, rcuser.Unknown, 0}, []any{rcErr.Attempts, rcErr.Outcome, rcErr.StatusCode}, name)
-		require.NoError(t, call(t.Context(), client), "the host is no worse for it")
+		require.NoError(t, call(t.Context(), client), "no failover")
 		require.Equal(t, []int{1, 1}, applied.counts(), name)
 	}
 }
 
-// bothSame has a backup that nobody serves.
-func bothSame(config *rcuser.Config) { config.DataCenter.Backup = "http://127.0.0.1:1" }
+// deadBackup sets a backup on which nothing listens.
+func deadBackup(config *rcuser.Config) { config.DataCenter.Backup = "http://127.0.0.1:1" }
 
-// TestManyKeptConnectionsTurnOutClosed has several of them, of which a call mustn't try one after the other.
-func TestManyKeptConnectionsTurnOutClosed(t *testing.T) {
+// TestManyReusedConnectionsClosedByPeer requires the retry to open a new connection instead of trying the other closed ones.
+func TestManyReusedConnectionsClosedByPeer(t *testing.T) {
 	t.Parallel()
 	transport := &http.Transport{MaxIdleConnsPerHost: 8}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -295,33 +296,32 @@ func TestManyKeptConnectionsTurnOutClosed(t *testing.T) {
 		"user's": func(c *rcuser.Config) { c.HTTPClient = &http.Client{Transport: transport} },
 	} {
 		applied := &tally[string]{}
-		var together sync.WaitGroup
-		together.Add(8)
+		var barrier sync.WaitGroup
+		barrier.Add(8)
 		base := rawServer(t, func(conn net.Conn) {
-			shortLived(applied, func(conn net.Conn, r *bufio.Reader) { hangUps["closed at the first byte"](conn, r) })(
-				waiting{conn, sync.OnceFunc(func() { together.Done(); together.Wait() })})
+			oneAnswerPerConn(applied, func(conn net.Conn, r *bufio.Reader) { waysToClose["closed at the first byte"](conn, r) })(
+				delayedConn{conn, sync.OnceFunc(func() { barrier.Done(); barrier.Wait() })})
 		})
-		client := overWire(t, base, bothSame, change)
+		client := overWire(t, base, deadBackup, change)
 		atOnce(t, 8, func() error { return ban(t.Context(), client) })
 		require.Len(t, applied.counts(), 8)
-		together.Add(1)
+		barrier.Add(1)
 		require.NoError(t, ban(t.Context(), client), name)
 	}
 }
 
-// waiting calls before at the first byte that is to be written.
-type waiting struct {
+// delayedConn calls before ahead of each write.
+type delayedConn struct {
 	net.Conn
 	before func()
 }
 
-func (w waiting) Write(p []byte) (int, error) {
+func (w delayedConn) Write(p []byte) (int, error) {
 	w.before()
 	return w.Conn.Write(p)
 }
 
-// TestFreshConnectionThatBreaks is no kept one: its host is in trouble.
-func TestFreshConnectionThatBreaks(t *testing.T) {
+func TestBrokenNewConnectionSwitchesHost(t *testing.T) {
 	t.Parallel()
 	base := rawServer(t, func(conn net.Conn) { readRequest(bufio.NewReader(conn)) })
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, success) })
@@ -331,8 +331,8 @@ func TestFreshConnectionThatBreaks(t *testing.T) {
 	require.Equal(t, 1, log.count(switching))
 }
 
-// TestKeptConnectionThatAnswersInPart has the second answer break off after a byte: that is trouble too.
-func TestKeptConnectionThatAnswersInPart(t *testing.T) {
+// TestTruncatedAnswerOnReusedConnectionSwitchesHost truncates the second answer after a byte.
+func TestTruncatedAnswerOnReusedConnectionSwitchesHost(t *testing.T) {
 	t.Parallel()
 	base := rawServer(t, func(conn net.Conn) {
 		r := bufio.NewReader(conn)
@@ -350,11 +350,12 @@ func TestKeptConnectionThatAnswersInPart(t *testing.T) {
 	require.Equal(t, 1, log.count(switching))
 }
 
-// TestUsersHTTPClientIsntChanged compares it before and after calls that succeed, fail and find connections closed.
-func TestUsersHTTPClientIsntChanged(t *testing.T) {
+// TestUsersHTTPClientIsNotChanged compares the user's client before and after calls, some on connections that the peer has
+// closed.
+func TestUsersHTTPClientIsNotChanged(t *testing.T) {
 	t.Parallel()
 	other, uses := countUses(t)
-	base := rawServer(t, shortLived(&tally[string]{}, hangUps["closed at the first byte"]))
+	base := rawServer(t, oneAnswerPerConn(&tally[string]{}, waysToClose["closed at the first byte"]))
 	transport := &http.Transport{MaxIdleConnsPerHost: 3}
 	t.Cleanup(transport.CloseIdleConnections)
 	own := &http.Client{Transport: transport, Timeout: time.Minute}

@@ -70,7 +70,7 @@ func (*panics) UnmarshalJSON([]byte) error { panic("in the caller's type") }
 func TestPanicWhileDecodingLeavesNoConnection(t *testing.T) {
 	t.Parallel()
 	closed := make(chan struct{}, 10)
-	serveOpen := deaf(&tally[net.Conn]{})
+	serveOpen := keepsOpen(&tally[net.Conn]{})
 	base := rawServer(t, func(c net.Conn) {
 		serveOpen(c)
 		closed <- struct{}{}

@@ -15,11 +15,11 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-// TestEveryAttemptIsSignedAfresh also looks at what must stay the same.
-func TestEveryAttemptIsSignedAfresh(t *testing.T) {
+// TestEveryAttemptHasANewSignature also requires the same request ID and body for all attempts.
+func TestEveryAttemptHasANewSignature(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(2 * 365 * 24 * time.Hour) // to a time whose milliseconds have 13 digits
+		time.Sleep(2 * 365 * 24 * time.Hour) // until the time in milliseconds has 13 digits
 		client, tap := newClient(t, replyWith(503, "", "Retry-After", "1"), func(c *rcuser.Config) { c.Retry.MaxAttempts = 5 })
 		require.Error(t, ban(t.Context(), client))
 		nonces, signatures, ids := map[string]bool{}, map[string]bool{}, map[string]bool{}
@@ -36,19 +36,19 @@ func TestEveryAttemptIsSignedAfresh(t *testing.T) {
 	})
 }
 
-// TestCredentialsMayRotate has another key and secret for every attempt.
+// TestCredentialsMayRotate returns a different key and secret for every attempt.
 func TestCredentialsMayRotate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		asked := 0
+		calls := 0
 		client, tap := newClient(t, reply(503, ""), func(c *rcuser.Config) {
 			c.AppKey, c.AppSecret = "", ""
 			c.Credentials = func(ctx context.Context) (rcuser.Credentials, error) {
 				if _, ok := ctx.Deadline(); !ok {
 					t.Error("the context doesn't end with the attempt")
 				}
-				asked++
-				return rcuser.Credentials{AppKey: fmt.Sprint("k", asked), AppSecret: fmt.Sprint("s", asked)}, nil
+				calls++
+				return rcuser.Credentials{AppKey: fmt.Sprint("k", calls), AppSecret: fmt.Sprint("s", calls)}, nil
 			}
 		})
 		require.Error(t, ban(t.Context(), client))
@@ -63,13 +63,13 @@ func TestCredentialsMayRotate(t *testing.T) {
 
 func TestCredentialsFail(t *testing.T) {
 	t.Parallel()
-	gone := errors.New("vault is sealed")
+	sealed := errors.New("vault is sealed")
 	for _, tc := range []struct {
 		credentials rcuser.CredentialsFunc
 		is          error
 		text        string
 	}{
-		{func(context.Context) (rcuser.Credentials, error) { return rcuser.Credentials{}, gone }, gone, "credentials: vault is sealed"},
+		{func(context.Context) (rcuser.Credentials, error) { return rcuser.Credentials{}, sealed }, sealed, "credentials: vault is sealed"},
 		{fixedCredentials("", "s"), nil, "AppKey: is empty"},
 		{fixedCredentials("k", ""), nil, "AppSecret: is empty"},
 		{fixedCredentials("k\r\nX: y", "s"), nil, "AppKey: holds"},
@@ -88,15 +88,15 @@ func TestCredentialsFail(t *testing.T) {
 	}
 }
 
-// TestCredentialsFailLater has them fail when a first attempt may have been applied.
+// TestCredentialsFailLater lets the credentials fail on the retry of an attempt that may have been applied.
 func TestCredentialsFailLater(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		asked := 0
+		calls := 0
 		client, tap := newClient(t, reply(503, `{"code":1000}`), func(c *rcuser.Config) {
 			c.AppKey, c.AppSecret = "", ""
 			c.Credentials = func(context.Context) (rcuser.Credentials, error) {
-				if asked++; asked > 1 {
+				if calls++; calls > 1 {
 					return rcuser.Credentials{}, io.ErrClosedPipe
 				}
 				return rcuser.Credentials{AppKey: "k", AppSecret: "s"}, nil
@@ -110,7 +110,7 @@ func TestCredentialsFailLater(t *testing.T) {
 	})
 }
 
-// TestSlowCredentialsSendNothing has Credentials that take longer than the attempt may.
+// TestSlowCredentialsSendNothing lets Credentials take longer than AttemptTimeout.
 func TestSlowCredentialsSendNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -127,8 +127,8 @@ func TestSlowCredentialsSendNothing(t *testing.T) {
 	})
 }
 
-// TestTransportWithoutBody has a RoundTripper whose response has no Body, which http.Client accepts.
-func TestTransportWithoutBody(t *testing.T) {
+// TestResponseWithoutBody uses a RoundTripper whose response has a nil Body, which http.Client accepts.
+func TestResponseWithoutBody(t *testing.T) {
 	t.Parallel()
 	client, _ := newClient(t, func(req *http.Request) (*http.Response, error) {
 		resp, err := reply(http.StatusServiceUnavailable, "")(req)
@@ -140,8 +140,8 @@ func TestTransportWithoutBody(t *testing.T) {
 	require.EqualError(t, rcErr.Err, "broken answer: it is empty")
 }
 
-// TestTransportWithoutAnswer has a RoundTripper that returns neither a response nor an error.
-func TestTransportWithoutAnswer(t *testing.T) {
+// TestTransportWithoutResponse uses a RoundTripper that returns neither a response nor an error.
+func TestTransportWithoutResponse(t *testing.T) {
 	t.Parallel()
 	client, _ := newClient(t, func(*http.Request) (*http.Response, error) { return nil, nil }, once) //nolint:nilnil // a RoundTripper that breaks its contract
 	rcErr := requireError(t, ban(t.Context(), client))
@@ -161,13 +161,13 @@ func TestAttemptTimeout(t *testing.T) {
 		"client's, shorter": {func(c *rcuser.Config) { c.HTTPClient.Timeout = 2 * time.Second }, 2 * time.Second},
 		"client's, longer":  {func(c *rcuser.Config) { c.HTTPClient.Timeout = time.Minute }, 5 * time.Second},
 	} {
-		for _, stuck := range []roundTripFunc{hang, slowBody} {
+		for _, blocked := range []roundTripFunc{hang, slowBody} {
 			synctest.Test(t, func(t *testing.T) {
-				client, tap := newClient(t, inTurn(stuck, reply(200, success)), tc.change)
+				client, tap := newClient(t, inTurn(blocked, reply(200, success)), tc.change)
 				require.NoError(t, ban(t.Context(), client), name)
 				require.GreaterOrEqual(t, tap.gaps()[0], tc.want, name)
 				require.LessOrEqual(t, tap.gaps()[0], tc.want+100*time.Millisecond, name)
-				client, _ = newClient(t, stuck, tc.change)
+				client, _ = newClient(t, blocked, tc.change)
 				took, err := timed(func() error { return ban(t.Context(), client) })
 				rcErr := requireError(t, err)
 				require.GreaterOrEqual(t, took, 3*tc.want, name)

@@ -43,7 +43,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	require.Zero(t, arrived.Load())
 }
 
-// TestWireFormat looks at a request as a server gets it.
+// TestWireFormat checks a request as the server receives it.
 func TestWireFormat(t *testing.T) {
 	t.Parallel()
 	got := make(chan *http.Request, 1)
@@ -62,8 +62,8 @@ func TestWireFormat(t *testing.T) {
 	require.Equal(t, rcuser.Sign(testSecret, r.Header.Get("Nonce"), r.Header.Get("Timestamp")), r.Header.Get("Signature"))
 }
 
-// TestContentLength guards against chunks, which not every proxy takes.
-func TestContentLength(t *testing.T) {
+// TestContentLengthOfCall requires a Content-Length, because not every proxy accepts chunked bodies.
+func TestContentLengthOfCall(t *testing.T) {
 	t.Parallel()
 	type framing struct {
 		length   int64
@@ -95,7 +95,7 @@ func TestHTMLOverTheWire(t *testing.T) {
 	require.EqualValues(t, 3, requests.Load())
 }
 
-// TestConnectionRefused has nothing listen; Call repeats that too.
+// TestConnectionRefused calls a port on which nothing listens. Client.Call repeats that too.
 func TestConnectionRefused(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -118,7 +118,7 @@ func TestConnectionRefused(t *testing.T) {
 	}
 }
 
-// TestConnectionReset has a server that reads requests and hangs up on them.
+// TestConnectionReset uses a server that reads each request and resets the connection.
 func TestConnectionReset(t *testing.T) {
 	t.Parallel()
 	var requests atomic.Int32
@@ -147,8 +147,8 @@ func TestConnectionReset(t *testing.T) {
 	}
 }
 
-// TestAnswerCutOverTheWire announces more than it sends.
-func TestAnswerCutOverTheWire(t *testing.T) {
+// TestTruncatedAnswerOverTheWire sends less than Content-Length.
+func TestTruncatedAnswerOverTheWire(t *testing.T) {
 	t.Parallel()
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "100")
@@ -159,8 +159,7 @@ func TestAnswerCutOverTheWire(t *testing.T) {
 	require.Equal(t, []any{200, rcuser.Unknown}, []any{rcErr.StatusCode, rcErr.Outcome})
 }
 
-// TestStalledServer has a real connection on which no answer comes.
-func TestStalledServer(t *testing.T) {
+func TestServerThatNeverAnswers(t *testing.T) {
 	t.Parallel()
 	server := serve(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -172,7 +171,7 @@ func TestStalledServer(t *testing.T) {
 	require.Equal(t, rcuser.Unknown, rcErr.Outcome)
 }
 
-// countConnections counts the connections that a server gets.
+// countConnections returns a server and the number of connections opened to it.
 func countConnections(t *testing.T, handler http.HandlerFunc) (*httptest.Server, *atomic.Int32) {
 	t.Helper()
 	var opened atomic.Int32
@@ -187,8 +186,8 @@ func countConnections(t *testing.T, handler http.HandlerFunc) (*httptest.Server,
 	return server, &opened
 }
 
-// TestConnectionsAreKept has every other call fail, which mustn't cost the connection.
-func TestConnectionsAreKept(t *testing.T) {
+// TestFailuresKeepTheConnection lets two calls of three fail and requires all to use one connection.
+func TestFailuresKeepTheConnection(t *testing.T) {
 	t.Parallel()
 	var requests atomic.Int32
 	server, opened := countConnections(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -212,13 +211,13 @@ func TestConnectionsAreKept(t *testing.T) {
 	require.EqualValues(t, 2, opened.Load(), "CloseIdleConnections closed the first")
 }
 
-// closable counts how often its idle connections are closed.
-type closable struct {
+// closeCounter counts calls of CloseIdleConnections.
+type closeCounter struct {
 	*http.Transport
 	closed atomic.Int32
 }
 
-func (c *closable) CloseIdleConnections() {
+func (c *closeCounter) CloseIdleConnections() {
 	c.closed.Add(1)
 	c.Transport.CloseIdleConnections()
 }
@@ -226,7 +225,7 @@ func (c *closable) CloseIdleConnections() {
 func TestUsersTransportIsNotClosed(t *testing.T) {
 	t.Parallel()
 	server, opened := countConnections(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusBadGateway, html) })
-	own := &closable{Transport: &http.Transport{}}
+	own := &closeCounter{Transport: &http.Transport{}}
 	t.Cleanup(own.Transport.CloseIdleConnections)
 	for _, transport := range []http.RoundTripper{own, own.Transport} {
 		client := overWire(t, server.URL, func(c *rcuser.Config) { c.HTTPClient = &http.Client{Transport: transport} })
@@ -239,7 +238,7 @@ func TestUsersTransportIsNotClosed(t *testing.T) {
 	require.EqualValues(t, 1, opened.Load())
 }
 
-// TestCertificateIsChecked has a server whose certificate nobody vouches for.
+// TestCertificateIsChecked uses a server with a self-signed certificate.
 func TestCertificateIsChecked(t *testing.T) {
 	t.Parallel()
 	var requests atomic.Int32
@@ -258,8 +257,8 @@ func TestCertificateIsChecked(t *testing.T) {
 	require.NoError(t, ban(t.Context(), client), "the user's transport decides what it trusts")
 }
 
-// TestWrappedTransport has a RoundTripper around the transport, as for traces and metrics: whether a request was sent is
-// known nevertheless.
+// TestWrappedTransport requires the client to know that nothing was sent, even if a RoundTripper for traces or metrics wraps
+// the transport.
 func TestWrappedTransport(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewTLSServer(http.NotFoundHandler()) // its certificate is not trusted
@@ -276,8 +275,8 @@ func TestWrappedTransport(t *testing.T) {
 	}
 }
 
-// TestLengthIsDeclared is for servers that don't take chunked bodies; net/http chunks whatever it isn't told the length of.
-func TestLengthIsDeclared(t *testing.T) {
+// TestContentLengthOfMethods requires a Content-Length: net/http sends a body of unknown length in chunks.
+func TestContentLengthOfMethods(t *testing.T) {
 	t.Parallel()
 	type seen struct {
 		length   int64

@@ -15,8 +15,8 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-// TestAllocations holds each call to what it has reached. Of these, 6 are the transport's here. A change that lowers a
-// number lowers it here; none may raise it. Not parallel: others' allocations would count.
+// TestAllocations requires exactly these numbers of allocations; the test's transport makes 6 of them. A change may only
+// lower them. It isn't parallel, because other tests' allocations would count.
 func TestAllocations(t *testing.T) {
 	answers := map[string]string{
 		"/user/getToken.json":    `{"code":200,"userId":"jlk456j5","token":"sfd9823ihufi"}`,

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// FuzzPath accepts a path for Call only if it arrives as it was written.
+// FuzzPath requires a path that Call accepts to reach the server unchanged.
 func FuzzPath(f *testing.F) {
 	for _, path := range []string{"/user/info.json", "//x", "/a?b", "/a#b", "", "x", "/a b", "/%2e", "/..", "/ü", "/a\nb", "/:"} {
 		f.Add(path)

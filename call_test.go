@@ -53,7 +53,7 @@ func TestWithRequestIDArguments(t *testing.T) {
 	requireAccepted(t, success, withRequestID(strings.Repeat("r", 36)), withRequestID(""))
 }
 
-// TestClientNotMadeByNewClient is for Call and for CloseIdleConnections; the methods of services are tested with all rows.
+// TestClientNotMadeByNewClient covers Call and CloseIdleConnections; TestMisuse covers the methods of the services.
 func TestClientNotMadeByNewClient(t *testing.T) {
 	t.Parallel()
 	var none *rcuser.Client
@@ -106,8 +106,9 @@ func TestCallKeepsNoTokenInErrors(t *testing.T) {
 	require.Nil(t, requireError(t, other("/user/getToken.json", nil)(t.Context(), client)).Body)
 }
 
-// TestCallIsNotRepeatedOnceItMayHaveBeenApplied has answers that ask for a lower rate, but don't say what happened.
-func TestCallIsNotRepeatedOnceItMayHaveBeenApplied(t *testing.T) {
+// TestCallIsNotRepeatedIfItMayHaveBeenApplied covers answers that signal a rate limit without saying that the call was
+// refused.
+func TestCallIsNotRepeatedIfItMayHaveBeenApplied(t *testing.T) {
 	t.Parallel()
 	for status, body := range map[int]string{429: `{"code":1000}`, 500: `{"code":1008}`} {
 		client, tap := newClient(t, reply(status, body))
@@ -117,7 +118,6 @@ func TestCallIsNotRepeatedOnceItMayHaveBeenApplied(t *testing.T) {
 	}
 }
 
-// TestRequestIDsDiffer has many calls without an id of their own.
 func TestRequestIDsDiffer(t *testing.T) {
 	t.Parallel()
 	client, tap := newClient(t, reply(http.StatusOK, success))

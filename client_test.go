@@ -10,8 +10,8 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-// TestUsersHTTPClientStaysAsItIs also shows that its redirect policy and cookies play no part.
-func TestUsersHTTPClientStaysAsItIs(t *testing.T) {
+// TestLaterChangesOfTheHTTPClientHaveNoEffect also requires NewClient to leave the user's client unchanged.
+func TestLaterChangesOfTheHTTPClientHaveNoEffect(t *testing.T) {
 	t.Parallel()
 	tap := &wiretap{respond: reply(http.StatusOK, success)}
 	own := &http.Client{Transport: tap, Timeout: time.Minute}

@@ -10,7 +10,7 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-// validConfig is what the tables below spoil.
+// validConfig returns the configuration that the tables below change.
 func validConfig() rcuser.Config {
 	return rcuser.Config{AppKey: testKey, AppSecret: testSecret, DataCenter: rcuser.Beijing}
 }
@@ -19,7 +19,7 @@ func TestBadConfig(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name, text string
-		spoil      func(*rcuser.Config)
+		change     func(*rcuser.Config)
 	}{
 		{"AppKey", "is empty", func(c *rcuser.Config) { c.AppKey = "" }},
 		{"AppSecret", "is empty", func(c *rcuser.Config) { c.AppSecret = "" }},
@@ -44,7 +44,7 @@ func TestBadConfig(t *testing.T) {
 		{"Retry.MaxRetryAfter", "-1s is negative", func(c *rcuser.Config) { c.Retry.MaxRetryAfter = -time.Second }},
 	} {
 		config := validConfig()
-		tc.spoil(&config)
+		tc.change(&config)
 		client, err := rcuser.NewClient(config)
 		require.Nil(t, client)
 		requireArgumentError(t, err, tc.name, tc.text, &wiretap{})
@@ -91,8 +91,8 @@ func TestConfigFromEnv(t *testing.T) {
 	}
 }
 
-// TestHTTPFromEnvIsForNewClientToRefuse leaves a program the chance to set AllowInsecureHTTP.
-func TestHTTPFromEnvIsForNewClientToRefuse(t *testing.T) {
+// TestConfigFromEnvAcceptsHTTP leaves the check to NewClient, so that a program can set AllowInsecureHTTP.
+func TestConfigFromEnvAcceptsHTTP(t *testing.T) {
 	clearEnv(t)
 	t.Setenv("RC_APP_KEY", "k1")
 	t.Setenv("RC_APP_SECRET", "s1")
@@ -133,7 +133,7 @@ func TestConfigFromBadEnv(t *testing.T) {
 	}
 }
 
-func TestConfigRefusesWhatItCannotDo(t *testing.T) {
+func TestUnsupportedConfig(t *testing.T) {
 	t.Parallel()
 	config := rcuser.Config{AppKey: "k", AppSecret: "s", DataCenter: rcuser.DataCenter{Primary: "https://host:99999"}}
 	_, err := rcuser.NewClient(config)

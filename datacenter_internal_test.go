@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// FuzzBaseURL accepts a URL only if requests to it go where it says, encrypted or to this machine, and carry no more.
+// FuzzBaseURL requires an accepted URL to be https or loopback, and to keep its host and have no user, query or fragment
+// when a path is appended.
 func FuzzBaseURL(f *testing.F) {
 	for _, raw := range []string{
 		"https://api.rong-api.com", "http://127.0.0.1:8080/", "http://[::1]", "http://localhost/x//", "http://127.0.0.1.evil.com",

@@ -11,11 +11,11 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-// baseURLs are allowed as they stand, allowed if http is, or never.
+// baseURLs lists URLs that are always valid, valid with AllowInsecureHTTP, or never valid.
 var baseURLs = []struct {
 	url    string
-	always bool
-	fault  string // with http allowed; "" if that makes it good
+	always bool   // valid without AllowInsecureHTTP
+	fault  string // the error with AllowInsecureHTTP; "" if it is valid then
 }{
 	{"https://api.example.com", true, ""},
 	{"HTTPS://api.example.com/", true, ""},

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// FuzzEncode must write what net/url reads back.
+// FuzzEncode compares encodeValues with url.Values.Encode.
 func FuzzEncode(f *testing.F) {
 	f.Add("userId", "a b&c=d%+", "李雷")
 	f.Add("", "=", "&")

@@ -41,8 +41,8 @@ func TestErrorTexts(t *testing.T) {
 	}
 }
 
-// TestZeroErrorWorks is for the values that users' tests build.
-func TestZeroErrorWorks(t *testing.T) {
+// TestZeroError covers an Error without fields, as a test of the SDK's user may build.
+func TestZeroError(t *testing.T) {
 	t.Parallel()
 	err := &rcuser.Error{}
 	require.Empty(t, err.Unwrap())
@@ -53,8 +53,8 @@ func TestZeroErrorWorks(t *testing.T) {
 	require.Equal(t, "rcuser: POST : failed (0 attempts)", fmt.Sprint(err))
 }
 
-// TestErrorReachesCodeAndCause looks for both, in the error alone and below others.
-func TestErrorReachesCodeAndCause(t *testing.T) {
+// TestErrorUnwrapsToCodeAndCause covers the error alone, wrapped and joined.
+func TestErrorUnwrapsToCodeAndCause(t *testing.T) {
 	t.Parallel()
 	op := &net.OpError{Op: "read", Err: io.ErrUnexpectedEOF}
 	alone := &rcuser.Error{
@@ -77,9 +77,9 @@ func TestErrorReachesCodeAndCause(t *testing.T) {
 		require.ErrorAs(t, err, &opErr)
 		require.Same(t, op, opErr)
 	}
-	require.ErrorIs(t, &rcuser.Error{Code: 4711}, rcuser.ErrorCode(4711), "unknown codes can be asked for")
+	require.ErrorIs(t, &rcuser.Error{Code: 4711}, rcuser.ErrorCode(4711), "unknown codes match")
 	var code rcuser.ErrorCode
-	require.False(t, errors.As(&rcuser.Error{Err: io.EOF}, &code), "0 is no code")
+	require.False(t, errors.As(&rcuser.Error{Err: io.EOF}, &code), "code 0 doesn't match")
 }
 
 func TestNoVerbPrintsBody(t *testing.T) {
@@ -167,7 +167,7 @@ func TestErrorCodes(t *testing.T) {
 
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, rcuser.Outcome(0), rcuser.Unknown, "a value that says nothing promises nothing")
+	require.Equal(t, rcuser.Outcome(0), rcuser.Unknown, "Unknown is the zero value")
 	require.Equal(t, "unknown", rcuser.Unknown.String())
 	require.Equal(t, "not applied", rcuser.NotApplied.String())
 	require.Equal(t, "Outcome(7)", rcuser.Outcome(7).String())
@@ -178,7 +178,7 @@ func TestOutcomes(t *testing.T) {
 func TestBodyStaysOutOfJSON(t *testing.T) {
 	t.Parallel()
 	failure := &rcuser.Error{Endpoint: "/x", StatusCode: 502, Body: []byte(tokenMark)}
-	for _, v := range append(hold(failure, failure), hold(*failure, failure)...) {
+	for _, v := range append(nest(failure, failure), nest(*failure, failure)...) {
 		requireHidden(t, v, tokenMark, true)
 		data, err := json.Marshal(v)
 		require.NoError(t, err)

@@ -61,7 +61,7 @@ func requireAccepted(t *testing.T, answer string, calls ...func(context.Context,
 	}
 }
 
-// badIDs are refused as ids by every method, with an error that has the text.
+// badIDs lists ids that every method refuses, and the text of the error.
 var badIDs = []struct{ id, text string }{
 	{"", "is empty"},
 	{strings.Repeat("x", 65), "65 bytes, at most 64"},
@@ -82,8 +82,8 @@ func requireIDChecked(t *testing.T, name string, call func(ctx context.Context, 
 	}
 }
 
-// requireIDsChecked requires a method to refuse no userIDs, more than limit, which is an error with the text tooMany, and
-// bad ones; and to accept limit ids and the longest id. The calls that it accepts get the answer.
+// requireIDsChecked requires a method to refuse no ids, bad ids and more than limit ids, the last with the text tooMany, and
+// to accept limit ids and the longest id. Accepted calls are answered with answer.
 func requireIDsChecked(
 	t *testing.T, limit int, tooMany, answer string, call func(ctx context.Context, c *rcuser.Client, ids []string) error,
 ) {
@@ -131,7 +131,7 @@ type brokenAnswer struct {
 	fields, text string
 }
 
-// requireBrokenAnswers requires RC's JSON with a code of success but without what the method needs to be a broken answer.
+// requireBrokenAnswers requires success answers without the fields that the method returns to be broken answers.
 func requireBrokenAnswers(t *testing.T, cases ...brokenAnswer) {
 	t.Helper()
 	for _, tc := range cases {
@@ -146,7 +146,7 @@ func requireBrokenAnswers(t *testing.T, cases ...brokenAnswer) {
 	}
 }
 
-// requireRefused requires RC's refusal with the code, in the first attempt.
+// requireRefused requires RC to have refused the first attempt with the code.
 func requireRefused(t require.TestingT, err error, code rcuser.ErrorCode) {
 	var failure *rcuser.Error
 	require.ErrorIs(t, err, code)
@@ -155,7 +155,7 @@ func requireRefused(t require.TestingT, err error, code rcuser.ErrorCode) {
 	require.Equal(t, 1, failure.Attempts)
 }
 
-// requireSigned checks everything in a request but its path and body. before is when the call began.
+// requireSigned checks a request's method and headers. before is the start of the call in milliseconds.
 func requireSigned(t *testing.T, request exchange, before int64) {
 	t.Helper()
 	require.Equal(t, http.MethodPost, request.Method)

@@ -200,12 +200,11 @@ func collect[T any](t require.TestingT, all iter.Seq2[T, error]) []T {
 	return items
 }
 
-// goroutines is how many call at once in tests with many.
+// goroutines is how many goroutines concurrency tests start.
 const goroutines = 64
 
-// skipUnderRace skips a test in which several goroutines of one synctest bubble make timers that are due at once, as a
-// retry without a wait does: Go 1.26.8 can crash on them under the race detector, in timer.maybeRunChan. Other tests look
-// for races outside of bubbles.
+// skipUnderRace skips a test whose goroutines create timers that are due at once in one synctest bubble, as a retry without
+// a wait does: Go 1.26.8 can crash under the race detector then, in timer.maybeRunChan. Tests outside of bubbles cover races.
 func skipUnderRace(t *testing.T) {
 	t.Helper()
 	if raceDetector {
@@ -213,7 +212,7 @@ func skipUnderRace(t *testing.T) {
 	}
 }
 
-// overWire returns a client with the SDK's own transport of a server on a loopback port, whose waits last no time.
+// overWire returns a client with the SDK's own connections to the base URL and minimal waits.
 func overWire(t *testing.T, base string, changes ...func(*rcuser.Config)) *rcuser.Client {
 	t.Helper()
 	client, _ := newClient(t, nil, append([]func(*rcuser.Config){func(c *rcuser.Config) {
@@ -262,24 +261,24 @@ const (
 	locked  = `{"code":1006}`
 )
 
-// timed runs a call in a bubble and gives how long it took there.
+// timed runs a call and returns how long it took.
 func timed(call func() error) (time.Duration, error) {
 	start := time.Now()
 	err := call()
 	return time.Since(start), err
 }
 
-// refusedDial is a failure before anything could be sent.
+// refusedDial is a failure before anything was sent.
 func refusedDial() error {
 	return &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 }
 
-// unsureDeath is a failure after which nobody knows.
-func unsureDeath() error {
+// connReset is a failure after which the request may have been applied.
+func connReset() error {
 	return &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 }
 
-// slowBody is an answer's body that comes only after the attempt ended.
+// slowBody answers with a body that blocks until the attempt ends.
 func slowBody(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: 200, Body: io.NopCloser(readerFunc(func([]byte) (int, error) {
 		<-req.Context().Done()
@@ -291,7 +290,7 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// warnings is a log of what is more than debugging.
+// warnings is a log of level INFO and above.
 type warnings struct{ log bytes.Buffer }
 
 func (w *warnings) to(config *rcuser.Config) {

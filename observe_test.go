@@ -14,7 +14,7 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-// TestOnAttempt compares what the hook gets with what happened.
+// TestOnAttempt covers a timeout, a rate limit, a broken answer and a success.
 func TestOnAttempt(t *testing.T) {
 	t.Parallel()
 	type key struct{}
@@ -83,7 +83,7 @@ func TestLogger(t *testing.T) {
 	})
 }
 
-func TestLoggerThatWantsNoDebug(t *testing.T) {
+func TestLoggerAboveDebugGetsNoAttempts(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	client, _ := newClient(t, reply(400, `{"code":1002}`), func(c *rcuser.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })

@@ -15,8 +15,8 @@ import (
 
 const emptyBudget = `level=WARN msg="rcuser: no retries for now, the client's budget for them is empty"`
 
-// exhaust makes 10,000 calls that fail.
-func exhaust(t *testing.T, client *rcuser.Client, goroutines int) {
+// exhaustBudget makes 10,000 calls and requires all to fail.
+func exhaustBudget(t *testing.T, client *rcuser.Client, goroutines int) {
 	t.Helper()
 	atOnce(t, goroutines, func() error {
 		for range 10_000 / goroutines {
@@ -28,26 +28,25 @@ func exhaust(t *testing.T, client *rcuser.Client, goroutines int) {
 	})
 }
 
-// hasty waits no time to speak of. Tests whose goroutines all wait no time at all can't be in a bubble: there, timers
-// that have run out when they are made crash the race detector.
-func hasty(config *rcuser.Config) { config.Retry.BaseWait, config.Retry.MaxWait = 1, 1 }
+// minimalWaits makes retries wait at most a nanosecond, for tests outside a synctest bubble; see skipUnderRace.
+func minimalWaits(config *rcuser.Config) { config.Retry.BaseWait, config.Retry.MaxWait = 1, 1 }
 
-// TestOutage looks at the calls that have no retries left, too: they fail fast, with the cause.
-func TestOutage(t *testing.T) {
+// TestBudgetEndsRetriesInAnOutage also requires a call without retries to fail at once with RC's error.
+func TestBudgetEndsRetriesInAnOutage(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		respond roundTripFunc
 		change  func(*rcuser.Config)
 	}{
-		"one host":         {reply(503, `{"code":1000,"errorMessage":"down"}`), patient},
+		"one host":         {reply(503, `{"code":1000,"errorMessage":"down"}`), sevenAttempts},
 		"both hosts":       {reply(503, `{"code":1000,"errorMessage":"down"}`), bothHosts},
-		"beyond the limit": {reply(429, `{"code":1000,"errorMessage":"down"}`), patient},
+		"beyond the limit": {reply(429, `{"code":1000,"errorMessage":"down"}`), sevenAttempts},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var log warnings
-			client, tap := newClient(t, tc.respond, hasty, tc.change, log.to)
-			exhaust(t, client, goroutines)
+			client, tap := newClient(t, tc.respond, minimalWaits, tc.change, log.to)
+			exhaustBudget(t, client, goroutines)
 			require.Len(t, tap.requests(), 10_000-10_000%goroutines+100)
 			require.Equal(t, 1, log.count(emptyBudget), "once, not once a call")
 			rcErr := requireError(t, ban(t.Context(), client))
@@ -59,20 +58,20 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-// patient has calls that would go on for long.
-func patient(config *rcuser.Config) { config.Retry.MaxAttempts = 7 }
+// sevenAttempts allows seven attempts per call.
+func sevenAttempts(config *rcuser.Config) { config.Retry.MaxAttempts = 7 }
 
-func TestOutageWithoutAnswers(t *testing.T) {
+func TestBudgetEndsRetriesWithoutAnswers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		client, tap := newClient(t, failWith(unsureDeath()))
-		exhaust(t, client, 1)
+		client, tap := newClient(t, failWith(connReset()))
+		exhaustBudget(t, client, 1)
 		require.Len(t, tap.requests(), 10_100)
 		took, err := timed(func() error { return ban(t.Context(), client) })
 		require.Zero(t, took)
 		rcErr := requireError(t, err)
 		require.Equal(t, 1, rcErr.Attempts)
-		require.ErrorContains(t, rcErr, unsureDeath().Error())
+		require.ErrorContains(t, rcErr, connReset().Error())
 	})
 }
 
@@ -81,8 +80,8 @@ func TestBudgetRecovers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var down atomic.Bool
 		down.Store(true)
-		client, _ := newClient(t, bySwitch(&down, reply(503, ""), reply(200, success)), func(c *rcuser.Config) { c.Retry.MaxAttempts = 9 })
-		exhaust(t, client, 1)
+		client, _ := newClient(t, either(&down, reply(503, ""), reply(200, success)), func(c *rcuser.Config) { c.Retry.MaxAttempts = 9 })
+		exhaustBudget(t, client, 1)
 		attempts := func() int { return requireError(t, ban(t.Context(), client)).Attempts }
 		for _, tc := range []struct{ successes, want int }{{4, 1}, {1, 2}, {14, 3}, {500, 9}} {
 			down.Store(false)
@@ -93,14 +92,14 @@ func TestBudgetRecovers(t *testing.T) {
 			require.Equal(t, tc.want, attempts(), "after %d", tc.successes)
 		}
 		time.Sleep(24 * time.Hour)
-		exhaust(t, client, 1)
+		exhaustBudget(t, client, 1)
 		time.Sleep(24 * time.Hour)
-		require.Equal(t, 1, attempts(), "time alone gives nothing back")
+		require.Equal(t, 1, attempts(), "the budget doesn't refill with time")
 	})
 }
 
-// bySwitch answers by on while it is set.
-func bySwitch(set *atomic.Bool, on, off roundTripFunc) roundTripFunc {
+// either answers with on while set is true, otherwise with off.
+func either(set *atomic.Bool, on, off roundTripFunc) roundTripFunc {
 	return func(req *http.Request) (*http.Response, error) {
 		if set.Load() {
 			return on(req)
@@ -109,14 +108,14 @@ func bySwitch(set *atomic.Bool, on, off roundTripFunc) roundTripFunc {
 	}
 }
 
-// TestRetriesThatSucceedCostNothing has every call's first attempt fail.
-func TestRetriesThatSucceedCostNothing(t *testing.T) {
+// TestSuccessfulRetriesAreRefunded lets every call's first attempt fail, and then the first two of three.
+func TestSuccessfulRetriesAreRefunded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var odd atomic.Bool
 		client, tap := newClient(t, func(req *http.Request) (*http.Response, error) {
 			odd.Store(!odd.Load())
-			return bySwitch(&odd, reply(503, ""), reply(200, success))(req)
+			return either(&odd, reply(503, ""), reply(200, success))(req)
 		})
 		for range 1000 {
 			require.NoError(t, ban(t.Context(), client))
@@ -135,17 +134,16 @@ func TestRetriesThatSucceedCostNothing(t *testing.T) {
 				failed++
 			}
 		}
-		require.Positive(t, failed, "of two retries one is paid for")
+		require.Positive(t, failed, "only one of a call's two retries is refunded")
 	})
 }
 
-// TestFailuresThatArentRepeatedCostNothing makes many of them first.
-func TestFailuresThatArentRepeatedCostNothing(t *testing.T) {
+func TestFailuresWithoutRetryCostNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var refused atomic.Bool
 		refused.Store(true)
-		client, _ := newClient(t, bySwitch(&refused, reply(400, `{"code":1002}`), reply(503, "")))
+		client, _ := newClient(t, either(&refused, reply(400, `{"code":1002}`), reply(503, "")))
 		for range 1000 {
 			require.Error(t, ban(t.Context(), client))
 		}
@@ -165,7 +163,7 @@ func TestBudgetIsPerClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, _ := newClient(t, reply(503, ""))
 		second, _ := newClient(t, reply(503, ""))
-		exhaust(t, first, 1)
+		exhaustBudget(t, first, 1)
 		require.Equal(t, 3, requireError(t, ban(t.Context(), second)).Attempts)
 		require.Equal(t, 1, requireError(t, ban(t.Context(), first)).Attempts)
 	})

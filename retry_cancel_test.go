@@ -18,10 +18,10 @@ import (
 
 var errShutdown = errors.New("shutting down")
 
-// stages are where an attempt over a connection can get stuck: what the other end does with it.
+// stages lists the stages in which an attempt can hang, by what the server does.
 var stages = map[string]struct {
 	scheme  string
-	serve   func(net.Conn) // nil: it can't even be reached
+	serve   func(net.Conn) // nil: dialing hangs
 	outcome rcuser.Outcome
 	status  int
 }{
@@ -30,22 +30,23 @@ var stages = map[string]struct {
 	"TLS, unread":  {"https", func(net.Conn) {}, rcuser.NotApplied, 0},
 	"request":      {"http", func(net.Conn) {}, rcuser.Unknown, 0},
 	"answer":       {"http", func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }, rcuser.Unknown, 0},
-	"status line":  {"http", answerInPart("HTTP/1.1 2"), rcuser.Unknown, 0},
-	"headers":      {"http", answerInPart("HTTP/1.1 200 OK\r\nContent-"), rcuser.Unknown, 0},
-	"body":         {"http", answerInPart("HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n"), rcuser.Unknown, 200},
-	"half a body":  {"http", answerInPart("HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"co"), rcuser.Unknown, 200},
-	"refusal body": {"http", answerInPart("HTTP/1.1 400 Bad\r\nContent-Length: 12\r\n\r\n{\"co"), rcuser.NotApplied, 400},
+	"status line":  {"http", partialAnswer("HTTP/1.1 2"), rcuser.Unknown, 0},
+	"headers":      {"http", partialAnswer("HTTP/1.1 200 OK\r\nContent-"), rcuser.Unknown, 0},
+	"body":         {"http", partialAnswer("HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n"), rcuser.Unknown, 200},
+	"half a body":  {"http", partialAnswer("HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"co"), rcuser.Unknown, 200},
+	"refusal body": {"http", partialAnswer("HTTP/1.1 400 Bad\r\nContent-Length: 12\r\n\r\n{\"co"), rcuser.NotApplied, 400},
 }
 
-func answerInPart(text string) func(net.Conn) {
+func partialAnswer(text string) func(net.Conn) {
 	return func(c net.Conn) {
 		readRequest(bufio.NewReader(c))
 		_, _ = io.WriteString(c, text)
 	}
 }
 
-// network dials pipes within a bubble, at the other ends of which serve is called.
-func network(t *testing.T, serve func(net.Conn)) *http.Transport {
+// pipeTransport returns a transport whose connections are pipes, so that it works in a synctest bubble. serve gets the
+// server's end.
+func pipeTransport(t *testing.T, serve func(net.Conn)) *http.Transport {
 	t.Helper()
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		if serve == nil {
@@ -64,8 +65,8 @@ func network(t *testing.T, serve func(net.Conn)) *http.Transport {
 	return transport
 }
 
-// ends are the ways in which a caller's context ends after a second.
-var ends = map[string]struct {
+// contextEnds lists contexts that end after a second, and the errors that a call must match then.
+var contextEnds = map[string]struct {
 	context func(context.Context) (context.Context, context.CancelFunc)
 	is      []error
 }{
@@ -79,25 +80,25 @@ var ends = map[string]struct {
 		time.AfterFunc(time.Second, func() { cancel(errShutdown) })
 		return ctx, func() { cancel(nil) }
 	}, []error{context.Canceled, errShutdown}},
-	"too late": {func(ctx context.Context) (context.Context, context.CancelFunc) {
+	"deadline": {func(ctx context.Context) (context.Context, context.CancelFunc) {
 		return context.WithTimeout(ctx, time.Second)
 	}, []error{context.DeadlineExceeded}},
-	"too late with a cause": {func(ctx context.Context) (context.Context, context.CancelFunc) {
+	"deadline with a cause": {func(ctx context.Context) (context.Context, context.CancelFunc) {
 		return context.WithTimeoutCause(ctx, time.Second, errShutdown)
 	}, []error{context.DeadlineExceeded, errShutdown}},
 }
 
-// TestCallEndsWithItsContext has it end in every stage of an attempt.
+// TestCallEndsWithItsContext covers every stage of an attempt.
 func TestCallEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	for stage, at := range stages {
-		for name, end := range ends {
+		for name, end := range contextEnds {
 			t.Run(stage+", "+name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					client, _ := newClient(t, nil, bothHosts, func(c *rcuser.Config) {
 						c.DataCenter = rcuser.DataCenter{Primary: at.scheme + "://127.0.0.1:80", Backup: at.scheme + "://127.0.0.2:80"}
-						c.HTTPClient.Transport = network(t, at.serve)
+						c.HTTPClient.Transport = pipeTransport(t, at.serve)
 					})
 					ctx, cancel := end.context(t.Context())
 					defer cancel()
@@ -115,12 +116,12 @@ func TestCallEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// TestCancelDuringTheWaits is for the wait between two attempts, and for those of the rate limit.
+// TestCancelDuringTheWaits covers the wait between two attempts and the waits for the rate limit.
 func TestCancelDuringTheWaits(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		respond  roundTripFunc
-		before   int // calls that take the endpoint's rate away
+		before   int // calls that use up the endpoint's rate
 		attempts int
 		outcome  rcuser.Outcome
 		status   int
@@ -154,8 +155,8 @@ func TestCancelDuringTheWaits(t *testing.T) {
 	}
 }
 
-// TestCancelDuringTheRateOfARetry keeps the answer that the retry was for.
-func TestCancelDuringTheRateOfARetry(t *testing.T) {
+// TestCancelWhileARetryWaitsForTheLimiter requires the error to have the first attempt's answer.
+func TestCancelWhileARetryWaitsForTheLimiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client, _ := newClient(t, func(req *http.Request) (*http.Response, error) {
@@ -179,8 +180,8 @@ func TestCancelDuringTheRateOfARetry(t *testing.T) {
 	})
 }
 
-// TestCancelOverSockets has a server that never answers, and is told of the cancel by the connection's end.
-func TestCancelOverSockets(t *testing.T) {
+// TestCancelClosesTheConnection uses a server that never answers.
+func TestCancelClosesTheConnection(t *testing.T) {
 	t.Parallel()
 	arrived, left := make(chan struct{}), make(chan struct{})
 	base := rawServer(t, func(conn net.Conn) {
@@ -204,12 +205,12 @@ func TestCancelOverSockets(t *testing.T) {
 	<-left
 }
 
-// TestAnswerAsTheAttemptEnds has the first byte of a kept connection's answer come just as time is up. It is for the
-// race detector.
-func TestAnswerAsTheAttemptEnds(t *testing.T) {
+// TestAnswerWhenTheAttemptTimesOut sends the answer on a reused connection exactly when the attempt times out, for the race
+// detector.
+func TestAnswerWhenTheAttemptTimesOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		transport := network(t, func(conn net.Conn) {
+		transport := pipeTransport(t, func(conn net.Conn) {
 			r := bufio.NewReader(conn)
 			readRequest(r)
 			_, _ = io.WriteString(conn, rawSuccess)
@@ -230,14 +231,13 @@ func TestAnswerAsTheAttemptEnds(t *testing.T) {
 	})
 }
 
-// TestKeptConnectionFallsSilent has no answer come on it in time: that is no connection that was closed meanwhile.
-func TestKeptConnectionFallsSilent(t *testing.T) {
+func TestTimeoutOnReusedConnectionSwitchesHost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var log warnings
 		client, _ := newClient(t, nil, log.to, func(c *rcuser.Config) {
 			c.DataCenter = rcuser.DataCenter{Primary: "http://127.0.0.1:80", Backup: "http://127.0.0.2:80"}
-			c.HTTPClient.Transport = network(t, func(conn net.Conn) {
+			c.HTTPClient.Transport = pipeTransport(t, func(conn net.Conn) {
 				r := bufio.NewReader(conn)
 				readRequest(r)
 				_, _ = io.WriteString(conn, rawSuccess)
@@ -252,8 +252,8 @@ func TestKeptConnectionFallsSilent(t *testing.T) {
 	})
 }
 
-// TestProbeCutShort has a probe find an HTTP 503, whose body the caller doesn't wait for.
-func TestProbeCutShort(t *testing.T) {
+// TestProbeCancelledInTheBody cancels a probe of the primary after the headers of an HTTP 503.
+func TestProbeCancelledInTheBody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		primary := inTurn(reply(503, ""), func(req *http.Request) (*http.Response, error) {
@@ -261,7 +261,7 @@ func TestProbeCutShort(t *testing.T) {
 			resp.StatusCode = 503
 			return resp, err
 		}, reply(503, ""))
-		client, tap := newClient(t, byHost(t, primary, reply(200, ok)), bothHosts)
+		client, tap := newClient(t, byHost(t, primary, reply(200, success)), bothHosts)
 		require.NoError(t, ban(t.Context(), client))
 		time.Sleep(5 * time.Minute)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -269,17 +269,17 @@ func TestProbeCutShort(t *testing.T) {
 		require.Error(t, ban(ctx, client))
 		require.NoError(t, ban(t.Context(), client), "the next probe")
 		require.NoError(t, ban(t.Context(), client))
-		require.Equal(t, "pb"+"p"+"pb"+"b", visited(tap))
+		require.Equal(t, "pb"+"p"+"pb"+"b", hostSequence(tap))
 	})
 }
 
-// TestHostThatWasTried has the call end before the other host's turn.
-func TestHostThatWasTried(t *testing.T) {
+// TestErrorNamesTheLastHostTried lets the limiter fail before the attempt on the other host.
+func TestErrorNamesTheLastHostTried(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		full := errors.New("full")
 		client, _ := newClient(t, byHost(t, failWith(refusedDial()), unexpected(t)), bothHosts, func(c *rcuser.Config) {
-			c.Limiter = &asked{fail: 2, err: full}
+			c.Limiter = &stubLimiter{fail: 2, err: full}
 		})
 		rcErr := requireError(t, ban(t.Context(), client))
 		require.ErrorIs(t, rcErr, full)

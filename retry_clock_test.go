@@ -15,15 +15,15 @@ import (
 
 const wrongSignature = `{"code":1004,"errorMessage":"signature"}`
 
-// remote is a server whose clock differs from this machine's, and which refuses what was signed too far from its time.
-type remote struct {
-	ahead  atomic.Int64 // of this machine
-	header []string     // further ones of a refusal
+// skewedServer has a clock of its own and refuses requests signed more than two minutes off it.
+type skewedServer struct {
+	ahead  atomic.Int64 // nanoseconds ahead of this machine's clock
+	header []string     // additional headers of a refusal
 }
 
-func (r *remote) now() time.Time { return time.Now().Add(time.Duration(r.ahead.Load())) }
+func (r *skewedServer) now() time.Time { return time.Now().Add(time.Duration(r.ahead.Load())) }
 
-func (r *remote) answer(req *http.Request) (*http.Response, error) {
+func (r *skewedServer) answer(req *http.Request) (*http.Response, error) {
 	signed, err := strconv.ParseInt(req.Header.Get("Timestamp"), 10, 64)
 	if err != nil {
 		return nil, err
@@ -34,12 +34,12 @@ func (r *remote) answer(req *http.Request) (*http.Response, error) {
 	return reply(200, success)(req)
 }
 
-func (r *remote) refuse(req *http.Request) (*http.Response, error) {
+func (r *skewedServer) refuse(req *http.Request) (*http.Response, error) {
 	header := append([]string{"Date", r.now().UTC().Format(http.TimeFormat)}, r.header...)
 	return replyWith(401, wrongSignature, header...)(req)
 }
 
-// timestamps are those that requests were signed with, as seconds after a time.
+// timestamps returns the Timestamp headers as seconds after start.
 func timestamps(t *testing.T, tap *wiretap, start time.Time) []float64 {
 	t.Helper()
 	var after []float64
@@ -51,22 +51,22 @@ func timestamps(t *testing.T, tap *wiretap, start time.Time) []float64 {
 	return after
 }
 
-func TestSkewedClock(t *testing.T) {
+func TestWrongClockIsCorrected(t *testing.T) {
 	t.Parallel()
 	for _, ahead := range []time.Duration{5 * time.Minute, -5 * time.Minute, 4*time.Minute + time.Second, 10 * 365 * 24 * time.Hour, -24 * time.Hour} {
 		t.Run(ahead.String(), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
-				server := &remote{}
+				server := &skewedServer{}
 				server.ahead.Store(int64(ahead))
 				var log warnings
 				client, tap := newClient(t, server.answer, bothHosts, log.to)
 				require.NoError(t, ban(t.Context(), client))
-				require.NoError(t, ban(t.Context(), client), "what was learnt stays")
+				require.NoError(t, ban(t.Context(), client), "the correction stays")
 				require.Equal(t, []float64{0, ahead.Seconds(), ahead.Seconds()}, timestamps(t, tap, start))
 				require.Equal(t, []time.Duration{0, 0}, tap.gaps())
-				require.Equal(t, "ppp", visited(tap))
+				require.Equal(t, "ppp", hostSequence(tap))
 				require.NotEqual(t, tap.requests()[0].Header.Get("Nonce"), tap.requests()[1].Header.Get("Nonce"))
 				requireSignedNow(t, tap.requests()[1])
 			})
@@ -80,8 +80,8 @@ func requireSignedNow(t *testing.T, request exchange) {
 	require.Equal(t, want, request.Header.Get("Signature"))
 }
 
-// TestRefusedSignature has a server that refuses whatever comes, as it has another secret.
-func TestRefusedSignature(t *testing.T) {
+// TestRefusedSignatureWithServerTime uses a server that refuses every request, as with a wrong secret.
+func TestRefusedSignatureWithServerTime(t *testing.T) {
 	t.Parallel()
 	const behind, ahead = "this machine's clock is 5m0s behind RC's", "this machine's clock is 5m0s ahead of RC's"
 	for name, tc := range map[string]struct {
@@ -90,23 +90,23 @@ func TestRefusedSignature(t *testing.T) {
 		attempts int
 		text     string
 	}{
-		"right clock":          {0, nil, 1, ""},
-		"3 minutes behind":     {3 * time.Minute, nil, 1, ""},
-		"3 minutes ahead":      {-3 * time.Minute, nil, 1, ""},
-		"4 minutes behind":     {4 * time.Minute, nil, 1, ""},
-		"4 minutes ahead":      {-4 * time.Minute, nil, 1, ""},
-		"5 minutes behind":     {5 * time.Minute, nil, 2, behind},
-		"5 minutes ahead":      {-5 * time.Minute, nil, 2, ahead},
-		"from a cache":         {5 * time.Minute, []string{"Age", "300"}, 1, ""},
-		"from a cache just so": {5 * time.Minute, []string{"Age", "0"}, 1, ""},
-		"no date":              {5 * time.Minute, []string{"Date", ""}, 1, ""},
-		"garbage":              {5 * time.Minute, []string{"Date", "now"}, 1, ""},
-		"no zone":              {5 * time.Minute, []string{"Date", "2000-01-01T00:05:00"}, 1, ""},
+		"right clock":         {0, nil, 1, ""},
+		"3 minutes behind":    {3 * time.Minute, nil, 1, ""},
+		"3 minutes ahead":     {-3 * time.Minute, nil, 1, ""},
+		"4 minutes behind":    {4 * time.Minute, nil, 1, ""},
+		"4 minutes ahead":     {-4 * time.Minute, nil, 1, ""},
+		"5 minutes behind":    {5 * time.Minute, nil, 2, behind},
+		"5 minutes ahead":     {-5 * time.Minute, nil, 2, ahead},
+		"from a cache":        {5 * time.Minute, []string{"Age", "300"}, 1, ""},
+		"from a cache, age 0": {5 * time.Minute, []string{"Age", "0"}, 1, ""},
+		"no date":             {5 * time.Minute, []string{"Date", ""}, 1, ""},
+		"garbage":             {5 * time.Minute, []string{"Date", "now"}, 1, ""},
+		"no zone":             {5 * time.Minute, []string{"Date", "2000-01-01T00:05:00"}, 1, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				server := &remote{header: tc.header}
+				server := &skewedServer{header: tc.header}
 				server.ahead.Store(int64(tc.ahead))
 				client, tap := newClient(t, server.refuse)
 				took, err := timed(func() error { return ban(t.Context(), client) })
@@ -121,19 +121,19 @@ func TestRefusedSignature(t *testing.T) {
 					require.EqualError(t, rcErr.Err, tc.text)
 				}
 				rcErr = requireError(t, ban(t.Context(), client))
-				require.Equal(t, 1, rcErr.Attempts, "the time was right already")
+				require.Equal(t, 1, rcErr.Attempts, "the clock was corrected by the first call")
 				require.Equal(t, tc.text != "", rcErr.Err != nil)
 			})
 		})
 	}
 }
 
-// TestClockHeals has this machine's clock be corrected while the client remembers how far it was off.
-func TestClockHeals(t *testing.T) {
+// TestCorrectionFollowsTheClock changes the difference between the two clocks twice.
+func TestCorrectionFollowsTheClock(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		server := &remote{}
+		server := &skewedServer{}
 		client, tap := newClient(t, server.answer)
 		for _, ahead := range []time.Duration{time.Hour, 0, -time.Hour} {
 			server.ahead.Store(int64(ahead))
@@ -144,11 +144,11 @@ func TestClockHeals(t *testing.T) {
 	})
 }
 
-// TestHealedClockIsntBlamed has the secret be wrong as well, after the clock was mended.
-func TestHealedClockIsntBlamed(t *testing.T) {
+// TestErrorDoesNotBlameACorrectedClock refuses the signature even after the clock was corrected.
+func TestErrorDoesNotBlameACorrectedClock(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		server := &remote{}
+		server := &skewedServer{}
 		server.ahead.Store(int64(time.Hour))
 		client, tap := newClient(t, inTurn(server.answer, server.answer, server.refuse))
 		require.NoError(t, ban(t.Context(), client))
@@ -160,15 +160,15 @@ func TestHealedClockIsntBlamed(t *testing.T) {
 	})
 }
 
-// TestClockCorrectedOncePerCall has the server's clock run away.
+// TestClockCorrectedOncePerCall advances the server's clock by an hour per request.
 func TestClockCorrectedOncePerCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		server := &remote{}
+		server := &skewedServer{}
 		client, tap := newClient(t, func(req *http.Request) (*http.Response, error) {
 			server.ahead.Add(int64(time.Hour))
 			return server.answer(req)
-		}, patient)
+		}, sevenAttempts)
 		rcErr := requireError(t, ban(t.Context(), client))
 		require.Equal(t, 2, rcErr.Attempts)
 		require.Len(t, tap.requests(), 2)
@@ -176,25 +176,25 @@ func TestClockCorrectedOncePerCall(t *testing.T) {
 	})
 }
 
-// TestClockCorrectedAmongOtherRetries counts its attempt like any other, and no more of them.
+// TestClockCorrectedAmongOtherRetries requires the retry after a correction to count toward MaxAttempts.
 func TestClockCorrectedAmongOtherRetries(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
-		most     int
-		steps    func(*remote) []roundTripFunc
-		succeeds bool
-		want     int
+		maxAttempts int
+		steps       func(*skewedServer) []roundTripFunc
+		succeeds    bool
+		want        int
 	}{
-		{0, func(s *remote) []roundTripFunc { return []roundTripFunc{reply(503, ""), s.answer} }, true, 3},
-		{0, func(s *remote) []roundTripFunc { return []roundTripFunc{s.answer, reply(503, ""), s.answer} }, true, 3},
-		{0, func(s *remote) []roundTripFunc { return []roundTripFunc{reply(503, ""), hang, s.answer} }, false, 3},
-		{2, func(s *remote) []roundTripFunc { return []roundTripFunc{reply(503, ""), s.answer} }, false, 2},
-		{1, func(s *remote) []roundTripFunc { return []roundTripFunc{s.answer} }, false, 1},
+		{0, func(s *skewedServer) []roundTripFunc { return []roundTripFunc{reply(503, ""), s.answer} }, true, 3},
+		{0, func(s *skewedServer) []roundTripFunc { return []roundTripFunc{s.answer, reply(503, ""), s.answer} }, true, 3},
+		{0, func(s *skewedServer) []roundTripFunc { return []roundTripFunc{reply(503, ""), hang, s.answer} }, false, 3},
+		{2, func(s *skewedServer) []roundTripFunc { return []roundTripFunc{reply(503, ""), s.answer} }, false, 2},
+		{1, func(s *skewedServer) []roundTripFunc { return []roundTripFunc{s.answer} }, false, 1},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			server := &remote{}
+			server := &skewedServer{}
 			server.ahead.Store(int64(time.Hour))
-			client, tap := newClient(t, inTurn(tc.steps(server)...), func(c *rcuser.Config) { c.Retry.MaxAttempts = tc.most })
+			client, tap := newClient(t, inTurn(tc.steps(server)...), func(c *rcuser.Config) { c.Retry.MaxAttempts = tc.maxAttempts })
 			err := ban(t.Context(), client)
 			require.Len(t, tap.requests(), tc.want)
 			if tc.succeeds {
@@ -203,15 +203,15 @@ func TestClockCorrectedAmongOtherRetries(t *testing.T) {
 			}
 			require.ErrorIs(t, err, rcuser.ErrSignature)
 			require.ErrorContains(t, err, "this machine's clock is 1h0m0s behind RC's")
-			require.NoError(t, ban(t.Context(), client), "it was learnt all the same")
+			require.NoError(t, ban(t.Context(), client), "the clock is corrected nevertheless")
 		})
 	}
 }
 
-func TestCallLearnsTheTime(t *testing.T) {
+func TestCallCorrectsTheClock(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		server := &remote{}
+		server := &skewedServer{}
 		server.ahead.Store(int64(-time.Hour))
 		client, tap := newClient(t, server.answer)
 		call := other("/x.json", nil)
@@ -223,11 +223,11 @@ func TestCallLearnsTheTime(t *testing.T) {
 	})
 }
 
-// TestStatusAloneSaysSignature has no code, and a body that isn't RC's.
-func TestStatusAloneSaysSignature(t *testing.T) {
+// TestHTTP401WithoutCodeIsAWrongSignature answers with HTML.
+func TestHTTP401WithoutCodeIsAWrongSignature(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		server := &remote{}
+		server := &skewedServer{}
 		server.ahead.Store(int64(time.Hour))
 		refuse := replyWith(401, html, "Date", server.now().UTC().Format(http.TimeFormat))
 		client, tap := newClient(t, inTurn(refuse, server.answer))
@@ -238,18 +238,18 @@ func TestStatusAloneSaysSignature(t *testing.T) {
 	})
 }
 
-// TestManyGoroutinesLearnTheTime is for the race detector.
-func TestManyGoroutinesLearnTheTime(t *testing.T) {
+// TestClockIsCorrectedConcurrently is for the race detector.
+func TestClockIsCorrectedConcurrently(t *testing.T) {
 	t.Parallel()
-	server := &remote{}
+	server := &skewedServer{}
 	server.ahead.Store(int64(time.Hour))
 	client, tap := newClient(t, server.answer)
 	atOnce(t, goroutines, func() error { return ban(t.Context(), client) })
 	require.LessOrEqual(t, len(tap.requests()), 2*goroutines)
 }
 
-// TestOtherRefusalsTeachNothing have dates that don't fit either.
-func TestOtherRefusalsTeachNothing(t *testing.T) {
+// TestOtherRefusalsDoNotCorrectTheClock sends a Date that is an hour off with answers other than a refused signature.
+func TestOtherRefusalsDoNotCorrectTheClock(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()

@@ -24,12 +24,11 @@ import (
 const (
 	primaryHost = "api.rong-api.com"
 	backupHost  = "api-b.rong-api.com"
-	ok          = success
 )
 
 func bothHosts(config *rcuser.Config) { config.DataCenter = rcuser.Beijing }
 
-// byHost answers for the two hosts of Beijing.
+// byHost answers with primary or backup, depending on the request's host.
 func byHost(t *testing.T, primary, backup roundTripFunc) roundTripFunc {
 	return func(req *http.Request) (*http.Response, error) {
 		if req.Host != req.URL.Host {
@@ -46,8 +45,8 @@ func byHost(t *testing.T, primary, backup roundTripFunc) roundTripFunc {
 	}
 }
 
-// visited says where the requests went, p for the primary and b for the backup.
-func visited(tap *wiretap) string {
+// hostSequence returns a p for each request to the primary and a b for each to the backup.
+func hostSequence(tap *wiretap) string {
 	var hosts strings.Builder
 	for _, request := range tap.requests() {
 		if strings.HasPrefix(request.URL, "https://"+primaryHost+"/") {
@@ -59,14 +58,14 @@ func visited(tap *wiretap) string {
 	return hosts.String()
 }
 
-// cutBody is an answer that breaks off.
-func cutBody(*http.Request) (*http.Response, error) {
+// truncatedBody answers with a body that ends with io.ErrUnexpectedEOF.
+func truncatedBody(*http.Request) (*http.Response, error) {
 	body := io.MultiReader(strings.NewReader(`{"code":`), readerFunc(func([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }))
 	return &http.Response{StatusCode: 200, Body: io.NopCloser(body)}, nil
 }
 
-// troubles are what makes a call leave a host, and how long that takes.
-var troubles = map[string]struct {
+// hostFailures lists the failures after which a call switches to the other host, and how long each takes.
+var hostFailures = map[string]struct {
 	respond roundTripFunc
 	after   time.Duration
 }{
@@ -76,13 +75,13 @@ var troubles = map[string]struct {
 	"certificate":  {failWith(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), 0},
 	"timeout":      {hang, 5 * time.Second},
 	"slow body":    {slowBody, 5 * time.Second},
-	"reset":        {failWith(unsureDeath()), 0},
+	"reset":        {failWith(connReset()), 0},
 	"EOF":          {failWith(io.EOF), 0},
-	"cut":          {cutBody, 0},
+	"cut":          {truncatedBody, 0},
 	"HTML":         {reply(200, html), 0},
 	"no code":      {reply(200, `{}`), 0},
 	"empty":        {reply(200, ""), 0},
-	"201":          {reply(201, ok), 0},
+	"201":          {reply(201, success), 0},
 	"500":          {reply(500, ""), 0},
 	"500 and 1000": {reply(500, `{"code":1000}`), 0},
 	"501":          {reply(501, `{"code":4711}`), 0},
@@ -93,14 +92,14 @@ var troubles = map[string]struct {
 
 func TestFailoverWithinTheCall(t *testing.T) {
 	t.Parallel()
-	for name, tc := range troubles {
+	for name, tc := range hostFailures {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var log warnings
-				client, tap := newClient(t, byHost(t, tc.respond, reply(200, ok)), bothHosts, log.to)
+				client, tap := newClient(t, byHost(t, tc.respond, reply(200, success)), bothHosts, log.to)
 				require.NoError(t, ban(t.Context(), client))
-				require.Equal(t, "pb", visited(tap))
+				require.Equal(t, "pb", hostSequence(tap))
 				require.Equal(t, []time.Duration{tc.after}, tap.gaps(), "at once")
 				first, second := tap.requests()[0], tap.requests()[1]
 				require.Equal(t, "https://api-b.rong-api.com/user/block.json", second.URL)
@@ -112,7 +111,7 @@ func TestFailoverWithinTheCall(t *testing.T) {
 				require.Equal(t, first.Body, second.Body)
 
 				require.NoError(t, client.Bans.Remove(t.Context(), []string{"u1"}))
-				require.Equal(t, "pbb", visited(tap), "all calls prefer it now")
+				require.Equal(t, "pbb", hostSequence(tap), "all calls use the backup now")
 				require.Equal(t, 1, log.count(switching))
 				require.Equal(t, 1, log.count("from=api.rong-api.com"))
 				require.Equal(t, 1, log.count("endpoint=/user/block.json"))
@@ -144,21 +143,21 @@ func TestNoFailover(t *testing.T) {
 				rcErr := requireError(t, ban(t.Context(), client))
 				require.Equal(t, primaryHost, rcErr.Host)
 				require.Error(t, ban(t.Context(), client))
-				require.NotContains(t, visited(tap), "b")
+				require.NotContains(t, hostSequence(tap), "b")
 				require.Empty(t, log.log.String())
 			})
 		})
 	}
 }
 
-// TestNoFailoverWhenTheCallerStops has the caller's context end while the primary is silent.
-func TestNoFailoverWhenTheCallerStops(t *testing.T) {
+// TestNoFailoverWhenTheContextEnds ends the caller's context while the primary doesn't answer.
+func TestNoFailoverWhenTheContextEnds(t *testing.T) {
 	t.Parallel()
-	for name, stuck := range map[string]roundTripFunc{"headers": hang, "body": slowBody} {
+	for name, blocked := range map[string]roundTripFunc{"headers": hang, "body": slowBody} {
 		for _, cancelled := range []bool{true, false} {
 			synctest.Test(t, func(t *testing.T) {
 				var log warnings
-				client, tap := newClient(t, byHost(t, stuck, unexpected(t)), bothHosts, log.to)
+				client, tap := newClient(t, byHost(t, blocked, unexpected(t)), bothHosts, log.to)
 				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 				defer cancel()
 				if cancelled {
@@ -169,7 +168,7 @@ func TestNoFailoverWhenTheCallerStops(t *testing.T) {
 				ctx, cancel = context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
 				require.Error(t, ban(ctx, client))
-				require.Equal(t, "pp", visited(tap), name)
+				require.Equal(t, "pp", hostSequence(tap), name)
 				require.Empty(t, log.log.String())
 			})
 		}
@@ -179,7 +178,7 @@ func TestNoFailoverWhenTheCallerStops(t *testing.T) {
 func TestNoFailoverForCredentials(t *testing.T) {
 	t.Parallel()
 	fail := true
-	client, tap := newClient(t, byHost(t, reply(200, ok), unexpected(t)), bothHosts, func(c *rcuser.Config) {
+	client, tap := newClient(t, byHost(t, reply(200, success), unexpected(t)), bothHosts, func(c *rcuser.Config) {
 		c.AppKey, c.AppSecret = "", ""
 		c.Credentials = func(context.Context) (rcuser.Credentials, error) {
 			if fail {
@@ -191,11 +190,11 @@ func TestNoFailoverForCredentials(t *testing.T) {
 	require.ErrorIs(t, ban(t.Context(), client), io.ErrClosedPipe)
 	fail = false
 	require.NoError(t, ban(t.Context(), client))
-	require.Equal(t, "p", visited(tap))
+	require.Equal(t, "p", hostSequence(tap))
 }
 
-// TestFailoverOfABurst has the primary fail when all calls have reached it.
-func TestFailoverOfABurst(t *testing.T) {
+// TestFailoverOfConcurrentCalls lets the primary fail once all calls have reached it.
+func TestFailoverOfConcurrentCalls(t *testing.T) {
 	t.Parallel()
 	var log warnings
 	var arrived sync.WaitGroup
@@ -205,7 +204,7 @@ func TestFailoverOfABurst(t *testing.T) {
 		arrived.Done()
 		arrived.Wait()
 		return reply(503, "")(req)
-	}, reply(200, ok)), bothHosts, log.to)
+	}, reply(200, success)), bothHosts, log.to)
 	atOnce(t, 1000, func() error {
 		if ban(t.Context(), client) == nil {
 			succeeded.Add(1)
@@ -213,22 +212,22 @@ func TestFailoverOfABurst(t *testing.T) {
 		return nil
 	})
 	require.GreaterOrEqual(t, succeeded.Load(), int32(100), "the budget allows no fewer")
-	require.Equal(t, 1000, strings.Count(visited(tap), "p"))
-	require.EqualValues(t, succeeded.Load(), strings.Count(visited(tap), "b"))
+	require.Equal(t, 1000, strings.Count(hostSequence(tap), "p"))
+	require.EqualValues(t, succeeded.Load(), strings.Count(hostSequence(tap), "b"))
 	require.Equal(t, 1, log.count(switching))
 	before := len(tap.requests())
 	require.NoError(t, ban(t.Context(), client))
-	require.Equal(t, "b", visited(tap)[before:])
+	require.Equal(t, "b", hostSequence(tap)[before:])
 }
 
-func TestFurtherAttemptsAlternate(t *testing.T) {
+func TestAttemptsAlternateBetweenHosts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var longest time.Duration
 		for range 50 {
 			client, tap := newClient(t, reply(503, `{"code":1000}`), bothHosts)
 			rcErr := requireError(t, ban(t.Context(), client))
-			require.Equal(t, "pbp", visited(tap))
+			require.Equal(t, "pbp", hostSequence(tap))
 			require.Equal(t, []any{3, primaryHost}, []any{rcErr.Attempts, rcErr.Host})
 			require.Zero(t, tap.gaps()[0])
 			require.LessOrEqual(t, tap.gaps()[1], 200*time.Millisecond)
@@ -237,31 +236,32 @@ func TestFurtherAttemptsAlternate(t *testing.T) {
 		require.Greater(t, longest, 100*time.Millisecond, "there is a wait before going back")
 		client, tap := newClient(t, reply(503, ""), bothHosts, func(c *rcuser.Config) { c.Retry.MaxAttempts = 6 })
 		require.Error(t, ban(t.Context(), client))
-		require.Equal(t, "pbpbpb", visited(tap))
+		require.Equal(t, "pbpbpb", hostSequence(tap))
 	})
 }
 
-// TestSwitchAgain has the backup fail too: calls reach the primary, but the preference follows only after 30 s.
-func TestSwitchAgain(t *testing.T) {
+// TestSwitchBackWhenTheBackupFails requires each call to reach the primary, but the preferred host to change only 30 s after
+// the first switch.
+func TestSwitchBackWhenTheBackupFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var log warnings
-		client, tap := newClient(t, byHost(t, inTurn(reply(503, ""), reply(200, ok)), inTurn(reply(200, ok), reply(503, ""))), bothHosts, log.to)
+		client, tap := newClient(t, byHost(t, inTurn(reply(503, ""), reply(200, success)), inTurn(reply(200, success), reply(503, ""))), bothHosts, log.to)
 		for _, wait := range []time.Duration{0, 10 * time.Second, 20*time.Second - 1, 1, time.Second} {
 			time.Sleep(wait)
 			require.NoError(t, ban(t.Context(), client))
 		}
-		require.Equal(t, "pb"+"bp"+"bp"+"bp"+"p", visited(tap))
+		require.Equal(t, "pb"+"bp"+"bp"+"bp"+"p", hostSequence(tap))
 		require.Equal(t, 2, log.count(switching))
 		require.Equal(t, 1, log.count("from=api-b.rong-api.com"))
 	})
 }
 
-// TestReturnToThePrimary has it be down for two probes, one of which the caller gives up.
+// TestReturnToThePrimary lets two probes of the primary fail, the second because the caller's context ends.
 func TestReturnToThePrimary(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		client, tap := newClient(t, byHost(t, inTurn(reply(503, ""), hang, hang, reply(200, ok)), reply(200, ok)), bothHosts)
+		client, tap := newClient(t, byHost(t, inTurn(reply(503, ""), hang, hang, reply(200, success)), reply(200, success)), bothHosts)
 		call := func(wait time.Duration, want string) {
 			t.Helper()
 			time.Sleep(wait)
@@ -269,7 +269,7 @@ func TestReturnToThePrimary(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
 			defer cancel()
 			require.NoError(t, ban(ctx, client))
-			require.Equal(t, want, visited(tap)[before:])
+			require.Equal(t, want, hostSequence(tap)[before:])
 		}
 		call(0, "pb")
 		call(5*time.Minute-1, "b")
@@ -285,14 +285,14 @@ func TestReturnToThePrimary(t *testing.T) {
 	})
 }
 
-// TestProbeOfABurst sends one of many calls to the primary.
-func TestProbeOfABurst(t *testing.T) {
+// TestOneOfManyCallsProbes requires one of 100 concurrent calls to go to the primary.
+func TestOneOfManyCallsProbes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client, tap := newClient(t, byHost(t, inTurn(reply(503, ""), func(req *http.Request) (*http.Response, error) {
 			time.Sleep(time.Second)
-			return reply(200, ok)(req)
-		}), reply(200, ok)), bothHosts)
+			return reply(200, success)(req)
+		}), reply(200, success)), bothHosts)
 		require.NoError(t, ban(t.Context(), client))
 		time.Sleep(5 * time.Minute)
 		var group sync.WaitGroup
@@ -304,65 +304,65 @@ func TestProbeOfABurst(t *testing.T) {
 			})
 		}
 		group.Wait()
-		require.Equal(t, 1, strings.Count(visited(tap)[2:], "p"))
+		require.Equal(t, 1, strings.Count(hostSequence(tap)[2:], "p"))
 	})
 }
 
-// TestFailoverOfCall has an endpoint that nothing is known about: only what was never sent is repeated.
-func TestFailoverOfCall(t *testing.T) {
+// TestCallFailsOverOnlyIfNothingWasSent also requires the next call to use the backup.
+func TestCallFailsOverOnlyIfNothingWasSent(t *testing.T) {
 	t.Parallel()
 	call := other("/x.json", nil)
-	for name, tc := range troubles {
+	for name, tc := range hostFailures {
 		synctest.Test(t, func(t *testing.T) {
-			client, tap := newClient(t, byHost(t, tc.respond, reply(200, ok)), bothHosts)
+			client, tap := newClient(t, byHost(t, tc.respond, reply(200, success)), bothHosts)
 			err := call(t.Context(), client)
 			if name == "refused" || name == "DNS" {
 				require.NoError(t, err, name)
-				require.Equal(t, "pb", visited(tap))
+				require.Equal(t, "pb", hostSequence(tap))
 				return
 			}
 			rcErr := requireError(t, err)
 			require.Equal(t, []any{1, primaryHost, rcuser.Unknown}, []any{rcErr.Attempts, rcErr.Host, rcErr.Outcome}, name)
 			require.NoError(t, call(t.Context(), client))
-			require.Equal(t, "pb", visited(tap), name)
+			require.Equal(t, "pb", hostSequence(tap), name)
 		})
 	}
 }
 
-// TestAnswerThatLacksAField is for a method, which knows what must be there.
-func TestAnswerThatLacksAField(t *testing.T) {
+// TestMissingFieldSwitchesHost answers without the field that the method returns.
+func TestMissingFieldSwitchesHost(t *testing.T) {
 	t.Parallel()
-	client, tap := newClient(t, byHost(t, reply(200, ok), reply(200, `{"code":200,"status":"1"}`)), bothHosts)
+	client, tap := newClient(t, byHost(t, reply(200, success), reply(200, `{"code":200,"status":"1"}`)), bothHosts)
 	online, err := client.Presence.Online(t.Context(), "u1")
 	require.NoError(t, err)
 	require.True(t, online)
-	require.Equal(t, "pb", visited(tap))
+	require.Equal(t, "pb", hostSequence(tap))
 }
 
-// TestCallersDecodingIsNoTrouble has an answer that is RC's, but not what the caller of Call expects.
-func TestCallersDecodingIsNoTrouble(t *testing.T) {
+// TestDecodeErrorOfCallKeepsTheHost sends a valid answer that doesn't fit the result passed to Call.
+func TestDecodeErrorOfCallKeepsTheHost(t *testing.T) {
 	t.Parallel()
 	client, tap := newClient(t, byHost(t, reply(200, `{"code":200,"n":"x"}`), unexpected(t)), bothHosts)
 	var result struct{ N int }
 	for range 2 {
 		require.Error(t, client.Call(t.Context(), "/x.json", nil, &result))
 	}
-	require.Equal(t, "pp", visited(tap))
+	require.Equal(t, "pp", hostSequence(tap))
 }
 
 func TestRetryAfterHoldsForTheOtherHost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		client, tap := newClient(t, byHost(t, replyWith(503, "", "Retry-After", "7"), reply(200, ok)), bothHosts)
+		client, tap := newClient(t, byHost(t, replyWith(503, "", "Retry-After", "7"), reply(200, success)), bothHosts)
 		require.NoError(t, ban(t.Context(), client))
-		require.Equal(t, "pb", visited(tap))
+		require.Equal(t, "pb", hostSequence(tap))
 		require.Equal(t, []time.Duration{7 * time.Second}, tap.gaps())
 	})
 }
 
 func TestFailoverKeepsEachHostsPath(t *testing.T) {
 	t.Parallel()
-	client, tap := newClient(t, inTurn(failWith(refusedDial()), reply(200, ok)), func(c *rcuser.Config) {
+	client, tap := newClient(t, inTurn(failWith(refusedDial()), reply(200, success)), func(c *rcuser.Config) {
 		c.DataCenter = rcuser.DataCenter{Primary: "https://a.example/rc/", Backup: "https://b.example:8443/proxy/of/rc"}
 	})
 	require.NoError(t, ban(t.Context(), client))
@@ -378,7 +378,7 @@ func TestOneHostHasNoFailover(t *testing.T) {
 		for range 20 {
 			client, tap := newClient(t, reply(503, ""), log.to)
 			require.Error(t, ban(t.Context(), client))
-			require.Equal(t, "ppp", visited(tap))
+			require.Equal(t, "ppp", hostSequence(tap))
 			waited += tap.gaps()[0]
 		}
 		require.Positive(t, waited, "there are waits before the second attempts")

@@ -13,8 +13,8 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-// TestLastAnswerAndLastCause has calls end differently than they began.
-func TestLastAnswerAndLastCause(t *testing.T) {
+// TestErrorHasLastAnswerAndLastCause covers calls whose attempts fail in different ways.
+func TestErrorHasLastAnswerAndLastCause(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		steps   []roundTripFunc
@@ -48,8 +48,8 @@ func TestLastAnswerAndLastCause(t *testing.T) {
 	}
 }
 
-// rewound sends a request whose body was read already.
-func rewound(transport *http.Transport) roundTripFunc {
+// resend sends a request whose body was already read.
+func resend(transport *http.Transport) roundTripFunc {
 	return func(req *http.Request) (*http.Response, error) {
 		again := req.Clone(req.Context())
 		var err error
@@ -60,20 +60,20 @@ func rewound(transport *http.Transport) roundTripFunc {
 	}
 }
 
-// TestLastAnswerSurvivesTheContext has a first attempt answered, and the second one end with the context.
-func TestLastAnswerSurvivesTheContext(t *testing.T) {
+// TestErrorHasLastAnswerWhenTheContextEnds ends the context during the second attempt, after the first was answered.
+func TestErrorHasLastAnswerWhenTheContextEnds(t *testing.T) {
 	t.Parallel()
 	const oops = `{"code":1000,"errorMessage":"oops"}`
 	for stage, at := range stages {
 		if at.status != 0 {
-			continue // that is the last answer then
+			continue // the second attempt has the last answer
 		}
-		for name, end := range ends {
+		for name, end := range contextEnds {
 			t.Run(stage+", "+name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					transport := network(t, at.serve)
-					client, tap := newClient(t, inTurn(reply(503, oops), rewound(transport)), func(c *rcuser.Config) {
+					transport := pipeTransport(t, at.serve)
+					client, tap := newClient(t, inTurn(reply(503, oops), resend(transport)), func(c *rcuser.Config) {
 						c.DataCenter = rcuser.DataCenter{Primary: at.scheme + "://127.0.0.1:80", Backup: at.scheme + "://127.0.0.2:80"}
 					})
 					ctx, cancel := end.context(t.Context())

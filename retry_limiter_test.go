@@ -13,16 +13,16 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-// asked is a Limiter that notes what it is asked, waits a second, and fails from some attempt on.
-type asked struct {
+// stubLimiter records its calls and waits a second, but fails on call number fail.
+type stubLimiter struct {
 	calls []string
 	fail  int
 	err   error
 }
 
-func (a *asked) Pause(string, time.Duration) {}
+func (a *stubLimiter) Pause(string, time.Duration) {}
 
-func (a *asked) Wait(ctx context.Context, attempt rcuser.LimitedAttempt) error {
+func (a *stubLimiter) Wait(ctx context.Context, attempt rcuser.LimitedAttempt) error {
 	a.calls = append(a.calls, fmt.Sprintf("%s %d", attempt.Endpoint, attempt.Units))
 	if len(a.calls) == a.fail {
 		return a.err
@@ -35,19 +35,19 @@ func (a *asked) Wait(ctx context.Context, attempt rcuser.LimitedAttempt) error {
 	}
 }
 
-func TestLimiterIsAskedBeforeEveryAttempt(t *testing.T) {
+func TestLimiterIsCalledBeforeEveryAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		limiter := &asked{}
+		limiter := &stubLimiter{}
 		var waits []time.Duration
-		var took time.Duration // by the attempts alone
+		var took time.Duration // by the attempts
 		client, tap := newClient(t, inTurn(replyWith(503, "", "Retry-After", "2"), reply(200, success)), func(c *rcuser.Config) {
 			c.Limiter = limiter
 			c.OnAttempt = func(_ context.Context, a rcuser.Attempt) { waits, took = append(waits, a.Wait), took+a.Duration }
 		})
-		whole, err := timed(func() error { return ban(t.Context(), client) })
+		total, err := timed(func() error { return ban(t.Context(), client) })
 		require.NoError(t, err)
-		require.Equal(t, 4*time.Second, whole)
+		require.Equal(t, 4*time.Second, total)
 		require.Zero(t, took)
 		require.Equal(t, []string{"/user/block.json 1", "/user/block.json 1"}, limiter.calls)
 		require.Equal(t, []time.Duration{time.Second, 3 * time.Second}, waits)
@@ -64,7 +64,7 @@ func TestLimiterFails(t *testing.T) {
 		outcome          rcuser.Outcome
 	}{1: {0, 0, rcuser.NotApplied}, 2: {503, 1, rcuser.Unknown}} {
 		synctest.Test(t, func(t *testing.T) {
-			client, tap := newClient(t, reply(503, `{"code":1000}`), func(c *rcuser.Config) { c.Limiter = &asked{fail: fail, err: full} })
+			client, tap := newClient(t, reply(503, `{"code":1000}`), func(c *rcuser.Config) { c.Limiter = &stubLimiter{fail: fail, err: full} })
 			rcErr := requireError(t, ban(t.Context(), client))
 			require.ErrorIs(t, rcErr, full)
 			require.ErrorContains(t, rcErr, "rate limit: queue is full")
@@ -73,7 +73,7 @@ func TestLimiterFails(t *testing.T) {
 		})
 	}
 	synctest.Test(t, func(t *testing.T) {
-		client, _ := newClient(t, unexpected(t), func(c *rcuser.Config) { c.Limiter = &asked{} })
+		client, _ := newClient(t, unexpected(t), func(c *rcuser.Config) { c.Limiter = &stubLimiter{} })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
 		took, err := timed(func() error { return ban(ctx, client) })
@@ -83,11 +83,11 @@ func TestLimiterFails(t *testing.T) {
 	})
 }
 
-// TestLimiterCountsIDs is for the endpoints whose rate is in ids.
+// TestLimiterCountsIDs covers endpoints whose rate counts ids, and one whose rate counts calls.
 func TestLimiterCountsIDs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		limiter := &asked{}
+		limiter := &stubLimiter{}
 		client, _ := newClient(t, reply(200, anyAnswer), func(c *rcuser.Config) { c.Limiter = limiter })
 		_, err := client.Users.Deactivate(t.Context(), manyIDs(100))
 		require.NoError(t, err)

@@ -15,7 +15,7 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-// failures are what a call may meet, and how many of three attempts are made by a method and by Call.
+// failures lists failures, and how many attempts a method and Client.Call make with at most three.
 var failures = []struct {
 	name         string
 	respond      roundTripFunc
@@ -23,7 +23,7 @@ var failures = []struct {
 	outcome      rcuser.Outcome
 }{
 	{"dial", failWith(refusedDial()), 3, 3, rcuser.NotApplied},
-	{"reset", failWith(unsureDeath()), 3, 1, rcuser.Unknown},
+	{"reset", failWith(connReset()), 3, 1, rcuser.Unknown},
 	{"EOF", failWith(io.EOF), 3, 1, rcuser.Unknown},
 	{"timeout", hang, 3, 1, rcuser.Unknown},
 	{"429", reply(429, ""), 3, 3, rcuser.NotApplied},
@@ -44,19 +44,19 @@ var failures = []struct {
 	{"302", replyWith(302, "", "Location", "https://example.com"), 1, 1, rcuser.NotApplied},
 }
 
-func TestWhatIsRepeated(t *testing.T) {
+func TestWhichFailuresAreRepeated(t *testing.T) {
 	t.Parallel()
 	for _, tc := range failures {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				for most, want := range map[int][2]int{0: {tc.method, tc.call}, 1: {1, 1}} {
-					client, tap := newClient(t, tc.respond, func(c *rcuser.Config) { c.Retry.MaxAttempts = most })
+				for maxAttempts, want := range map[int][2]int{0: {tc.method, tc.call}, 1: {1, 1}} {
+					client, tap := newClient(t, tc.respond, func(c *rcuser.Config) { c.Retry.MaxAttempts = maxAttempts })
 					rcErr := requireError(t, ban(t.Context(), client))
 					require.Len(t, tap.requests(), want[0])
 					require.Equal(t, want[0], rcErr.Attempts)
 					require.Equal(t, tc.outcome, rcErr.Outcome)
-					client, tap = newClient(t, tc.respond, func(c *rcuser.Config) { c.Retry.MaxAttempts = most })
+					client, tap = newClient(t, tc.respond, func(c *rcuser.Config) { c.Retry.MaxAttempts = maxAttempts })
 					rcErr = requireError(t, other("/x.json", nil)(t.Context(), client))
 					require.Len(t, tap.requests(), want[1], "Call")
 					require.Equal(t, want[1], rcErr.Attempts, "Call")
@@ -70,7 +70,7 @@ func TestWhatIsRepeated(t *testing.T) {
 func TestRepeatedUntilSuccess(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		client, tap := newClient(t, inTurn(reply(503, ""), failWith(unsureDeath()), hang, reply(200, limited), reply(200, success)),
+		client, tap := newClient(t, inTurn(reply(503, ""), failWith(connReset()), hang, reply(200, limited), reply(200, success)),
 			func(c *rcuser.Config) { c.Retry.MaxAttempts = 5 })
 		require.NoError(t, ban(t.Context(), client))
 		require.Len(t, tap.requests(), 5)
@@ -80,7 +80,7 @@ func TestRepeatedUntilSuccess(t *testing.T) {
 	})
 }
 
-// TestWaits draws each wait many times: none may exceed its bound, and both ends of the range must turn up.
+// TestWaits draws each wait 250 times: none may exceed its maximum, and the draws must cover the range.
 func TestWaits(t *testing.T) {
 	t.Parallel()
 	const ms = time.Millisecond
@@ -141,7 +141,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// TestRetryAfterIsAMinimum has a rate limit whose own wait may be longer than what is asked for.
+// TestRetryAfterIsAMinimum uses a rate limit, whose backoff may be longer than Retry-After.
 func TestRetryAfterIsAMinimum(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -187,8 +187,8 @@ func TestRetryAfterTooLong(t *testing.T) {
 	})
 }
 
-// TestNoTimeToWait has a deadline before the next attempt could be made.
-func TestNoTimeToWait(t *testing.T) {
+// TestDeadlineBeforeTheNextAttempt requires the call to fail at once, not at the deadline.
+func TestDeadlineBeforeTheNextAttempt(t *testing.T) {
 	t.Parallel()
 	for _, deadline := range []time.Duration{time.Second, 5 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
@@ -215,7 +215,7 @@ func TestNoTimeToWait(t *testing.T) {
 	})
 }
 
-// TestLastAttemptHasNoWait has a deadline that a further wait wouldn't fit, but there is none.
+// TestLastAttemptHasNoWait requires the deadline to be ignored after the last attempt.
 func TestLastAttemptHasNoWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -245,36 +245,36 @@ func TestCancelDuringWait(t *testing.T) {
 	})
 }
 
-// TestCallerStops has the caller's deadline or cancellation come during an attempt.
-func TestCallerStops(t *testing.T) {
+// TestContextEndsDuringAnAttempt covers the caller's deadline and cancellation.
+func TestContextEndsDuringAnAttempt(t *testing.T) {
 	t.Parallel()
-	why := errors.New("user left")
-	for _, stuck := range []roundTripFunc{hang, slowBody} {
+	cause := errors.New("user left")
+	for _, blocked := range []roundTripFunc{hang, slowBody} {
 		synctest.Test(t, func(t *testing.T) {
-			client, tap := newClient(t, stuck)
-			ctx, cancel := context.WithTimeoutCause(t.Context(), 3*time.Second, why)
+			client, tap := newClient(t, blocked)
+			ctx, cancel := context.WithTimeoutCause(t.Context(), 3*time.Second, cause)
 			defer cancel()
 			took, err := timed(func() error { return ban(ctx, client) })
 			require.Equal(t, 3*time.Second, took)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
-			require.ErrorIs(t, err, why)
+			require.ErrorIs(t, err, cause)
 			rcErr := requireError(t, err)
 			require.Equal(t, []any{1, rcuser.Unknown}, []any{rcErr.Attempts, rcErr.Outcome})
 			require.Equal(t, 1, strings.Count(err.Error(), "deadline exceeded"), err.Error())
 			require.Len(t, tap.requests(), 1)
 
 			ctx2, cancel2 := context.WithCancelCause(t.Context())
-			time.AfterFunc(time.Second, func() { cancel2(why) })
+			time.AfterFunc(time.Second, func() { cancel2(cause) })
 			took, err = timed(func() error { return ban(ctx2, client) })
 			require.Equal(t, time.Second, took)
 			require.ErrorIs(t, err, context.Canceled)
-			require.ErrorIs(t, err, why)
+			require.ErrorIs(t, err, cause)
 			require.Len(t, tap.requests(), 2)
 		})
 	}
 }
 
-// TestCancelledAfterAnAnswer has the call be cancelled when an attempt failed, before anything waits.
+// TestCancelledAfterAnAnswer cancels the call between a failed attempt and the wait after it.
 func TestCancelledAfterAnAnswer(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -291,12 +291,12 @@ func TestCancelledAfterAnAnswer(t *testing.T) {
 func TestCancelledBeforeStart(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancelCause(t.Context())
-	why := errors.New("user left")
-	cancel(why)
+	cause := errors.New("user left")
+	cancel(cause)
 	client, tap := newClient(t, unexpected(t))
 	rcErr := requireError(t, ban(ctx, client))
 	require.ErrorIs(t, rcErr, context.Canceled)
-	require.ErrorIs(t, rcErr, why)
+	require.ErrorIs(t, rcErr, cause)
 	require.Equal(t, rcuser.NotApplied, rcErr.Outcome)
 	require.Empty(t, tap.requests())
 }

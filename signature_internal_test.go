@@ -28,7 +28,7 @@ func TestSign(t *testing.T) {
 	}
 }
 
-// TestSignLongText is about texts around the size for which Sign needs no memory.
+// TestSignLongText covers lengths around the size of Sign's stack buffer.
 func TestSignLongText(t *testing.T) {
 	t.Parallel()
 	for n := 100; n < 150; n++ {
@@ -38,7 +38,7 @@ func TestSignLongText(t *testing.T) {
 	}
 }
 
-// TestNewSignatureNeverRepeats compares its parts with what Sign makes of them.
+// TestNewSignatureNeverRepeats also compares the signature with Sign's.
 func TestNewSignatureNeverRepeats(t *testing.T) {
 	t.Parallel()
 	for _, at := range []time.Time{time.UnixMilli(0), time.UnixMilli(1408710653491), time.UnixMilli(math.MaxInt64), time.UnixMilli(-1)} {

@@ -23,19 +23,19 @@ const (
 	tokenMark  = "tOkEn8W4x"
 )
 
-// holder has a value in each of the places from which fmt and slog reach it.
-type holder struct {
+// nested holds a value in each kind of field that fmt and slog can print.
+type nested struct {
 	Direct  any
 	Pointer any
 	Slice   []any
 	Map     map[string]any
 }
 
-func hold(v, pointer any) []any {
-	return []any{v, pointer, holder{v, pointer, []any{v, pointer}, map[string]any{"k": v}}, []any{v}, map[string]any{"k": pointer}}
+func nest(v, pointer any) []any {
+	return []any{v, pointer, nested{v, pointer, []any{v, pointer}, map[string]any{"k": v}}, []any{v}, map[string]any{"k": pointer}}
 }
 
-// TestSecretIsNeverPrinted prints every type that a secret could get into, by every way that prints.
+// TestSecretIsNeverPrinted prints every type that holds a secret with fmt, slog and encoding/json.
 func TestSecretIsNeverPrinted(t *testing.T) {
 	t.Parallel()
 	config := rcuser.Config{AppKey: "key", AppSecret: secretMark, DataCenter: rcuser.Beijing}
@@ -47,11 +47,11 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 	server.AppSecret = secretMark
 	serverConfig := server.Config()
 	for _, v := range [][]any{
-		hold(config, &config),
-		hold(credentials, &credentials),
-		hold(*client, client),
-		hold(server, &server),
-		hold(serverConfig, &serverConfig),
+		nest(config, &config),
+		nest(credentials, &credentials),
+		nest(*client, client),
+		nest(server, &server),
+		nest(serverConfig, &serverConfig),
 		{[]rcuser.Config{config}, map[string]rcuser.Credentials{"k": credentials}, client.Users, *client.Users},
 	} {
 		for _, printed := range v {
@@ -60,11 +60,11 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 	}
 }
 
-// TestTokenIsPrintedOnlyAsJSON leaves out JSON, which a token's value is meant for.
+// TestTokenIsPrintedOnlyAsJSON requires only encoding/json to write a token's value.
 func TestTokenIsPrintedOnlyAsJSON(t *testing.T) {
 	t.Parallel()
 	token := rcuser.Token{UserID: "u1", Value: tokenMark}
-	for _, printed := range append(hold(token, &token), []rcuser.Token{token}, map[string]rcuser.Token{"k": token}) {
+	for _, printed := range append(nest(token, &token), []rcuser.Token{token}, map[string]rcuser.Token{"k": token}) {
 		requireHidden(t, printed, tokenMark, false)
 	}
 	var log bytes.Buffer
@@ -76,7 +76,7 @@ func TestTokenIsPrintedOnlyAsJSON(t *testing.T) {
 	require.Equal(t, tokenMark, token.Value)
 }
 
-// TestErrorsHoldNoSecrets makes calls fail in every kind of way while secret, token and form values are at hand.
+// TestErrorsHoldNoSecrets lets calls fail with a secret, a token and form values involved.
 func TestErrorsHoldNoSecrets(t *testing.T) {
 	t.Parallel()
 	const formMark = "fOrMvAlUe5"
@@ -113,7 +113,7 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 	}
 }
 
-// requireHidden looks for the mark as text, as hex and as a list of numbers.
+// requireHidden requires that no way of printing v shows mark as text, as hex or as a list of numbers.
 func requireHidden(t *testing.T, v any, mark string, andJSON bool) {
 	t.Helper()
 	outputs := map[string]string{}
