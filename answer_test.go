@@ -218,3 +218,13 @@ func TestBodyAndMessageAreTruncated(t *testing.T) {
 	require.Equal(t, strings.Repeat("用", 341), requireError(t, ban(t.Context(), client)).Message, "at most 1024 bytes, no half character")
 	require.NotContains(t, requireError(t, ban(t.Context(), client)).Message, "\xff")
 }
+
+// TestContentTypeWithoutCharacters sends a Content-Type that has no place at which a character begins.
+func TestContentTypeWithoutCharacters(t *testing.T) {
+	t.Parallel()
+	client, _ := newClient(t, replyWith(http.StatusBadGateway, html, "Content-Type", strings.Repeat("\x80", 61)), once)
+	rcErr := requireError(t, ban(t.Context(), client))
+	require.ErrorContains(t, rcErr.Err, "broken answer: it is ")
+	require.ErrorContains(t, rcErr.Err, ", not JSON")
+	require.Equal(t, []any{502, html, rcuser.Unknown}, []any{rcErr.StatusCode, string(rcErr.Body), rcErr.Outcome})
+}

@@ -16,7 +16,8 @@ import (
 )
 
 // TestAllocations requires exactly these numbers of allocations; the test's transport makes 6 of them. A change may only
-// lower them. It isn't parallel, because other tests' allocations would count.
+// lower them. Entering go-retryablehttp's loop, which a call does only if its first attempt fails, would add to them. It
+// isn't parallel, because other tests' allocations would count.
 func TestAllocations(t *testing.T) {
 	answers := map[string]string{
 		"/user/getToken.json":    `{"code":200,"userId":"jlk456j5","token":"sfd9823ihufi"}`,
