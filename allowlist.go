@@ -89,8 +89,8 @@ func (s *AllowlistService) Enabled(ctx context.Context, userIDs []string) (map[s
 }
 
 type allowlistForm struct {
-	OwnerID string `url:"userId"`
-	UserIDs idList `url:"whiteUserId"`
+	OwnerID formString `url:"userId"`
+	UserIDs idList     `url:"whiteUserId"`
 }
 
 var addToAllowlist = endpoint{path: "/user/whitelist/add.json", rate: 100}
@@ -106,7 +106,7 @@ func (s *AllowlistService) Add(ctx context.Context, ownerID string, userIDs []st
 	if err := checkListChange(ownerID, userIDs); err != nil {
 		return err
 	}
-	return callVoid(ctx, (*service)(s), addToAllowlist, allowlistForm{ownerID, userIDs})
+	return callVoid(ctx, (*service)(s), addToAllowlist, allowlistForm{formString(ownerID), userIDs})
 }
 
 var removeFromAllowlist = endpoint{path: "/user/whitelist/remove.json", rate: 100}
@@ -121,7 +121,7 @@ func (s *AllowlistService) Remove(ctx context.Context, ownerID string, userIDs [
 	if err := checkListChange(ownerID, userIDs); err != nil {
 		return err
 	}
-	return callVoid(ctx, (*service)(s), removeFromAllowlist, allowlistForm{ownerID, userIDs})
+	return callVoid(ctx, (*service)(s), removeFromAllowlist, allowlistForm{formString(ownerID), userIDs})
 }
 
 var listAllowlist = endpoint{path: "/user/whitelist/query.json", rate: 100}

@@ -11,8 +11,8 @@ import (
 type BlocklistService service
 
 type blocklistForm struct {
-	OwnerID string `url:"userId"`
-	UserIDs idList `url:"blackUserId"`
+	OwnerID formString `url:"userId"`
+	UserIDs idList     `url:"blackUserId"`
 }
 
 var addToBlocklist = endpoint{path: "/user/blacklist/add.json", rate: 100}
@@ -28,7 +28,7 @@ func (s *BlocklistService) Add(ctx context.Context, ownerID string, userIDs []st
 	if err := checkListChange(ownerID, userIDs); err != nil {
 		return err
 	}
-	return callVoid(ctx, (*service)(s), addToBlocklist, blocklistForm{ownerID, userIDs})
+	return callVoid(ctx, (*service)(s), addToBlocklist, blocklistForm{formString(ownerID), userIDs})
 }
 
 var removeFromBlocklist = endpoint{path: "/user/blacklist/remove.json", rate: 100}
@@ -43,7 +43,7 @@ func (s *BlocklistService) Remove(ctx context.Context, ownerID string, userIDs [
 	if err := checkListChange(ownerID, userIDs); err != nil {
 		return err
 	}
-	return callVoid(ctx, (*service)(s), removeFromBlocklist, blocklistForm{ownerID, userIDs})
+	return callVoid(ctx, (*service)(s), removeFromBlocklist, blocklistForm{formString(ownerID), userIDs})
 }
 
 var listBlocklist = endpoint{path: "/user/blacklist/query.json", rate: 100}

@@ -42,8 +42,8 @@ func TestAllocations(t *testing.T) {
 		allocations float64
 		do          func() error
 	}{
-		"token":     {37, func() error { _, err := client.Users.Register(ctx, user); return err }},
-		"online":    {29, func() error { _, err := client.Presence.Online(ctx, "jlk456j5"); return err }},
+		"token":     {34, func() error { _, err := client.Users.Register(ctx, user); return err }},
+		"online":    {28, func() error { _, err := client.Presence.Online(ctx, "jlk456j5"); return err }},
 		"ban of 20": {25, func() error { return client.Bans.Add(ctx, twenty, 10*time.Minute) }},
 	} {
 		require.NoError(t, call.do())

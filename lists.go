@@ -20,9 +20,9 @@ const (
 )
 
 type cursorForm struct {
-	OwnerID string `url:"userId"`
-	Token   string `url:"pageToken,omitempty"`
-	Size    int    `url:"size,omitempty"`
+	OwnerID formString `url:"userId"`
+	Token   formString `url:"pageToken,omitempty"`
+	Size    int        `url:"size,omitempty"`
 }
 
 type pageAnswer struct {
@@ -44,7 +44,7 @@ func listPage(ctx context.Context, s *service, ep endpoint, ownerID string, curs
 	if cursor.Size < 0 || cursor.Size > maxListPage {
 		return Page{}, argumentErrorf("CursorOptions.Size", "%d, it must be from 0 to %d", cursor.Size, maxListPage)
 	}
-	return call(ctx, s, ep, cursorForm{ownerID, cursor.Token, cursor.Size}, pageAnswer.page)
+	return call(ctx, s, ep, cursorForm{formString(ownerID), formString(cursor.Token), cursor.Size}, pageAnswer.page)
 }
 
 // checkListChange checks the arguments of Add and Remove of both services.

@@ -29,5 +29,5 @@ func (s *PresenceService) Online(ctx context.Context, userID string) (bool, erro
 	if err := checkID("userID", userID); err != nil {
 		return false, err
 	}
-	return call(ctx, (*service)(s), checkOnline, userForm{userID}, onlineAnswer.online)
+	return call(ctx, (*service)(s), checkOnline, userForm{formString(userID)}, onlineAnswer.online)
 }

@@ -44,9 +44,9 @@ const (
 )
 
 type registerForm struct {
-	UserID      string `url:"userId"`
-	Name        string `url:"name"`
-	PortraitURI string `url:"portraitUri,omitempty"`
+	UserID      formString `url:"userId"`
+	Name        formString `url:"name"`
+	PortraitURI formString `url:"portraitUri,omitempty"`
 }
 
 type tokenAnswer struct {
@@ -81,7 +81,7 @@ func (s *UsersService) Register(ctx context.Context, user Registration) (Token, 
 	if err := user.check(); err != nil {
 		return Token{}, err
 	}
-	return call(ctx, (*service)(s), registerUser, registerForm(user), tokenAnswer.token)
+	return call(ctx, (*service)(s), registerUser, registerForm{formString(user.UserID), formString(user.Name), formString(user.PortraitURI)}, tokenAnswer.token)
 }
 
 func (r Registration) check() error {
@@ -160,7 +160,7 @@ func (s *UsersService) Get(ctx context.Context, userID string) (User, error) {
 	if err := checkID("userID", userID); err != nil {
 		return User{}, err
 	}
-	return call(ctx, (*service)(s), getUser, userForm{userID}, func(a userAnswer) (User, error) {
+	return call(ctx, (*service)(s), getUser, userForm{formString(userID)}, func(a userAnswer) (User, error) {
 		return a.user(userID, s.client.caller.location)
 	})
 }
@@ -175,9 +175,9 @@ type UserUpdate struct {
 var updateUser = endpoint{path: "/user/refresh.json", rate: 100}
 
 type updateForm struct {
-	UserID      string  `url:"userId"`
-	Name        *string `url:"name,omitempty"` // go-querystring sends a pointer to "" all the same
-	PortraitURI *string `url:"portraitUri,omitempty"`
+	UserID      formString `url:"userId"`
+	Name        *string    `url:"name,omitempty"` // go-querystring sends a pointer to "" all the same
+	PortraitURI *string    `url:"portraitUri,omitempty"`
 }
 
 // Update changes a user's name, portrait or both, at once; older SDKs of RC say within 5 minutes. Fields that are nil
@@ -197,7 +197,7 @@ func (s *UsersService) Update(ctx context.Context, userID string, update UserUpd
 	if err := update.check(); err != nil {
 		return err
 	}
-	return callVoid(ctx, (*service)(s), updateUser, updateForm{userID, update.Name, update.PortraitURI})
+	return callVoid(ctx, (*service)(s), updateUser, updateForm{formString(userID), update.Name, update.PortraitURI})
 }
 
 func (u UserUpdate) check() error {

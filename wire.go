@@ -113,9 +113,18 @@ func (ids idList) EncodeValues(key string, form *url.Values) error {
 	return nil
 }
 
+// formString is a string that encodes itself, because go-querystring would format it with fmt.Sprint.
+type formString string
+
+// EncodeValues implements go-querystring's Encoder.
+func (s formString) EncodeValues(key string, form *url.Values) error {
+	(*form)[key] = []string{string(s)}
+	return nil
+}
+
 // userForm is the form of the endpoints that take one user and nothing else.
 type userForm struct {
-	UserID string `url:"userId"`
+	UserID formString `url:"userId"`
 }
 
 // userIDsForm is the form of the endpoints that take several users and nothing else.
