@@ -112,9 +112,9 @@ func (s *sender) sendPooled(ctx context.Context, a *attempt, req *request, resul
 	if err != nil {
 		return err
 	}
-	read := false
+	complete := false
 	defer func() { // also if decoding into the caller's type panics
-		if read {
+		if complete {
 			c.Release()
 		} else {
 			c.Close()
@@ -127,7 +127,7 @@ func (s *sender) sendPooled(ctx context.Context, a *attempt, req *request, resul
 		return err
 	}
 	err = s.read(a, resp, req, result)
-	read = err == nil
+	complete = err == nil
 	return err
 }
 
