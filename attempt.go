@@ -147,9 +147,7 @@ func (s *sender) sendTraced(ctx context.Context, a *attempt, req *request, resul
 		ctx = watch.Context(ctx)
 	}
 	out := s.newRequest(ctx, req, a, credentials)
-	if len(req.body) > 0 {
-		out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(req.body)), nil }
-	}
+	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(req.body)), nil }
 	resp, err := requireResponse(transport.RoundTrip(out)) //nolint:bodyclose // read closes it
 	if watch != nil && watch.Traced() {
 		a.sent = watch.Sent()

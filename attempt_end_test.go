@@ -2,8 +2,10 @@ package rcuser_test
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"sync/atomic"
 	"testing"
@@ -112,4 +114,47 @@ func TestSilenceIsNoClosedConnection(t *testing.T) {
 	require.NoError(t, ban(t.Context(), client))
 	require.Equal(t, 1, log.count(switching))
 	require.EqualValues(t, 2, requests.Load(), "the next attempt went to the backup")
+}
+
+// TestStreamResetOfHTTP2 has a transport of the user's, wrapped, whose connection lives while the primary resets every
+// stream: the backup is to be asked.
+func TestStreamResetOfHTTP2(t *testing.T) {
+	t.Parallel()
+	var requests atomic.Int32
+	primary := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if requests.Add(1) > 1 {
+			panic(http.ErrAbortHandler)
+		}
+		answer(w, http.StatusOK, success)
+	}))
+	primary.EnableHTTP2 = true
+	primary.StartTLS()
+	t.Cleanup(primary.Close)
+	backup := serve(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, success) })
+	transport := primary.Client().Transport
+	var log warnings
+	client := overWire(t, primary.URL, log.to, func(c *rcuser.Config) {
+		c.DataCenter.Backup = backup.URL
+		c.HTTPClient = &http.Client{Transport: roundTripFunc(transport.RoundTrip)}
+	})
+	for range 5 {
+		require.NoError(t, ban(t.Context(), client))
+	}
+	require.Equal(t, 1, log.count(switching))
+	require.EqualValues(t, 2, requests.Load())
+}
+
+// TestGetBodyOfAnEmptyForm is for wrappers that rewind a body without looking whether there is one.
+func TestGetBodyOfAnEmptyForm(t *testing.T) {
+	t.Parallel()
+	client, _ := newClient(t, func(req *http.Request) (*http.Response, error) {
+		body, err := req.GetBody()
+		require.NoError(t, err)
+		data, err := io.ReadAll(body)
+		require.NoError(t, err)
+		require.Empty(t, data)
+		return reply(http.StatusOK, `{"code":200,"users":[]}`)(req)
+	})
+	_, err := client.Bans.List(t.Context(), rcuser.PageOptions{})
+	require.NoError(t, err)
 }

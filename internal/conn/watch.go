@@ -2,8 +2,12 @@ package conn
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net/http/httptrace"
+	"strings"
 	"sync/atomic"
+	"syscall"
 )
 
 // Watch learns by net/http/httptrace what a transport that isn't a [Pool] does with the connection of one request.
@@ -34,7 +38,17 @@ func (w *Watch) Traced() bool { return w.asked.Load() }
 func (w *Watch) Sent() bool { return w.sent.Load() }
 
 // PeerClosed reports, of a request that failed with err, whether the peer had already closed the reused connection: not a
-// byte of an answer came, and err isn't a timeout.
+// byte of an answer came, and err says that the connection ended. A timeout doesn't, nor does a reset of one stream of
+// an HTTP/2 connection.
 func (w *Watch) PeerClosed(err error) bool {
-	return w.reused.Load() && !w.answered.Load() && !isTimeout(err)
+	return w.reused.Load() && !w.answered.Load() && connectionEnded(err)
+}
+
+func connectionEnded(err error) bool {
+	for _, end := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, end) {
+			return true
+		}
+	}
+	return strings.Contains(err.Error(), "http: server closed idle connection") // net/http doesn't export this error
 }
