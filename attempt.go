@@ -134,9 +134,6 @@ func (s *sender) sendPooled(ctx context.Context, a *attempt, req *request, resul
 // sendTraced sends through the user's transport. One of net/http, wrapped or not, tells by httptrace whether it took a
 // connection; of any other only a failed dial is known to have sent nothing.
 func (s *sender) sendTraced(ctx context.Context, a *attempt, req *request, result result, credentials Credentials, newConn bool) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	transport := s.transport
 	if newConn && s.newConn != nil {
 		transport = s.newConn()

@@ -1,8 +1,11 @@
 package rcuser
 
 import (
+	"errors"
 	"net/url"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // FuzzPath requires a path that Call accepts to reach the server unchanged.
@@ -19,4 +22,15 @@ func FuzzPath(f *testing.F) {
 			t.Errorf("%q is accepted, and becomes %v", path, u)
 		}
 	})
+}
+
+// TestFormThatCannotBeEncoded can only be a mistake in this package; nothing may be sent then.
+func TestFormThatCannotBeEncoded(t *testing.T) {
+	t.Parallel()
+	client, err := NewClient(Config{AppKey: "key", AppSecret: "secret", DataCenter: Singapore})
+	require.NoError(t, err)
+	_, err = (*service)(client.Users).prepare(t.Context(), addBans, 7)
+	argument, ok := errors.AsType[*ArgumentError](err)
+	require.True(t, ok)
+	require.Equal(t, "form", argument.Name)
 }
