@@ -43,13 +43,13 @@ func tunnel(w http.ResponseWriter, host string) {
 		return
 	}
 	w.WriteHeader(http.StatusOK)
-	client, _, err := http.NewResponseController(w).Hijack()
+	client, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		_ = upstream.Close()
 		return
 	}
 	go func() {
-		_, _ = io.Copy(upstream, client)
+		_, _ = io.Copy(upstream, buffered) // the first bytes may have been read already
 		_ = upstream.Close()
 	}()
 	_, _ = io.Copy(client, upstream)
