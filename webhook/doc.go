@@ -43,7 +43,4 @@
 //
 // RC's documentation leaves two things open. This package assumes that a repeated request may have the same signature or
 // a new one, and that the timestamp is the time of signing, in milliseconds or seconds.
-//
-// A process that runs with GODEBUG=fips140=only can't compute SHA-1, so that it can't verify anything: Verify panics,
-// and a Handler answers 500.
 package webhook
