@@ -212,7 +212,7 @@ func (s *sender) newRequest(ctx context.Context, req *request, a *attempt, crede
 	out.url = *s.bases[a.host.Index]
 	out.url.Path += req.endpoint.path
 	nonce, timestamp, signature := newSignature(credentials.AppSecret, a.signedAt)
-	out.values = [...]string{credentials.AppKey, nonce, timestamp, signature, req.id, s.dialect.contentType, s.userAgent}
+	out.values = [...]string{credentials.AppKey, nonce, timestamp, signature, req.id, req.contentType, s.userAgent}
 	values := &out.values
 	r := http.Request{
 		Method: http.MethodPost, URL: &out.url, Host: out.url.Host,

@@ -79,7 +79,7 @@ func TestPanicWhileDecodingLeavesNoConnection(t *testing.T) {
 	})
 	client := overWire(t, base, once)
 	for range cap(closed) {
-		require.Panics(t, func() { _ = client.Call(t.Context(), "/x.json", nil, new(panics)) })
+		require.Panics(t, func() { _ = client.Call(t.Context(), rcuser.Request{Path: "/x.json"}, new(panics)) })
 	}
 	for range cap(closed) {
 		select {

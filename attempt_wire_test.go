@@ -77,7 +77,7 @@ func TestContentLengthOfCall(t *testing.T) {
 	client := overWire(t, server.URL)
 	require.NoError(t, ban(t.Context(), client))
 	require.Equal(t, framing{18, nil}, <-got)
-	require.NoError(t, client.Call(t.Context(), "/x.json", nil, nil))
+	require.NoError(t, client.Call(t.Context(), rcuser.Request{Path: "/x.json"}, nil))
 	require.Equal(t, framing{0, nil}, <-got)
 }
 

@@ -1,9 +1,11 @@
 package rcuser
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"math/rand/v2"
 	"net/url"
 	"reflect"
@@ -25,10 +27,11 @@ type endpoint struct {
 
 // request is what all attempts of a call send. It doesn't change.
 type request struct {
-	endpoint endpoint
-	body     []byte
-	id       string // X-Request-ID
-	units    int    // that the call counts as for the rate limit
+	endpoint    endpoint
+	contentType string
+	body        []byte
+	id          string // X-Request-ID
+	units       int    // that the call counts as for the rate limit
 }
 
 // caller makes calls. All calls of a client share one.
@@ -53,7 +56,7 @@ func call[A, T any, P enveloped[A]](ctx context.Context, s *service, ep endpoint
 	}
 	c := &typedCall[A, T, P]{retrier{caller: s.client.caller, request: request}, typedResult[A, T, P]{convert: convert}}
 	c.retrier.result = &c.result
-	if err := c.run(ctx); err != nil {
+	if err := c.do(ctx); err != nil {
 		return none, err
 	}
 	return c.result.value, nil
@@ -71,18 +74,73 @@ func callVoid(ctx context.Context, s *service, ep endpoint, form any) error {
 	return err
 }
 
-const otherRate = 100 // calls a second of the endpoints without a method; RC documents it for nearly all of them
+// Request is a call of an endpoint of RC that has no method, see [Client.Call].
+type Request struct {
+	// Path begins with one slash and has no query: "/message/private/publish.json".
+	Path string
 
-// Call posts a form to an endpoint of RC that has no method, with the same signing, retries and errors as other calls.
-// The whole body of the answer is decoded into result by encoding/json; with a nil result it is discarded.
+	// Form is sent as a form, JSON as what encoding/json makes of it. One of the two may be set, or none.
+	Form url.Values
+	JSON any
+
+	// PerSecond is how many units RC accepts a second at this endpoint, and Units how many this call counts as: for most
+	// endpoints a call is a unit, for some each id is. Zero means 100 and 1. All calls of an endpoint should give the same
+	// PerSecond.
+	PerSecond, Units int
+
+	// Idempotent says that repeating the call does no harm, so that it is repeated as the methods are. Otherwise an
+	// attempt is repeated only if the call was certainly not applied: nothing was sent, or the answer says so and is
+	// worth another attempt, such as [ErrRateLimited].
+	Idempotent bool
+
+	// Secret says that the answer contains a token or the like. No part of it is then kept in an [*Error].
+	Secret bool
+}
+
+// do runs the call and tells Config.OnCall how it ended.
+func (r *retrier) do(ctx context.Context) error {
+	if r.observer.onCall == nil {
+		return r.run(ctx)
+	}
+	info := CallInfo{Endpoint: r.request.endpoint.path, RequestID: r.request.id, Err: errPanicked}
+	start := time.Now()
+	defer func() {
+		info.Attempts, info.Duration = r.history.attempts, time.Since(start)
+		r.observer.onCall(ctx, info)
+	}()
+	err := r.run(ctx)
+	info.Err, info.StatusCode = err, r.lastStatus()
+	return err
+}
+
+// errPanicked is what Config.OnCall gets if a call never returned: the panic or the runtime.Goexit itself goes on.
+var errPanicked = errors.New("rcuser: something in the call panicked")
+
+// lastStatus returns the HTTP status of the last answer of a call that has ended.
+func (r *retrier) lastStatus() int {
+	switch h := &r.history; {
+	case h.last.answered():
+		return h.last.answer.status
+	case h.lastAnswered != nil:
+		return h.lastAnswered.answer.status
+	}
+	return 0
+}
+
+const (
+	defaultPerSecond = 100 // RC documents it for nearly all endpoints
+	defaultUnits     = 1
+)
+
+// Call posts a request to an endpoint of RC that has no method, with the same signing, rate limit, retries and errors as
+// other calls. The whole body of the answer is decoded into result by encoding/json; with a nil result it is discarded.
 //
-// The path begins with one slash and has no query: "/user/tags/get.json". Whether the endpoint is safe to repeat is not
-// known, so an attempt is repeated only if nothing was sent or RC answered [ErrRateLimited]. If the Outcome of the *Error
-// is [Unknown], the call may have been applied.
+// If the Outcome of the [*Error] is [Unknown], the call may have been applied. An [*ArgumentError] names the field of r
+// that is invalid, or says that JSON can't be encoded; nothing was sent then.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/api-list.
-func (c *Client) Call(ctx context.Context, path string, form url.Values, result any) error {
-	if err := checkPath(path); err != nil {
+func (c *Client) Call(ctx context.Context, r Request, result any) error {
+	if err := r.check(); err != nil {
 		return err
 	}
 	if v := reflect.ValueOf(result); result != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
@@ -92,23 +150,58 @@ func (c *Client) Call(ctx context.Context, path string, form url.Values, result 
 	if c != nil {
 		s = (*service)(c.Users)
 	}
-	ep := endpoint{path: path, rate: otherRate, secret: path == registerUser.path, notRepeated: true}
-	request, err := s.prepare(ctx, ep, form)
+	request, err := s.prepare(ctx, r.endpoint(), r.body())
 	if err != nil {
 		return err
 	}
-	r := &retrier{caller: s.client.caller, request: request, result: &rawResult{target: result}}
-	return r.run(ctx)
+	request.units = cmp.Or(r.Units, defaultUnits)
+	call := &retrier{caller: s.client.caller, request: request, result: &rawResult{target: result}}
+	return call.do(ctx)
 }
+
+func (r *Request) check() error {
+	switch {
+	case r.Form != nil && r.JSON != nil:
+		return &ArgumentError{"Request.JSON", "is set together with Form"}
+	case r.PerSecond < 0:
+		return argumentErrorf("Request.PerSecond", "%d is negative", r.PerSecond)
+	case r.Units < 0:
+		return argumentErrorf("Request.Units", "%d is negative", r.Units)
+	}
+	return checkPath(r.Path)
+}
+
+func (r *Request) endpoint() endpoint {
+	return endpoint{
+		path:        r.Path,
+		rate:        cmp.Or(r.PerSecond, defaultPerSecond),
+		maxUnits:    r.Units,
+		secret:      r.Secret || r.Path == registerUser.path,
+		notRepeated: !r.Idempotent,
+	}
+}
+
+// body returns what prepare encodes.
+func (r *Request) body() any {
+	if r.JSON != nil {
+		return jsonBody{r.JSON}
+	}
+	return r.Form
+}
+
+// jsonBody is a value to be sent as JSON in either dialect.
+type jsonBody struct{ value any }
+
+const jsonContentType = "application/json"
 
 func checkPath(path string) error {
 	switch {
 	case !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//"):
-		return &ArgumentError{"path", "doesn't begin with one slash, as /user/block.json does"}
+		return &ArgumentError{"Request.Path", "doesn't begin with one slash, as /user/block.json does"}
 	case strings.ContainsAny(path, "?#"):
-		return &ArgumentError{"path", "holds ? or #; parameters belong into the form"}
+		return &ArgumentError{"Request.Path", "holds ? or #; parameters belong into the form"}
 	case (&url.URL{Path: path}).EscapedPath() != path:
-		return &ArgumentError{"path", "holds a character that would have to be escaped"}
+		return &ArgumentError{"Request.Path", "holds a character that would have to be escaped"}
 	}
 	return nil
 }
@@ -121,30 +214,39 @@ func (s *service) prepare(ctx context.Context, ep endpoint, form any) (request, 
 	if ctx == nil {
 		return request{}, &ArgumentError{"ctx", "is nil"}
 	}
-	id, err := requestID(ctx)
+	contentType, body, err := s.client.caller.sender.dialect.encodeBody(form)
 	if err != nil {
 		return request{}, err
-	}
-	body, err := s.client.caller.sender.dialect.encode(form)
-	if err != nil {
-		return request{}, &ArgumentError{"form", err.Error()} // impossible with our own wire structs
 	}
 	units := 1
 	if counted, ok := form.(interface{ units() int }); ok {
 		units = counted.units()
 	}
-	return request{ep, body, id, units}, nil
+	return request{ep, contentType, body, requestID(ctx), units}, nil
 }
 
 type requestIDKey struct{}
 
 const maxRequestID = 36 // characters, documented
 
-// WithRequestID returns a context whose calls send id as X-Request-ID, by which RC's support can find a request. It is at
-// most 36 printable ASCII characters without spaces; otherwise the call returns an [*ArgumentError]. Without it, or with
-// an empty id, every call gets an id of its own. All attempts of a call send the same id.
+// WithRequestID returns a context whose calls send id as X-Request-ID, by which RC's support can find a request. RC accepts
+// at most 36 characters: of a longer id the last 36 are sent, because ids often begin alike. A character that isn't
+// printable ASCII, or is a space, becomes an underscore. Without it, or with an empty id, every call gets an id of its own.
+// All attempts of a call send the same id.
 func WithRequestID(ctx context.Context, id string) context.Context {
-	return context.WithValue(ctx, requestIDKey{}, id)
+	return context.WithValue(ctx, requestIDKey{}, headerID(id))
+}
+
+// headerID returns an id as it can be sent.
+func headerID(id string) string {
+	runes := []rune(id)
+	runes = runes[max(0, len(runes)-maxRequestID):]
+	for i, r := range runes {
+		if r <= ' ' || r > '~' {
+			runes[i] = '_'
+		}
+	}
+	return string(runes)
 }
 
 // newRequestID returns an id that need only be unique, not secret.
@@ -156,15 +258,9 @@ func newRequestID() string {
 	return string(hex.AppendEncode(digits[:0], random[:]))
 }
 
-func requestID(ctx context.Context) (string, error) {
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	switch {
-	case id == "":
-		return newRequestID(), nil
-	case len(id) > maxRequestID:
-		return "", argumentErrorf("request ID", "%d characters, at most %d are allowed", len(id), maxRequestID)
-	case strings.Contains(id, " ") || !isHeaderText(id):
-		return "", &ArgumentError{"request ID", "holds a space, a line break or a character outside ASCII"}
+func requestID(ctx context.Context) string {
+	if id, _ := ctx.Value(requestIDKey{}).(string); id != "" {
+		return id
 	}
-	return id, nil
+	return newRequestID()
 }

@@ -62,7 +62,7 @@ func NewClient(cfg Config) (*Client, error) {
 		budget:   new(budget.Budget),
 		retry:    cfg.Retry.withDefaults(),
 		limiter:  cfg.Limiter,
-		observer: observer{cfg.OnAttempt, cfg.Logger},
+		observer: observer{cfg.OnAttempt, cfg.OnCall, cfg.Logger},
 		location: cmp.Or(cfg.DataCenter.Location, time.UTC),
 	}}
 	if c.caller.limiter == nil {

@@ -52,6 +52,11 @@ type Config struct {
 	// traces.
 	OnAttempt func(context.Context, Attempt)
 
+	// OnCall, if not nil, is called once a call, in its goroutine, however it ended: also if no attempt was made, or if
+	// something of the caller's panicked in it. It isn't called for an *ArgumentError, which is returned before a call
+	// begins.
+	OnCall func(context.Context, CallInfo)
+
 	// UserAgent is appended to the SDK's own User-Agent header.
 	UserAgent string
 

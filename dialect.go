@@ -31,6 +31,20 @@ const classicSuccess = 200
 // given reports whether an answer has a code. 0 is one only where it means success.
 func (d *dialect) given(code looseInt) bool { return code.given && (code.value != 0 || d.success == 0) }
 
+// encodeBody encodes what a call sends, and returns its content type. The error is an *ArgumentError.
+func (d *dialect) encodeBody(form any) (contentType string, body []byte, err error) {
+	if j, ok := form.(jsonBody); ok {
+		if body, err = json.Marshal(j.value); err != nil {
+			return "", nil, &ArgumentError{"Request.JSON", err.Error()}
+		}
+		return jsonContentType, body, nil
+	}
+	if body, err = d.encode(form); err != nil {
+		return "", nil, &ArgumentError{"form", err.Error()} // impossible with our own wire structs
+	}
+	return d.contentType, body, nil
+}
+
 // encodeForm encodes a wire struct, or the url.Values that a caller of [Client.Call] gave.
 func encodeForm(form any) ([]byte, error) {
 	values, ok := form.(url.Values)

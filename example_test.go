@@ -182,7 +182,7 @@ func ExampleClient_Call() {
 	var answer struct {
 		Status string `json:"status"`
 	}
-	err := client.Call(context.Background(), "/user/checkOnline.json", url.Values{"userId": {"alice"}}, &answer)
+	err := client.Call(context.Background(), rcuser.Request{Path: "/user/checkOnline.json", Form: url.Values{"userId": {"alice"}}}, &answer)
 	fmt.Println(answer.Status, err)
 	// Output: 0 <nil>
 }

@@ -189,7 +189,7 @@ func TestMethodAfterCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client, _ := newClient(t, reply(200, anyAnswer), paced)
-		require.NoError(t, client.Call(t.Context(), "/user/getToken.json", nil, nil))
+		require.NoError(t, client.Call(t.Context(), rcuser.Request{Path: "/user/getToken.json"}, nil))
 		start := time.Now()
 		for range 196 {
 			_, err := client.Users.Register(t.Context(), rcuser.Registration{UserID: "u", Name: "n"})

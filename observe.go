@@ -19,12 +19,25 @@ type Attempt struct {
 	Duration   time.Duration // from asking for the credentials until the answer was read
 }
 
-// observer tells the user's hook and logger what happens.
+// CallInfo is what Config.OnCall learns about a call after it ended. It holds no secret, token or form value, unless the
+// error has one in a message of RC's.
+type CallInfo struct {
+	Endpoint   string        // the path
+	RequestID  string        // the same for all attempts of the call
+	Attempts   int           // 0 if the call ended before the first
+	StatusCode int           // HTTP's, of the last answer; 0 if none came
+	Err        error         // the *Error that the caller gets; nil if the call succeeded
+	Duration   time.Duration // of the whole call, waits included
+}
+
+// observer tells the user's hooks and logger what happens.
 type observer struct {
 	onAttempt func(context.Context, Attempt)
+	onCall    func(context.Context, CallInfo)
 	logger    *slog.Logger
 }
 
+// enabled reports whether attempts are observed.
 func (o observer) enabled() bool { return o.onAttempt != nil || o.logger != nil }
 
 // attempted reports an attempt.

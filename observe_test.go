@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,6 +52,51 @@ func TestOnAttempt(t *testing.T) {
 		want[3].StatusCode, want[3].Wait = 200, 4*time.Second
 		require.Equal(t, want, got)
 	})
+}
+
+// TestOnCall covers a success, a refusal, an ended context, a deadline during a wait, a panic and an invalid argument.
+func TestOnCall(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var got []rcuser.CallInfo
+		answers := inTurn(
+			replyWith(429, limited, "Retry-After", "3"), reply(200, success), reply(400, `{"code":1002}`),
+			replyWith(503, html, "Retry-After", "4"),
+		)
+		client, _ := newClient(t, answers, func(c *rcuser.Config) {
+			c.DataCenter.Backup = ""
+			c.Retry = rcuser.RetryPolicy{BaseWait: 1}
+			c.OnCall = func(_ context.Context, info rcuser.CallInfo) { got = append(got, info) }
+		})
+		ctx := rcuser.WithRequestID(t.Context(), "abc")
+		ended, cancel := context.WithCancel(ctx)
+		cancel()
+		errs := []error{ban(ctx, client), ban(ctx, client), ban(ended, client)}
+		short, cancel := context.WithTimeout(ctx, 2*time.Second)
+		defer cancel()
+		errs = append(errs, ban(short, client))
+		require.Error(t, client.Bans.Remove(ctx, nil))
+		require.Len(t, got, 4)
+		for i, info := range got {
+			require.Equal(t, errs[i], info.Err)
+			require.Equal(t, "/user/block.json abc", info.Endpoint+" "+info.RequestID)
+		}
+		require.Equal(t, []int{2, 1, 0, 1}, []int{got[0].Attempts, got[1].Attempts, got[2].Attempts, got[3].Attempts})
+		require.Equal(t, []int{200, 400, 0, 503}, []int{got[0].StatusCode, got[1].StatusCode, got[2].StatusCode, got[3].StatusCode})
+		require.InDelta(t, 3*time.Second, got[0].Duration, 10)
+	})
+}
+
+func TestOnCallAfterPanic(t *testing.T) {
+	t.Parallel()
+	var got []rcuser.CallInfo
+	client, _ := newClient(t, func(*http.Request) (*http.Response, error) { panic("boom") }, func(c *rcuser.Config) {
+		c.OnCall = func(_ context.Context, info rcuser.CallInfo) { got = append(got, info) }
+	})
+	require.PanicsWithValue(t, "boom", func() { _ = client.Call(t.Context(), rcuser.Request{Path: "/x.json"}, nil) })
+	require.Len(t, got, 1)
+	require.ErrorContains(t, got[0].Err, "panicked")
+	require.Equal(t, 1, got[0].Attempts)
 }
 
 func TestLogger(t *testing.T) {

@@ -345,7 +345,7 @@ func TestDecodeErrorOfCallKeepsTheHost(t *testing.T) {
 	client, tap := newClient(t, byHost(t, reply(200, `{"code":200,"n":"x"}`), unexpected(t)), bothHosts)
 	var result struct{ N int }
 	for range 2 {
-		require.Error(t, client.Call(t.Context(), "/x.json", nil, &result))
+		require.Error(t, client.Call(t.Context(), rcuser.Request{Path: "/x.json"}, &result))
 	}
 	require.Equal(t, "pp", hostSequence(tap))
 }

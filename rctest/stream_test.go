@@ -85,7 +85,7 @@ func TestHugeBodySize(t *testing.T) {
 		defer cancel()
 		resp, err := f.http.Do(f.request(blockPath, banForm).WithContext(ctx))
 		require.NoError(t, err)
-		require.EqualValues(t, size, resp.ContentLength)
+		require.Equal(t, int64(size), resp.ContentLength)
 		n, err := io.CopyN(io.Discard, resp.Body, 5<<20)
 		require.NoError(t, err)
 		require.EqualValues(t, 5<<20, n)
