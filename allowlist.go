@@ -52,31 +52,31 @@ var getAllowlistSetting = endpoint{path: "/user/whitesetting/query.json", rate: 
 
 type settingsAnswer struct {
 	envelope
-	Users *[]struct {
-		UserID  string    `json:"userId"`
-		Setting looseBool `json:"whiteSetting"`
-	} `json:"users"`
+	Users looseList[settingAnswer] `json:"users"`
+}
+
+type settingAnswer struct {
+	UserID  looseString `json:"userId"`
+	Setting looseBool   `json:"whiteSetting"`
 }
 
 func (a settingsAnswer) enabled() (map[string]bool, error) {
-	if a.Users == nil {
-		return nil, missingField("users")
+	users, err := a.Users.read("users")
+	if err != nil {
+		return nil, err
 	}
-	enabled := make(map[string]bool, len(*a.Users))
-	for _, user := range *a.Users {
-		switch {
-		case user.UserID == "":
-			return nil, missingField("userId")
-		case !user.Setting.given:
-			return nil, missingField("whiteSetting")
+	enabled := make(map[string]bool, len(users))
+	for _, user := range users {
+		if user.UserID != "" {
+			enabled[string(user.UserID)] = user.Setting.value
 		}
-		enabled[user.UserID] = user.Setting.value
 	}
 	return enabled, nil
 }
 
 // Enabled reports for each of 1 to 20 users whether the allowlist is enabled. The map contains only the users that
-// RC's answer contains. RC accepts 100 calls a second.
+// RC's answer contains. A setting that the answer lacks, or that can't be read, is taken for RC's default, disabled; that
+// is assumed. RC accepts 100 calls a second.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/whitelist/query-whitelist-service.
 //

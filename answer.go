@@ -150,7 +150,7 @@ func (b *bodyBuffer) release() {
 func (a *answer) open(d *dialect, data []byte, contentType string, result result, secret bool) {
 	e, err := result.parse(d, data)
 	given := d.given(e.Code)
-	success := given && e.Code.value == d.success
+	success := d.succeeds(e.Code)
 	switch {
 	case !given && a.status >= 300 && a.status < 400:
 		a.problem = errors.New("a redirect, which is refused; is the base URL right?")
@@ -161,7 +161,7 @@ func (a *answer) open(d *dialect, data []byte, contentType string, result result
 	case !given && contentType != "" && !strings.Contains(contentType, "json"):
 		a.problem = fmt.Errorf("broken answer: it is %s, not JSON", printable(truncate(contentType, 60)))
 	case success && a.status != http.StatusOK:
-		a.problem = fmt.Errorf("broken answer: code %d under HTTP %d", d.success, a.status)
+		a.problem = fmt.Errorf("broken answer: code %d under HTTP %d", e.Code.value, a.status)
 	case given && !success:
 		a.code = ErrorCode(e.Code.value)
 		a.message = truncate(string(cmp.Or(e.ErrorMessage, e.Msg)), maxMessage)

@@ -70,7 +70,7 @@ func (s *BansService) Remove(ctx context.Context, userIDs []string) error {
 // Ban is a banned user and the end of the ban.
 type Ban struct {
 	UserID string
-	Until  time.Time // in whole seconds, in the data center's time zone
+	Until  time.Time // in whole seconds, in the data center's time zone; zero if RC's answer has none that can be read
 }
 
 var listBans = endpoint{path: "/user/block/query.json", rate: 100}
@@ -82,39 +82,45 @@ type listBansForm struct {
 
 type bansAnswer struct {
 	envelope
-	Users *[]struct {
-		UserID string `json:"userId"`
-		Until  string `json:"blockEndTime"`
-	} `json:"users"`
+	Users looseList[banAnswer] `json:"users"`
 }
 
+type banAnswer struct {
+	UserID looseString `json:"userId"`
+	Until  looseString `json:"blockEndTime"`
+}
+
+// bans has a zero Ban for an entry without a user's id.
 func (a bansAnswer) bans(location *time.Location) ([]Ban, error) {
-	if a.Users == nil {
-		return nil, missingField("users")
+	users, err := a.Users.read("users")
+	if err != nil {
+		return nil, err
 	}
-	bans := make([]Ban, 0, len(*a.Users))
-	for _, user := range *a.Users {
-		if user.UserID == "" {
-			return nil, missingField("userId")
+	bans := make([]Ban, len(users))
+	for i, user := range users {
+		if user.UserID != "" {
+			bans[i] = Ban{string(user.UserID), parseTime(user.Until, location)}
 		}
-		until, err := parseWallClock("blockEndTime", user.Until, location)
-		if err != nil {
-			return nil, err
-		}
-		bans = append(bans, Ban{user.UserID, until})
 	}
 	return bans, nil
 }
 
 // List returns one page of the bans. The zero PageOptions request no paging: RC then returns the first 1000 bans,
-// latest end first. RC documents neither a largest page size nor the order of numbered pages. A page shorter than its
-// size is assumed to be the last, because RC returns neither a total nor a next page. RC doesn't document the zone of
-// Ban.Until, see [Beijing]. RC accepts 100 calls a second.
+// latest end first. RC documents neither a largest page size nor the order of numbered pages. It returns neither a total
+// nor a next page: the list ends with an empty page, and a page with fewer bans than its size needn't be the last. An
+// entry of the answer without a user's id is left out. RC doesn't document the zone of Ban.Until, see [Beijing]. RC
+// accepts 100 calls a second.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/query-blocked-list.
 //
 //rc:endpoint POST /user/block/query.json
 func (s *BansService) List(ctx context.Context, page PageOptions) ([]Ban, error) {
+	bans, err := s.page(ctx, page)
+	return withoutZero(bans), err
+}
+
+// page is List with a zero Ban for an entry without a user's id.
+func (s *BansService) page(ctx context.Context, page PageOptions) ([]Ban, error) {
 	if err := page.check(0); err != nil {
 		return nil, err
 	}
@@ -125,11 +131,12 @@ func (s *BansService) List(ctx context.Context, page PageOptions) ([]Ban, error)
 
 const bansPage = 50 // RC's default; the largest size isn't documented
 
-// All returns an iterator over all bans. It calls [BansService.List] for 50 bans at a time and starts again from page
-// 1 every time it is ranged over. The first error ends it and is yielded once, with a zero Ban; a page that repeats
-// the one before is such an error. A ban may be missed or yielded twice if bans are added or end meanwhile.
+// All returns an iterator over all bans. It reads the pages of [BansService.List], 50 bans each, up to the first empty
+// one, and starts again from page 1 every time it is ranged over. The first error ends it and is yielded once, with a
+// zero Ban. Pages that repeat without end are such an error, though bans may have been yielded several times before it
+// is found. A ban may be missed or yielded twice if bans are added or end meanwhile.
 func (s *BansService) All(ctx context.Context) iter.Seq2[Ban, error] {
 	return allPages(listBans, bansPage, func(page PageOptions) ([]Ban, error) {
-		return s.List(ctx, page)
+		return s.page(ctx, page)
 	})
 }

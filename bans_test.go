@@ -227,24 +227,41 @@ func TestBansBodies(t *testing.T) {
 	})
 }
 
-func TestBansBrokenAnswers(t *testing.T) {
+func TestBansAnswers(t *testing.T) {
 	t.Parallel()
+	at := time.Date(2024, 1, 1, 0, 0, 0, 0, beijingTime)
+	for body, want := range map[string][]rcuser.Ban{
+		`{"code":200}`:              {},
+		`{"code":200,"users":null}`: {},
+		`{"code":200,"users":{ }}`:  {},
+		`{"code":200,"users":""}`:   {},
+		`{"code":200,"users":[{"userId":"a"},{"userId":"b","blockEndTime":"2024-01-01 0:0:0"},{"userId":"c","blockEndTime":"soon"}]}`: {
+			{UserID: "a"}, {UserID: "b", Until: at}, {UserID: "c"},
+		},
+		`{"code":200,"users":["a",null,7,[],{},true,{"userId":1234567890123456789,"blockEndTime":1704038400000},{"blockEndTime":"2024-01-01 00:00:00"}]}`: {
+			{UserID: "1234567890123456789", Until: at},
+		},
+		`{"code":200,"users":[{"userId":"a","blockEndTime":{"x":1}},{"userId":null,"blockEndTime":null},{"userId":["b"]},{"userId":false}]}`: {
+			{UserID: "a"},
+		},
+	} {
+		client, tap := newClient(t, reply(http.StatusOK, body))
+		got, err := client.Bans.List(t.Context(), rcuser.PageOptions{})
+		require.NoError(t, err, body)
+		require.Equal(t, want, got, body)
+		require.Len(t, tap.requests(), 1)
+	}
 	requireBrokenAnswers(t, []brokenAnswer{
-		{bans(rcuser.PageOptions{}), `"x":1`, "it has no field users"},
-		{bans(rcuser.PageOptions{}), `"users":[{"blockEndTime":"2024-01-01 00:00:00"}]`, "it has no field userId"},
-		{bans(rcuser.PageOptions{}), `"users":[{"userId":"a"}]`, "it has no field blockEndTime"},
-		{bans(rcuser.PageOptions{}), `"users":[{"userId":"a","blockEndTime":"soon"}]`, "blockEndTime: parsing time"},
+		{bans(rcuser.PageOptions{}), `"users":{"userId":"a","blockEndTime":"2024-01-01 00:00:00"}`, "its field users isn't a list"},
+		{bans(rcuser.PageOptions{}), `"users":"a"`, "its field users isn't a list"},
+		{bans(rcuser.PageOptions{}), `"users":10`, "its field users isn't a list"},
+		{bans(rcuser.PageOptions{}), `"users":true`, "its field users isn't a list"},
 	}...)
-	client, _ := newClient(t, reply(http.StatusOK,
-		`{"code":200,"users":[{"userId":"a","blockEndTime":"2024-01-01 00:00:00"},{"userId":"b"}]}`), once)
-	list, err := client.Bans.List(t.Context(), rcuser.PageOptions{})
-	require.Error(t, err)
-	require.Nil(t, list, "half a result")
 }
 
 func TestBansAll(t *testing.T) {
 	t.Parallel()
-	testListing(t, listing{
+	l := listing{
 		path: "/user/block/query.json", size: 50, numbered: true,
 		all: func(ctx context.Context, c *rcuser.Client) iter.Seq2[string, error] {
 			return func(yield func(string, error) bool) {
@@ -263,7 +280,9 @@ func TestBansAll(t *testing.T) {
 			return `{"code":200,"users":[` + strings.Join(users, ",") + `]}`
 		},
 		body: func(number int) string { return numberedBody(number, "page", "size") },
-	})
+	}
+	testListing(t, l)
+	testNumberedListing(t, l)
 }
 
 // TestBansAllYieldsAZeroBanWithAnError looks at the whole Ban that comes with an error.

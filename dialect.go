@@ -13,7 +13,7 @@ import (
 // dialect is how one generation of RC's API writes requests and answers. No other code depends on the generation.
 type dialect struct {
 	contentType string
-	success     int                                 // the code of an answer that says success
+	success     []int64                             // the codes of an answer that says success
 	encode      func(form any) ([]byte, error)      // of a wire struct
 	decode      func(body []byte, answer any) error // into a wire struct, wherever the body has the payload
 }
@@ -21,15 +21,23 @@ type dialect struct {
 // classic is the form generation: the payload of an answer stands beside its code.
 var classic = dialect{
 	contentType: "application/x-www-form-urlencoded",
-	success:     classicSuccess,
+	success:     []int64{classicSuccess, 10000}, // some endpoints answer 10000, as RC's own Go SDK knows
 	encode:      encodeForm,
 	decode:      decodeTop,
 }
 
 const classicSuccess = 200
 
-// given reports whether an answer has a code. 0 is one only where it means success.
-func (d *dialect) given(code looseInt) bool { return code.given && (code.value != 0 || d.success == 0) }
+// given reports whether an answer has a code. 0 is one only where it means success, and a number that doesn't fit an
+// ErrorCode on every machine is none.
+func (d *dialect) given(code looseInt) bool {
+	return d.succeeds(code) || code.given && code.value != 0 && int64(int32(code.value)) == code.value
+}
+
+// succeeds reports whether the code of an answer says success.
+func (d *dialect) succeeds(code looseInt) bool {
+	return code.given && slices.Contains(d.success, code.value)
+}
 
 // encodeBody encodes what a call sends, and returns its content type. The error is an *ArgumentError.
 func (d *dialect) encodeBody(form any) (contentType string, body []byte, err error) {

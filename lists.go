@@ -27,13 +27,19 @@ type cursorForm struct {
 
 type pageAnswer struct {
 	envelope
-	UserIDs *[]string `json:"users"`
-	Next    string    `json:"next"`
+	UserIDs looseList[looseString] `json:"users"`
+	Next    looseCursor            `json:"next"`
 }
 
 func (a pageAnswer) page() (Page, error) {
 	ids, err := listedIDs(a.UserIDs)
-	return Page{ids, a.Next}, err
+	switch {
+	case err != nil:
+		return Page{}, err
+	case a.Next.unreadable: // the rest of the list would be lost
+		return Page{}, unreadableField("next")
+	}
+	return Page{withoutZero(ids), string(a.Next.token)}, nil
 }
 
 // listPage implements List of both services.

@@ -31,19 +31,20 @@ func (o PageOptions) page() int {
 	return o.Page
 }
 
-// allPages returns an iterator over the items of numbered pages, up to the first page that is shorter than size.
+// allPages returns an iterator over the items of numbered pages, up to the first empty page. A shorter one isn't the end:
+// RC may return fewer items than asked for. list returns the zero item for an entry that can't be read; it isn't yielded.
 func allPages[T comparable](ep endpoint, size int, list func(PageOptions) ([]T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		var before []T
+		// A page that comes back once isn't proof: it may have been moved by items that were added meanwhile.
+		circle := circle[[]T]{equal: slices.Equal[[]T], limit: 2}
 		for number := 1; ; number++ {
 			page, err := list(PageOptions{Page: number, Size: size})
-			if err == nil && len(page) > 0 && slices.Equal(page, before) {
-				err = noProgress(ep, fmt.Sprintf("page %d repeats the one before it", number))
+			if err == nil && circle.closes(page) {
+				err = noProgress(ep, fmt.Sprintf("page %d repeats earlier pages", number))
 			}
-			if !yieldPage(page, err, yield) || len(page) < size {
+			if !yieldPage(page, err, yield) || len(page) == 0 {
 				return
 			}
-			before = page
 		}
 	}
 }
@@ -57,43 +58,77 @@ type CursorOptions struct {
 
 // Page is one page of a list of user ids.
 type Page struct {
-	UserIDs []string
-	Next    string // the Token of the next page; "" on the last
+	UserIDs []string // may be empty, also if there is a next page
+	Next    string   // the Token of the next page; "" on the last
 }
 
 // allCursors returns an iterator over the ids of all pages, up to the first page without a Next.
 func allCursors(ep endpoint, list func(CursorOptions) (Page, error)) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		var cursor CursorOptions
-		seen := map[string]bool{}
-		for {
-			page, err := list(cursor)
-			if !yieldPage(page.UserIDs, err, yield) || page.Next == "" {
-				return
-			}
-			if seen[page.Next] {
+		circle := circle[string]{equal: func(a, b string) bool { return a == b }, limit: 1}
+		for token := ""; ; {
+			if circle.closes(token) {
 				yield("", noProgress(ep, "a page token came twice"))
 				return
 			}
-			seen[page.Next] = true
-			cursor.Token = page.Next
+			page, err := list(CursorOptions{Token: token})
+			if !yieldPage(page.UserIDs, err, yield) || page.Next == "" {
+				return
+			}
+			token = page.Next
 		}
 	}
 }
 
-// yieldPage yields the items or, once, err. It returns false if the iteration is over.
-func yieldPage[T any](items []T, err error, yield func(T, error) bool) bool {
+// circle notices that a sequence goes round in circles, of any length, with the memory of one value. It is Brent's
+// algorithm: values are compared with one remembered value, which is replaced after 1, 2, 4, 8 … comparisons.
+type circle[T any] struct {
+	equal      func(a, b T) bool
+	limit      int // how often the remembered value must come back
+	remembered T
+	came       int // how often it has come back
+	window     int // how many values are compared with it; 0 before the first value
+	compared   int // how many were
+}
+
+// closes takes the next value and reports whether it closes a circle.
+func (c *circle[T]) closes(value T) bool {
+	if c.window > 0 {
+		c.compared++
+		if c.equal(value, c.remembered) {
+			c.came++
+			c.window = max(c.window, c.limit*c.compared) // so that it can come back as often as needed
+		}
+	}
+	if c.came == c.limit {
+		return true
+	}
+	if c.compared == c.window {
+		c.remembered, c.window = value, max(1, 2*c.window)
+		c.came, c.compared = 0, 0
+	}
+	return false
+}
+
+// yieldPage yields the items but zero ones or, once, err. It returns false if the iteration is over.
+func yieldPage[T comparable](items []T, err error, yield func(T, error) bool) bool {
+	var zero T
 	if err != nil {
-		var none T
-		yield(none, err)
+		yield(zero, err)
 		return false
 	}
 	for _, item := range items {
-		if !yield(item, nil) {
+		if item != zero && !yield(item, nil) {
 			return false
 		}
 	}
 	return true
+}
+
+// withoutZero removes the items of entries that can't be read.
+func withoutZero[T comparable](items []T) []T {
+	var zero T
+	return slices.DeleteFunc(items, func(item T) bool { return item == zero })
 }
 
 // noProgress is the error for a listing that repeats itself and would never end.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,10 +14,7 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-const (
-	noUsers       = `{"code":200,"users":[]}`
-	emptyIDAnswer = `{"code":200,"users":["a",null]}` // an iterator would yield the empty id as if it came with an error
-)
+const noUsers = `{"code":200,"users":[]}`
 
 // requirePageForms requires a method to send these bodies for these options.
 func requirePageForms(
@@ -43,12 +41,17 @@ type listing struct {
 // testListing tests everything that an iterator over pages promises.
 func testListing(t *testing.T, l listing) {
 	for name, test := range map[string]func(*testing.T){
-		"yields all pages":            l.yieldsAllPages,
-		"starts anew with each range": l.startsAnew,
-		"stops when the loop is left": l.stopsWhenLeft,
-		"ends with an error":          l.endsWithAnError,
-		"ends when a listing repeats": l.endsWhenRepeating,
-		"ends with the context":       l.endsWithTheContext,
+		"yields all pages":             l.yieldsAllPages,
+		"a short page isn't the end":   l.goesOnAfterShortPages,
+		"a page may have no ids":       l.skipsUnreadableIDs,
+		"starts anew with each range":  l.startsAnew,
+		"stops when the loop is left":  l.stopsWhenLeft,
+		"ends with an error":           l.endsWithAnError,
+		"ends with a circle of 1 page": func(t *testing.T) { l.endsWithACircle(t, 0, 1, 3) },
+		"ends with a circle of 2":      func(t *testing.T) { l.endsWithACircle(t, 0, 2, 8) },
+		"ends with a circle of 57":     func(t *testing.T) { l.endsWithACircle(t, 30, 57, 400) },
+		"ends with a circle of 5000":   func(t *testing.T) { l.endsWithACircle(t, 1, 5000, 20_000) },
+		"ends with the context":        l.endsWithTheContext,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -62,25 +65,24 @@ func numberedBody(number int, pageKey, sizeKey string) string {
 	return fmt.Sprintf("%s=%d&%s=50", pageKey, number, sizeKey)
 }
 
-// pages splits ids into answers. In a numbered listing an empty page follows a last page that is full.
+// pages splits ids into answers. In a numbered listing an empty page follows the last id.
 func (l listing) pages(ids []string) []string {
 	var answers []string
 	for number := 1; len(ids) > l.size; number++ {
 		answers = append(answers, l.page(ids[:l.size], number, true))
 		ids = ids[l.size:]
 	}
-	last := l.page(ids, len(answers)+1, false)
-	if l.numbered && len(ids) == l.size {
-		return append(answers, last, l.page(nil, 0, false))
+	answers = append(answers, l.page(ids, len(answers)+1, false))
+	if l.numbered && len(ids) > 0 {
+		return append(answers, l.page(nil, 0, false))
 	}
-	return append(answers, last)
+	return answers
 }
 
 // serve answers each request with the page that it asks for.
-func (l listing) serve(t *testing.T, pages []string) (*rcuser.Client, *wiretap) {
+func (l listing) serve(t *testing.T, pages []string) (client *rcuser.Client, tap *wiretap) {
 	t.Helper()
-	var tap *wiretap
-	client, tap := newClient(t, func(req *http.Request) (*http.Response, error) {
+	client, tap = newClient(t, func(req *http.Request) (*http.Response, error) {
 		asked := tap.requests()[len(tap.requests())-1].Body
 		for i, page := range pages {
 			if asked == l.body(i+1) && req.URL.Path == l.path {
@@ -118,23 +120,61 @@ func gather(seq iter.Seq2[string, error]) (ids []string, errs []error) {
 	return ids, errs
 }
 
+// requests gives the numbers of the pages that are asked for: one more in a numbered listing, which ends with an empty page.
+func (l listing) requests(numbers ...int) []string {
+	if l.numbered {
+		numbers = append(numbers, len(numbers)+1)
+	}
+	return l.bodies(numbers...)
+}
+
 func (l listing) yieldsAllPages(t *testing.T) {
-	for n, want := range map[int][]int{
-		0: {1}, 1: {1}, l.size - 1: {1}, 2*l.size - 1: {1, 2}, 2*l.size + 1: {1, 2, 3},
+	for n, want := range map[int][]string{
+		0:            l.bodies(1),
+		1:            l.requests(1),
+		l.size - 1:   l.requests(1),
+		2*l.size - 1: l.requests(1, 2),
+		2 * l.size:   l.requests(1, 2),
+		2*l.size + 1: l.requests(1, 2, 3),
 	} {
 		client, tap := l.serve(t, l.pages(manyIDs(n)))
 		ids, errs := gather(l.all(t.Context(), client))
 		require.Empty(t, errs)
-		require.Len(t, ids, n)
 		require.Equal(t, append([]string(nil), manyIDs(n)...), ids)
-		require.Equal(t, l.bodies(want...), tap.bodies(), n)
+		require.Equal(t, want, tap.bodies(), n)
 	}
-	client, tap := l.serve(t, l.pages(manyIDs(2*l.size)))
+}
+
+// goesOnAfterShortPages has pages with fewer ids than were asked for.
+func (l listing) goesOnAfterShortPages(t *testing.T) {
+	ids := manyIDs(l.size + 3)
+	client, tap := l.serve(t, []string{
+		l.page(ids[:1], 1, true),
+		l.page(ids[1:l.size+1], 2, true),
+		l.page(ids[l.size+1:l.size+2], 3, true),
+		l.page(ids[l.size+2:], 4, false),
+		l.page(nil, 5, false),
+	})
+	got, errs := gather(l.all(t.Context(), client))
+	require.Empty(t, errs)
+	require.Equal(t, ids, got)
+	require.Equal(t, l.requests(1, 2, 3, 4), tap.bodies())
+}
+
+// skipsUnreadableIDs has a page without any id that can be read, and one with some. Neither is the end.
+func (l listing) skipsUnreadableIDs(t *testing.T) {
+	const mark = "mark"
+	odd := func(page string) string { return strings.ReplaceAll(page, `"`+mark+`"`, "null") }
+	client, tap := l.serve(t, []string{
+		odd(l.page([]string{mark}, 1, true)),
+		odd(l.page([]string{"a", mark, "b"}, 2, true)),
+		l.page([]string{"c"}, 3, false),
+		l.page(nil, 4, false),
+	})
 	ids, errs := gather(l.all(t.Context(), client))
 	require.Empty(t, errs)
-	require.Equal(t, manyIDs(2*l.size), ids)
-	want := map[bool][]int{true: {1, 2, 3}, false: {1, 2}}[l.numbered]
-	require.Equal(t, l.bodies(want...), tap.bodies(), "the last page is full")
+	require.Equal(t, []string{"a", "b", "c"}, ids)
+	require.Equal(t, l.requests(1, 2, 3), tap.bodies())
 }
 
 func (l listing) startsAnew(t *testing.T) {
@@ -146,7 +186,8 @@ func (l listing) startsAnew(t *testing.T) {
 		require.Empty(t, errs)
 		require.Equal(t, manyIDs(l.size+1), ids)
 	}
-	require.Equal(t, l.bodies(1, 2, 1, 2), tap.bodies())
+	once := l.requests(1, 2)
+	require.Equal(t, append(once, once...), tap.bodies())
 }
 
 func (l listing) stopsWhenLeft(t *testing.T) {
@@ -176,17 +217,38 @@ func (l listing) endsWithAnError(t *testing.T) {
 	require.Equal(t, l.bodies(1, 2), tap.bodies())
 }
 
-// endsWhenRepeating gives pages that never end: with tokens, the second page names itself as the next.
-func (l listing) endsWhenRepeating(t *testing.T) {
-	full := manyIDs(l.size)
-	client, tap := l.serve(t, []string{l.page(full, 1, true), l.page(full, 1, true)})
-	ids, errs := gather(l.all(t.Context(), client))
+// endsWithACircle gives some pages and then, for ever, the same ones again. The error must come within limit calls, and after
+// an id of each page.
+func (l listing) endsWithACircle(t *testing.T, before, period, limit int) {
+	calls := 0
+	client, _ := newClient(t, func(req *http.Request) (*http.Response, error) {
+		number, next := calls, calls+1
+		if number >= before {
+			number = before + (number-before)%period
+		}
+		if next >= before {
+			next = before + (next-before)%period
+		}
+		if calls++; calls > limit {
+			return unexpected(t)(req)
+		}
+		return reply(http.StatusOK, l.page([]string{fmt.Sprintf("u%d", number)}, next, true))(req)
+	})
+	seen := map[string]bool{}
+	var errs []error
+	for id, err := range l.all(t.Context(), client) {
+		if err == nil {
+			seen[id] = true
+		} else {
+			require.Empty(t, id)
+			errs = append(errs, err)
+		}
+	}
 	require.Len(t, errs, 1)
+	require.Len(t, seen, before+period)
 	rcErr := requireError(t, errs[0])
 	require.Equal(t, []any{l.path, rcuser.Unknown}, []any{rcErr.Endpoint, rcErr.Outcome})
 	require.ErrorContains(t, rcErr, "broken answer")
-	require.Equal(t, l.bodies(1, 2), tap.bodies())
-	require.Equal(t, full, ids[:l.size])
 }
 
 func (l listing) endsWithTheContext(t *testing.T) {
@@ -208,4 +270,19 @@ func (l listing) endsWithTheContext(t *testing.T) {
 	require.Len(t, errs, 1)
 	require.ErrorIs(t, errs[0], context.Canceled)
 	require.Len(t, tap.requests(), 1)
+}
+
+// testNumberedListing tests what only numbered pages have: nothing but their content says that they repeat themselves.
+func testNumberedListing(t *testing.T, l listing) {
+	// New items may move an earlier page to where it is read again, once.
+	for _, pages := range [][]string{{"a", "a", "b"}, {"a", "b", "a", "c"}, {"a", "b", "b", "c", "c", "d"}, {"a", "b", "c", "b", "c", "d"}} {
+		var answers []string
+		for _, id := range pages {
+			answers = append(answers, l.page([]string{id}, 0, false))
+		}
+		client, _ := l.serve(t, append(answers, l.page(nil, 0, false)))
+		ids, errs := gather(l.all(t.Context(), client))
+		require.Empty(t, errs)
+		require.Equal(t, pages, ids)
+	}
 }

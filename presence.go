@@ -14,7 +14,7 @@ type onlineAnswer struct {
 
 func (a onlineAnswer) online() (bool, error) {
 	if !a.Status.given {
-		return false, missingField("status")
+		return false, unreadableField("status")
 	}
 	return a.Status.value, nil
 }

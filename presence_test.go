@@ -69,6 +69,13 @@ func TestOnlineAnswers(t *testing.T) {
 	for body, want := range map[string]bool{
 		`{"code":200,"status":"1"}`:                          true,
 		`{"code":200,"status":1}`:                            true,
+		`{"code":200,"status":true}`:                         true,
+		`{"code":200,"status":"True"}`:                       true,
+		`{"code":2e2,"status":1.0}`:                          true,
+		`{"code":"200.0","status":"1.0","status":null}`:      true,
+		`{"code":200,"STATUS":"1"}`:                          true,
+		`{"code":200,"status":"1","status":"0"}`:             false,
+		`{"code":200,"status":false,"users":7}`:              false,
 		`{"code":"200","status":"0"}`:                        false,
 		`{"code":"200","status":0,"requestId":"x","y":[{}]}`: false,
 	} {
@@ -77,11 +84,17 @@ func TestOnlineAnswers(t *testing.T) {
 		require.NoError(t, err, body)
 		require.Equal(t, want, got, body)
 	}
+	const unreadable = "its field status is missing or can't be read"
 	requireBrokenAnswers(t, []brokenAnswer{
-		{online, `"x":1`, "it has no field status"},
-		{online, `"status":null`, "it has no field status"},
-		{online, `"status":"2"`, `a field is "2", neither 0 nor 1`},
-		{online, `"status":"yes"`, "neither 0 nor 1"},
-		{online, `"status":true`, "neither 0 nor 1"},
+		{online, `"x":1`, unreadable},
+		{online, `"status":null`, unreadable},
+		{online, `"status":"2"`, unreadable},
+		{online, `"status":-1`, unreadable},
+		{online, `"status":0.5`, unreadable},
+		{online, `"status":"yes"`, unreadable},
+		{online, `"status":""`, unreadable},
+		{online, `"status":{"status":"1"}`, unreadable},
+		{online, `"status":["1"]`, unreadable},
+		{online, `"status":"1","status":"x"`, unreadable},
 	}...)
 }

@@ -82,7 +82,7 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 	const formMark = "fOrMvAlUe5"
 	replies := map[string]func(*http.Request) (*http.Response, error){
 		"refused": reply(400, `{"code":1002,"errorMessage":"no"}`),
-		"token":   reply(200, `{"code":200,"token":"`+tokenMark+`"}`),
+		"token":   reply(200, `{"userId":"u","token":"`+tokenMark+`"}`),
 		"number":  reply(200, `{"code":200,"userId":"u","token":["`+tokenMark+`"]}`),
 		"html":    reply(502, "<html>"+tokenMark),
 		"network": func(*http.Request) (*http.Response, error) { return nil, errors.New("connection reset") },

@@ -51,18 +51,15 @@ type registerForm struct {
 
 type tokenAnswer struct {
 	envelope
-	Token  string `json:"token"`
-	UserID string `json:"userId"`
+	Token  looseString `json:"token"`
+	UserID looseString `json:"userId"`
 }
 
 func (a tokenAnswer) token() (Token, error) {
-	switch {
-	case a.Token == "":
-		return Token{}, missingField("token")
-	case a.UserID == "":
-		return Token{}, missingField("userId")
+	if a.Token == "" {
+		return Token{}, unreadableField("token")
 	}
-	return Token{UserID: a.UserID, Value: a.Token}, nil
+	return Token{UserID: string(a.UserID), Value: string(a.Token)}, nil
 }
 
 // Register makes sure that a user exists and returns a new token for it. The API calls this getting a token.
@@ -81,7 +78,12 @@ func (s *UsersService) Register(ctx context.Context, user Registration) (Token, 
 	if err := user.check(); err != nil {
 		return Token{}, err
 	}
-	return call(ctx, (*service)(s), registerUser, registerForm{formString(user.UserID), formString(user.Name), formString(user.PortraitURI)}, tokenAnswer.token)
+	form := registerForm{formString(user.UserID), formString(user.Name), formString(user.PortraitURI)}
+	token, err := call(ctx, (*service)(s), registerUser, form, tokenAnswer.token)
+	if err == nil && token.UserID == "" {
+		token.UserID = user.UserID
+	}
+	return token, err
 }
 
 func (r Registration) check() error {
@@ -117,7 +119,8 @@ func checkPortraitURI(name, value string) error {
 	return nil
 }
 
-// User is what RC stores about a user for push notifications.
+// User is what RC stores about a user for push notifications. A field that RC's answer lacks, or that can't be read, is
+// its zero value.
 type User struct {
 	ID          string
 	Name        string
@@ -129,23 +132,13 @@ var getUser = endpoint{path: "/user/info.json", rate: 100}
 
 type userAnswer struct {
 	envelope
-	Name        *string `json:"userName"`
-	PortraitURI *string `json:"userPortrait"`
-	CreatedAt   string  `json:"createTime"`
+	Name        looseString `json:"userName"`
+	PortraitURI looseString `json:"userPortrait"`
+	CreatedAt   looseString `json:"createTime"`
 }
 
-func (a userAnswer) user(id string, location *time.Location) (User, error) {
-	switch {
-	case a.Name == nil:
-		return User{}, missingField("userName")
-	case a.PortraitURI == nil:
-		return User{}, missingField("userPortrait")
-	}
-	createdAt, err := parseWallClock("createTime", a.CreatedAt, location)
-	if err != nil {
-		return User{}, err
-	}
-	return User{ID: id, Name: *a.Name, PortraitURI: *a.PortraitURI, CreatedAt: createdAt}, nil
+func (a userAnswer) user(id string, location *time.Location) User {
+	return User{ID: id, Name: string(a.Name), PortraitURI: string(a.PortraitURI), CreatedAt: parseTime(a.CreatedAt, location)}
 }
 
 // Get returns a user's name, portrait and time of registration. RC doesn't document the zone of that time, see
@@ -161,7 +154,7 @@ func (s *UsersService) Get(ctx context.Context, userID string) (User, error) {
 		return User{}, err
 	}
 	return call(ctx, (*service)(s), getUser, userForm{formString(userID)}, func(a userAnswer) (User, error) {
-		return a.user(userID, s.client.caller.location)
+		return a.user(userID, s.client.caller.location), nil
 	})
 }
 
@@ -231,14 +224,14 @@ func (f joinedForm) units() int { return len(f.UserIDs) }
 
 type operationAnswer struct {
 	envelope
-	ID string `json:"operateId"`
+	ID looseString `json:"operateId"`
 }
 
 func (a operationAnswer) operation() (Operation, error) {
 	if a.ID == "" {
-		return Operation{}, missingField("operateId")
+		return Operation{}, unreadableField("operateId")
 	}
-	return Operation{a.ID}, nil
+	return Operation{string(a.ID)}, nil
 }
 
 var deactivateUsers = endpoint{path: "/user/deactivate.json", rate: 100, maxUnits: maxJoinedIDs}
@@ -306,32 +299,39 @@ type deactivatedForm struct {
 
 type deactivatedAnswer struct {
 	envelope
-	UserIDs *[]string `json:"users"`
+	UserIDs looseList[looseString] `json:"users"`
 }
 
 func (a deactivatedAnswer) ids() ([]string, error) { return listedIDs(a.UserIDs) }
 
 // ListDeactivated returns one page of the ids of deactivated users, including users whose deactivation is still
-// running. A page has at most 50 ids, which is also the default. A page shorter than its size is assumed to be the
-// last, because RC returns neither a total nor a next page. The order isn't documented. RC accepts 100 calls a
-// second.
+// running. A page has at most 50 ids, which is also the default. RC returns neither a total nor a next page: the list
+// ends with an empty page, and a page with fewer ids than its size needn't be the last. An entry of the answer without
+// an id is left out. The order isn't documented. RC accepts 100 calls a second.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/deactivation/query-deactivated-list.
 //
 //rc:endpoint POST /user/deactivate/query.json
 func (s *UsersService) ListDeactivated(ctx context.Context, page PageOptions) ([]string, error) {
+	ids, err := s.deactivatedPage(ctx, page)
+	return withoutZero(ids), err
+}
+
+// deactivatedPage is ListDeactivated with "" for an entry without an id.
+func (s *UsersService) deactivatedPage(ctx context.Context, page PageOptions) ([]string, error) {
 	if err := page.check(maxDeactivatedPage); err != nil {
 		return nil, err
 	}
 	return call(ctx, (*service)(s), listDeactivated, deactivatedForm{page.page(), page.Size}, deactivatedAnswer.ids)
 }
 
-// AllDeactivated returns an iterator over the ids of all deactivated users. It calls [UsersService.ListDeactivated]
-// for 50 ids at a time and starts again from page 1 every time it is ranged over. The first error ends it and is
-// yielded once, with an empty id; a page that repeats the one before is such an error. An id may be missed or yielded
-// twice if users are deactivated or reactivated meanwhile.
+// AllDeactivated returns an iterator over the ids of all deactivated users. It reads the pages of
+// [UsersService.ListDeactivated], 50 ids each, up to the first empty one, and starts again from page 1 every time it is
+// ranged over. The first error ends it and is yielded once, with an empty id. Pages that repeat without end are such an
+// error, though ids may have been yielded several times before it is found. An id may be missed or yielded twice if
+// users are deactivated or reactivated meanwhile.
 func (s *UsersService) AllDeactivated(ctx context.Context) iter.Seq2[string, error] {
 	return allPages(listDeactivated, maxDeactivatedPage, func(page PageOptions) ([]string, error) {
-		return s.ListDeactivated(ctx, page)
+		return s.deactivatedPage(ctx, page)
 	})
 }

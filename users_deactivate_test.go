@@ -197,22 +197,63 @@ func TestDeactivateBrokenAnswers(t *testing.T) {
 		return func(ctx context.Context, c *rcuser.Client) error { return call(ctx, c, []string{"a"}) }
 	}
 	requireBrokenAnswers(t, []brokenAnswer{
-		{deactivated(rcuser.PageOptions{}), `"x":1`, "it has no field users"},
-		{one(deactivateIDs), `"x":1`, "it has no field operateId"},
-		{one(reactivateIDs), `"operateId":""`, "it has no field operateId"},
+		{deactivated(rcuser.PageOptions{}), `"users":{"a":1}`, "its field users isn't a list"},
+		{one(deactivateIDs), `"x":1`, "its field operateId is missing or can't be read"},
+		{one(deactivateIDs), `"operateId":{"id":1}`, "its field operateId is missing or can't be read"},
+		{one(reactivateIDs), `"operateId":""`, "its field operateId is missing or can't be read"},
+		{one(reactivateIDs), `"operateId":null`, "its field operateId is missing or can't be read"},
 	}...)
-	client, _ := newClient(t, reply(http.StatusOK, emptyIDAnswer), once)
-	require.ErrorContains(t, deactivated(rcuser.PageOptions{})(t.Context(), client), "no id")
+}
+
+func TestDeactivateAnswers(t *testing.T) {
+	t.Parallel()
+	client, _ := newClient(t, inTurn(
+		reply(http.StatusOK, `{"code":10000,"operateId":12345678901234567890}`),
+		reply(http.StatusOK, `{"code":"200","operateId":"o-1"}`),
+	), once)
+	operation, err := client.Users.Deactivate(t.Context(), []string{"a"})
+	require.NoError(t, err)
+	require.Equal(t, rcuser.Operation{ID: "12345678901234567890"}, operation)
+	operation, err = client.Users.Reactivate(t.Context(), []string{"a"})
+	require.NoError(t, err)
+	require.Equal(t, rcuser.Operation{ID: "o-1"}, operation)
+}
+
+// listedIDsAnswers are answers with a list of ids, and the ids.
+var listedIDsAnswers = map[string][]string{
+	`{"code":200}`:                        {},
+	`{"code":200,"users":null}`:           {},
+	`{"code":200,"users":{}}`:             {},
+	`{"code":200,"users":""}`:             {},
+	`{"code":200,"users":["a",null,"b"]}`: {"a", "b"},
+	`{"code":200,"users":[null,""]}`:      {},
+	`{"code":10000.0,"users":[12345678901234567890,1.5,-3,{"userId":"x"},["y"],true,"z"]}`: {"12345678901234567890", "1.5", "-3", "z"},
+	`{"code":200,"users":[1.2345678901E10,7.0,"7.0","1e3"]}`:                               {"12345678901", "7", "7.0", "1e3"},
+	`{"code":200,"users":["x"],"users":["a"],"Users":null}`:                                {"a"},
+	`{"code":200,"users":["\u674e","\ud800",` + `"a` + "\xff" + `"]}`:                      {"李", "\ufffd", "a\ufffd"},
+}
+
+func TestListDeactivatedAnswers(t *testing.T) {
+	t.Parallel()
+	for body, want := range listedIDsAnswers {
+		client, tap := newClient(t, reply(http.StatusOK, body))
+		got, err := client.Users.ListDeactivated(t.Context(), rcuser.PageOptions{})
+		require.NoError(t, err, body)
+		require.Equal(t, want, got, body)
+		require.Len(t, tap.requests(), 1)
+	}
 }
 
 func TestAllDeactivated(t *testing.T) {
 	t.Parallel()
-	testListing(t, listing{
+	l := listing{
 		path: "/user/deactivate/query.json", size: 50, numbered: true,
 		all: func(ctx context.Context, c *rcuser.Client) iter.Seq2[string, error] {
 			return c.Users.AllDeactivated(ctx)
 		},
 		page: func(ids []string, _ int, _ bool) string { return cursorPage(ids, 0, false) },
 		body: func(number int) string { return numberedBody(number, "pageNo", "pageSize") },
-	})
+	}
+	testListing(t, l)
+	testNumberedListing(t, l)
 }

@@ -268,24 +268,56 @@ func TestUsersBodies(t *testing.T) {
 	}...)
 }
 
-func TestUsersBrokenAnswers(t *testing.T) {
+func TestRegisterAnswers(t *testing.T) {
 	t.Parallel()
+	for body, want := range map[string]rcuser.Token{
+		`{"code":200,"token":"t"}`:                               {UserID: "a", Value: "t"},
+		`{"code":200,"token":"t","userId":null}`:                 {UserID: "a", Value: "t"},
+		`{"code":200,"token":"t","userId":{"id":"a"}}`:           {UserID: "a", Value: "t"},
+		`{"code":200,"token":"t","userId":98765432109876543210}`: {UserID: "98765432109876543210", Value: "t"},
+		`{"code":200,"token":123,"userId":"b","users":{"x":1}}`:  {UserID: "b", Value: "123"},
+		`{"code":10000,"TOKEN":"t\u003d@x;y","userid":"b"}`:      {UserID: "b", Value: "t=@x;y"},
+	} {
+		client, _ := newClient(t, reply(http.StatusOK, body))
+		token, err := client.Users.Register(t.Context(), rcuser.Registration{UserID: "a", Name: "n"})
+		require.NoError(t, err, body)
+		require.Equal(t, want, token, body)
+	}
 	requireBrokenAnswers(t, []brokenAnswer{
-		{register("n", ""), `"userId":"a"`, "it has no field token"},
-		{register("n", ""), `"userId":"a","token":""`, "it has no field token"},
-		{register("n", ""), `"token":"t"`, "it has no field userId"},
-		{register("n", ""), `"userId":"a","token":7`, "a JSON number doesn't fit its field token"},
-		{get, `"userPortrait":"","createTime":"2024-01-01 00:00:00"`, "it has no field userName"},
-		{get, `"userName":"n","createTime":"2024-01-01 00:00:00"`, "it has no field userPortrait"},
-		{get, `"userName":"n","userPortrait":""`, "it has no field createTime"},
-		{get, `"userName":"n","userPortrait":"","createTime":"2024-13-01 00:00:00"`, "createTime: parsing time"},
-		{get, `"userName":"n","userPortrait":"","createTime":1704067200000`, "a JSON number doesn't fit its field createTime"},
-		{get, `"userName":5,"userPortrait":"","createTime":"2024-01-01 00:00:00"`, "a JSON number doesn't fit its field userName"},
+		{register("n", ""), `"userId":"a"`, "its field token is missing or can't be read"},
+		{register("n", ""), `"userId":"a","token":""`, "its field token is missing or can't be read"},
+		{register("n", ""), `"userId":"a","token":null`, "its field token is missing or can't be read"},
+		{register("n", ""), `"userId":"a","token":["t"]`, "its field token is missing or can't be read"},
+		{register("n", ""), `"userId":"a","token":true`, "its field token is missing or can't be read"},
 	}...)
-	client, _ := newClient(t, reply(http.StatusOK, `{"code":200,"token":"t"}`), once)
+	client, _ := newClient(t, reply(http.StatusOK, `{"code":200,"userId":"a"}`), once)
 	token, err := client.Users.Register(t.Context(), rcuser.Registration{UserID: "a", Name: "n"})
 	require.Error(t, err)
 	require.Equal(t, rcuser.Token{}, token, "half a result")
+}
+
+func TestGetAnswers(t *testing.T) {
+	t.Parallel()
+	at := func(hour, minute, second int) time.Time {
+		return time.Date(2016, 6, 13, hour, minute, second, 0, beijingTime)
+	}
+	for fields, want := range map[string]rcuser.User{
+		``: {},
+		`,"userName":null,"userPortrait":null,"createTime":null`:                {},
+		`,"userName":{},"userPortrait":[],"createTime":true`:                    {},
+		`,"userName":"n","createTime":"2016-06-13 18:9:4"`:                      {Name: "n", CreatedAt: at(18, 9, 4)},
+		`,"userName":5,"userPortrait":1.50,"createTime":""`:                     {Name: "5", PortraitURI: "1.50"},
+		`,"userName":"n","userPortrait":"p","createTime":"2016-13-01 00:00:00"`: {Name: "n", PortraitURI: "p"},
+		`,"userPortrait":"p","createTime":1465812544000`:                        {PortraitURI: "p", CreatedAt: at(18, 9, 4)},
+		`,"createTime":"2016-06-13T12:09:04+02:00","users":[{"a":[null]}]`:      {CreatedAt: at(18, 9, 4)},
+	} {
+		client, tap := newClient(t, reply(http.StatusOK, `{"code":200`+fields+`}`))
+		user, err := client.Users.Get(t.Context(), "a")
+		require.NoError(t, err, fields)
+		want.ID = "a"
+		require.Equal(t, want, user, fields)
+		require.Len(t, tap.requests(), 1)
+	}
 }
 
 // TestRegisterKeepsNoAnswerInErrors has answers that hold a token, or a part of one.

@@ -28,11 +28,12 @@ var (
 // Source reads the root package's source, in dir, and checks every exported method of a service. Either it makes exactly
 // one call of the API itself: then its comment has a directive with the path of the endpoint variable that it uses, and
 // names the page of the documentation; the fake serves the path, and the tests have a [Row] with an [Example] for it. Or it
-// has no directive, and makes its calls through exported methods of services.
+// has no directive, and makes its calls through exported methods of services, or of endpoints that such methods have.
 func Source(t *testing.T, dir string) {
 	source := readSource(t, dir)
 	paths := map[string]string{} // the file of each path
 	used := map[string]bool{}    // endpoint variables
+	var composed []method
 	for _, method := range source.serviceMethods() {
 		found := directive.FindStringSubmatch(method.comment)
 		switch {
@@ -42,8 +43,11 @@ func Source(t *testing.T, dir string) {
 		case strings.Contains(method.comment, "rc:endpoint"):
 			t.Errorf("%s: the directive of %s is malformed, want //rc:endpoint POST /path.json", method.file, method.name)
 		default:
-			checkComposed(t, method)
+			composed = append(composed, method)
 		}
+	}
+	for _, method := range composed {
+		checkComposed(t, method, used)
 	}
 	for _, endpoint := range source.endpoints {
 		if !used[endpoint.name] {
@@ -75,13 +79,14 @@ func (s *source) checkEndpoint(t *testing.T, method method, path string) string 
 	return name
 }
 
-// checkComposed checks a method without a directive.
-func checkComposed(t *testing.T, method method) {
+// checkComposed checks a method without a directive. Methods with one use the endpoint variables in used.
+func checkComposed(t *testing.T, method method, used map[string]bool) {
 	t.Helper()
+	ownEndpoint := func(name string) bool { return !used[name] }
 	switch {
-	case method.calls > 0:
+	case slices.ContainsFunc(method.endpoints, ownEndpoint):
 		t.Errorf("%s: %s makes a call of the API itself, but has no directive //rc:endpoint", method.file, method.name)
-	case len(method.through) == 0:
+	case len(method.through) == 0 && len(method.endpoints) == 0:
 		t.Errorf("%s: %s has no directive and uses no exported method of a service", method.file, method.name)
 	}
 }
