@@ -47,6 +47,8 @@ func FuzzCalls(f *testing.F) { systemtest.FuzzCalls(f) }
 
 func FuzzSignature(f *testing.F) { systemtest.FuzzSignature(f) }
 
+func FuzzAnswers(f *testing.F) { systemtest.FuzzAnswers(f) }
+
 // TestDocumentedExamples makes the calls that the documentation shows, and gives them its answers.
 func TestDocumentedExamples(t *testing.T) {
 	t.Parallel()
