@@ -127,7 +127,8 @@ func (s *AllowlistService) Remove(ctx context.Context, ownerID string, userIDs [
 var listAllowlist = endpoint{path: "/user/whitelist/query.json", rate: 100}
 
 // List returns one page of the owner's allowlist, newest first. A page has at most 1000 ids, which is also the
-// default. Its Next is the Token of the following page, and "" on the last. RC accepts 100 calls a second.
+// default. Its Next is the Token of the following page, and "" on the last. An entry of the answer without an id is left
+// out. RC accepts 100 calls a second.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/whitelist/query-whitelist.
 //
@@ -137,8 +138,9 @@ func (s *AllowlistService) List(ctx context.Context, ownerID string, cursor Curs
 }
 
 // All returns an iterator over the owner's allowlist, newest first. It calls [AllowlistService.List] for 1000 ids at
-// a time and starts again from the first page every time it is ranged over. The first error ends it and is yielded
-// once, with an empty id; a page token that RC returns for the second time is such an error.
+// a time, up to the page without a Next, and starts again from the first page every time it is ranged over. The first
+// error ends it and is yielded once, with an empty id. Page tokens that go round in circles are such an error, though ids
+// may have been yielded several times before it is found.
 func (s *AllowlistService) All(ctx context.Context, ownerID string) iter.Seq2[string, error] {
 	return allCursors(listAllowlist, func(cursor CursorOptions) (Page, error) {
 		return s.List(ctx, ownerID, cursor)

@@ -49,7 +49,8 @@ func (s *BlocklistService) Remove(ctx context.Context, ownerID string, userIDs [
 var listBlocklist = endpoint{path: "/user/blacklist/query.json", rate: 100}
 
 // List returns one page of the owner's blocklist, newest first. A page has at most 1000 ids, which is also the
-// default. Its Next is the Token of the following page, and "" on the last. RC accepts 100 calls a second.
+// default. Its Next is the Token of the following page, and "" on the last. An entry of the answer without an id is left
+// out. RC accepts 100 calls a second.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/blacklist/query-blacklist.
 //
@@ -59,8 +60,9 @@ func (s *BlocklistService) List(ctx context.Context, ownerID string, cursor Curs
 }
 
 // All returns an iterator over the owner's blocklist, newest first. It calls [BlocklistService.List] for 1000 ids at
-// a time and starts again from the first page every time it is ranged over. The first error ends it and is yielded
-// once, with an empty id; a page token that RC returns for the second time is such an error.
+// a time, up to the page without a Next, and starts again from the first page every time it is ranged over. The first
+// error ends it and is yielded once, with an empty id. Page tokens that go round in circles are such an error, though ids
+// may have been yielded several times before it is found.
 func (s *BlocklistService) All(ctx context.Context, ownerID string) iter.Seq2[string, error] {
 	return allCursors(listBlocklist, func(cursor CursorOptions) (Page, error) {
 		return s.List(ctx, ownerID, cursor)

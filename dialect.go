@@ -115,11 +115,8 @@ func decodeTop(body []byte, answer any) error {
 		return nil
 	}
 	err := json.Unmarshal(body, answer)
-	if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](err); ok { // its text names a private type
-		if mismatch.Field == "" {
-			return fmt.Errorf("it is a JSON %s, not an object", mismatch.Value)
-		}
-		return fmt.Errorf("a JSON %s doesn't fit its field %s", mismatch.Value, mismatch.Field)
+	if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](err); ok { // not of a field: those have loose types
+		return fmt.Errorf("it is a JSON %s, not an object", mismatch.Value)
 	}
 	return err
 }
