@@ -241,6 +241,9 @@ func TestBansAnswers(t *testing.T) {
 		`{"code":200,"users":["a",null,7,[],{},true,{"userId":1234567890123456789,"blockEndTime":1704038400000},{"blockEndTime":"2024-01-01 00:00:00"}]}`: {
 			{UserID: "1234567890123456789", Until: at},
 		},
+		`{"code":200,"users":[{"userId":"a","blockEndTime":"2024-01-01 00:00:00"}],"users":[{"userId":"b"}]}`: {
+			{UserID: "b"},
+		},
 		`{"code":200,"users":[{"userId":"a","blockEndTime":{"x":1}},{"userId":null,"blockEndTime":null},{"userId":["b"]},{"userId":false}]}`: {
 			{UserID: "a"},
 		},

@@ -20,7 +20,8 @@ func (a onlineAnswer) online() (bool, error) {
 }
 
 // Online reports whether a user is connected on at least one device. An id that was never registered is reported as
-// offline; that isn't documented, it was observed in 2015. RC accepts 100 calls a second.
+// offline; that isn't documented, it was observed in 2015. An answer without a status that can be read is a broken
+// answer. RC accepts 100 calls a second.
 //
 // Source: https://docs.rongcloud.io/platform-chat-api/user/check-online-status-by-user.
 //

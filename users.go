@@ -66,7 +66,8 @@ func (a tokenAnswer) token() (Token, error) {
 //
 // If the user exists already, the name and, if given, the portrait replace the stored ones; tokens from earlier calls
 // stay valid. Tokens don't expire unless the console sets a validity period; [TokensService.Expire] and a reset of
-// the app secret invalidate them. RC accepts 200 calls a second.
+// the app secret invalidate them. The answer repeats the user's id; if it doesn't, the Token has the registered one. RC
+// accepts 200 calls a second.
 //
 // Errors: [ErrUserLimit] if a development environment has 100 users already. A deactivated user gets no token; RC
 // doesn't document the code of that refusal.
