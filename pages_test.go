@@ -1,15 +1,18 @@
 package rcuser_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/f0207b22/rcuser"
 )
@@ -284,5 +287,60 @@ func testNumberedListing(t *testing.T, l listing) {
 		ids, errs := gather(l.all(t.Context(), client))
 		require.Empty(t, errs)
 		require.Equal(t, pages, ids)
+	}
+}
+
+// TestListingsLoseNothing has servers that cut their lists into pages of any lengths, with entries that have no id and, where
+// a token tells that more follows, with empty pages.
+func TestListingsLoseNothing(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		numbered := rapid.Bool().Draw(t, "numbered")
+		lengths := rapid.SliceOfN(rapid.IntRange(0, 4), 1, 40).Draw(t, "lengths")
+		var want, pages []string
+		for _, length := range lengths {
+			if numbered {
+				length = max(length, 1)
+			}
+			entries := make([]string, length)
+			for i := range entries {
+				entries[i] = rapid.SampledFrom([]string{"null", `""`, "{}", "false"}).Draw(t, "entry")
+				if numbered && i == 0 || rapid.IntRange(0, 3).Draw(t, "has an id") > 0 { // numbered pages must differ
+					want = append(want, fmt.Sprintf("id %d", len(want)))
+					entries[i] = fmt.Sprintf("%q", want[len(want)-1])
+				}
+			}
+			pages = append(pages, "["+strings.Join(entries, ",")+"]")
+		}
+		client, err := rcuser.NewClient(rcuser.Config{
+			AppKey: testKey, AppSecret: testSecret, DataCenter: rcuser.Beijing, Limiter: rcuser.NoLimit,
+			HTTPClient: &http.Client{Transport: serveCut(pages)},
+		})
+		require.NoError(t, err)
+		all := client.Users.AllDeactivated(context.Background())
+		if !numbered {
+			all = client.Blocklist.All(context.Background(), "owner")
+		}
+		ids, errs := gather(all)
+		require.Empty(t, errs)
+		require.Equal(t, want, ids)
+	})
+}
+
+// serveCut serves pages by their numbers or tokens, whichever the form has.
+func serveCut(pages []string) roundTripFunc {
+	return func(req *http.Request) (*http.Response, error) {
+		if err := req.ParseForm(); err != nil {
+			return nil, err
+		}
+		text := req.Form.Get("pageNo")
+		number, _ := strconv.Atoi(cmp.Or(text, req.Form.Get("pageToken"), "1"))
+		switch {
+		case text != "" && number > len(pages):
+			return reply(http.StatusOK, noUsers)(req)
+		case text != "" || number == len(pages):
+			return reply(http.StatusOK, fmt.Sprintf(`{"code":200,"users":%s}`, pages[number-1]))(req)
+		}
+		return reply(http.StatusOK, fmt.Sprintf(`{"code":200,"users":%s,"next":%d}`, pages[number-1], number+1))(req)
 	}
 }
