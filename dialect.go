@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
 
@@ -31,7 +32,8 @@ const classicSuccess = 200
 // given reports whether an answer has a code. 0 is one only where it means success, and a number that doesn't fit an
 // ErrorCode on every machine is none.
 func (d *dialect) given(code looseInt) bool {
-	return d.succeeds(code) || code.given && code.value != 0 && int64(int32(code.value)) == code.value
+	fits := math.MinInt32 <= code.value && code.value <= math.MaxInt32
+	return d.succeeds(code) || code.given && code.value != 0 && fits
 }
 
 // succeeds reports whether the code of an answer says success.
