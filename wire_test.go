@@ -29,7 +29,7 @@ var readers = map[string]func(context.Context, *rcuser.Client) error{
 		return deactivateIDs(ctx, c, []string{"a"})
 	},
 	"anything": func(ctx context.Context, c *rcuser.Client) error {
-		return c.Call(ctx, "/user/x.json", nil, new(map[string]any))
+		return c.Call(ctx, rcuser.Request{Path: "/user/x.json"}, new(map[string]any))
 	},
 }
 
