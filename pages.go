@@ -35,11 +35,11 @@ func (o PageOptions) page() int {
 // RC may return fewer items than asked for. list returns the zero item for an entry that can't be read; it isn't yielded.
 func allPages[T comparable](ep endpoint, size int, list func(PageOptions) ([]T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		// A page that comes back once isn't proof: it may have been moved by items that were added meanwhile.
-		circle := circle[[]T]{equal: slices.Equal[[]T], limit: 2}
+		// One page that equals an earlier one is no proof: items that were added meanwhile may have moved it.
+		cycle := cycleDetector[[]T]{equal: slices.Equal[[]T], needed: 2}
 		for number := 1; ; number++ {
 			page, err := list(PageOptions{Page: number, Size: size})
-			if err == nil && circle.closes(page) {
+			if err == nil && cycle.add(page) {
 				err = noProgress(ep, fmt.Sprintf("page %d repeats earlier pages", number))
 			}
 			if !yieldPage(page, err, yield) || len(page) == 0 {
@@ -65,9 +65,9 @@ type Page struct {
 // allCursors returns an iterator over the ids of all pages, up to the first page without a Next.
 func allCursors(ep endpoint, list func(CursorOptions) (Page, error)) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		circle := circle[string]{equal: func(a, b string) bool { return a == b }, limit: 1}
+		cycle := cycleDetector[string]{equal: func(a, b string) bool { return a == b }, needed: 1}
 		for token := ""; ; {
-			if circle.closes(token) {
+			if cycle.add(token) {
 				yield("", noProgress(ep, "a page token came twice"))
 				return
 			}
@@ -80,32 +80,32 @@ func allCursors(ep endpoint, list func(CursorOptions) (Page, error)) iter.Seq2[s
 	}
 }
 
-// circle notices that a sequence goes round in circles, of any length, with the memory of one value. It is Brent's
-// algorithm: values are compared with one remembered value, which is replaced after 1, 2, 4, 8 … comparisons.
-type circle[T any] struct {
-	equal      func(a, b T) bool
-	limit      int // how often the remembered value must come back
-	remembered T
-	came       int // how often it has come back
-	window     int // how many values are compared with it; 0 before the first value
-	compared   int // how many were
+// cycleDetector finds a cycle of any length in a sequence, with the memory of one value. It is Brent's algorithm: values
+// are compared with a reference, which is replaced after 1, 2, 4, 8 … comparisons.
+type cycleDetector[T any] struct {
+	equal     func(a, b T) bool
+	needed    int // how many values must equal the reference
+	reference T
+	matches   int // how many did
+	compared  int // how many were compared with it
+	window    int // how many are; 0 before the first value
 }
 
-// closes takes the next value and reports whether it closes a circle.
-func (c *circle[T]) closes(value T) bool {
-	if c.window > 0 {
-		c.compared++
-		if c.equal(value, c.remembered) {
-			c.came++
-			c.window = max(c.window, c.limit*c.compared) // so that it can come back as often as needed
+// add takes the next value and reports whether the sequence is in a cycle.
+func (d *cycleDetector[T]) add(value T) bool {
+	if d.window > 0 {
+		d.compared++
+		if d.equal(value, d.reference) {
+			d.matches++
+			d.window = max(d.window, d.needed*d.compared) // long enough for the matches that are needed
 		}
 	}
-	if c.came == c.limit {
+	if d.matches == d.needed {
 		return true
 	}
-	if c.compared == c.window {
-		c.remembered, c.window = value, max(1, 2*c.window)
-		c.came, c.compared = 0, 0
+	if d.compared == d.window {
+		d.reference, d.window = value, max(1, 2*d.window)
+		d.matches, d.compared = 0, 0
 	}
 	return false
 }

@@ -44,17 +44,17 @@ type listing struct {
 // testListing tests everything that an iterator over pages promises.
 func testListing(t *testing.T, l listing) {
 	for name, test := range map[string]func(*testing.T){
-		"yields all pages":             l.yieldsAllPages,
-		"a short page isn't the end":   l.goesOnAfterShortPages,
-		"a page may have no ids":       l.skipsUnreadableIDs,
-		"starts anew with each range":  l.startsAnew,
-		"stops when the loop is left":  l.stopsWhenLeft,
-		"ends with an error":           l.endsWithAnError,
-		"ends with a circle of 1 page": func(t *testing.T) { l.endsWithACircle(t, 0, 1, 3) },
-		"ends with a circle of 2":      func(t *testing.T) { l.endsWithACircle(t, 0, 2, 8) },
-		"ends with a circle of 57":     func(t *testing.T) { l.endsWithACircle(t, 30, 57, 400) },
-		"ends with a circle of 1000":   func(t *testing.T) { l.endsWithACircle(t, 1, 1000, 4000) },
-		"ends with the context":        l.endsWithTheContext,
+		"yields all pages":            l.yieldsAllPages,
+		"a short page isn't the end":  l.goesOnAfterShortPages,
+		"a page may have no ids":      l.skipsUnreadableIDs,
+		"starts anew with each range": l.startsAnew,
+		"stops when the loop is left": l.stopsWhenLeft,
+		"ends with an error":          l.endsWithAnError,
+		"ends with a cycle of 1 page": func(t *testing.T) { l.endsWithACycle(t, 0, 1, 3) },
+		"ends with a cycle of 2":      func(t *testing.T) { l.endsWithACycle(t, 0, 2, 8) },
+		"ends with a cycle of 57":     func(t *testing.T) { l.endsWithACycle(t, 30, 57, 400) },
+		"ends with a cycle of 1000":   func(t *testing.T) { l.endsWithACycle(t, 1, 1000, 4000) },
+		"ends with the context":       l.endsWithTheContext,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -220,9 +220,9 @@ func (l listing) endsWithAnError(t *testing.T) {
 	require.Equal(t, l.bodies(1, 2), tap.bodies())
 }
 
-// endsWithACircle gives some pages and then, for ever, the same ones again. The error must come within limit calls, and after
+// endsWithACycle gives some pages and then, for ever, the same ones again. The error must come within limit calls, and after
 // an id of each page.
-func (l listing) endsWithACircle(t *testing.T, before, period, limit int) {
+func (l listing) endsWithACycle(t *testing.T, before, period, limit int) {
 	calls := 0
 	client, _ := newClient(t, func(req *http.Request) (*http.Response, error) {
 		number, next := calls, calls+1
