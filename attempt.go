@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"sync/atomic"
 	"time"
 
 	"github.com/f0207b22/rcuser/internal/clock"
@@ -27,10 +25,8 @@ type sender struct {
 	userAgent        string
 	timeout          time.Duration // of an attempt
 
-	pool      *conn.Pool               // the SDK's own connections; nil if the user brought a transport
-	transport http.RoundTripper        // the user's
-	newConn   func() http.RoundTripper // makes a new connection for each request; nil if transport isn't net/http's
-	untraced  atomic.Bool              // transport ignores httptrace
+	pool      *conn.Pool        // the SDK's own connections; nil if the user brought a transport
+	transport http.RoundTripper // the user's, or what WrapTransport made; nil if requests go to the pool itself
 }
 
 func (s *sender) hostName(c failover.Choice) string { return s.bases[c.Index].Host }
@@ -69,7 +65,7 @@ func (s *sender) attempt(ctx context.Context, req *request, result result, to st
 	a := attempt{host: to.host}
 	deadline := start.Add(s.timeout)
 	limited := ctx
-	if s.pool == nil || !s.fixedCredentials {
+	if s.transport != nil || !s.fixedCredentials {
 		var cancel context.CancelFunc
 		limited, cancel = context.WithDeadline(ctx, deadline)
 		defer cancel()
@@ -86,10 +82,10 @@ func (s *sender) attempt(ctx context.Context, req *request, result result, to st
 		return a
 	}
 	a.signedAt = s.clock.Correct(start)
-	if s.pool != nil {
+	if s.transport == nil {
 		err = s.sendPooled(ctx, &a, req, result, credentials, deadline, to.newConn)
 	} else {
-		err = s.sendTraced(limited, &a, req, result, credentials, to.newConn)
+		err = s.sendWatched(limited, &a, req, result, credentials, deadline, to.newConn)
 	}
 	if err == nil {
 		return a
@@ -110,7 +106,7 @@ func (s *sender) attempt(ctx context.Context, req *request, result result, to st
 func (s *sender) sendPooled(ctx context.Context, a *attempt, req *request, result result, credentials Credentials, deadline time.Time, newConn bool) error {
 	c, err := s.pool.Take(ctx, s.bases[a.host.Index], deadline, newConn)
 	if err != nil {
-		return err
+		return nameCause(err, notConnected)
 	}
 	complete := false
 	defer func() { // also if decoding into the caller's type panics
@@ -121,62 +117,14 @@ func (s *sender) sendPooled(ctx context.Context, a *attempt, req *request, resul
 		}
 	}()
 	a.sent = true
-	resp, err := c.RoundTrip(s.newRequest(ctx, req, a, credentials)) //nolint:bodyclose // read closes it
+	resp, err := c.RoundTrip(s.newRequest(ctx, new(outgoing), req, a, credentials)) //nolint:bodyclose // read closes it
+	a.connClosed = c.PeerClosed()
 	if err != nil {
-		a.connClosed = c.PeerClosed()
-		return err
+		return nameCause(err, stageOf(true, c.Answered()))
 	}
 	err = s.read(a, resp, req, result)
 	complete = err == nil
 	return err
-}
-
-// sendTraced sends through the user's transport. One of net/http, wrapped or not, tells by httptrace whether it took a
-// connection; of any other only a failed dial is known to have sent nothing.
-func (s *sender) sendTraced(ctx context.Context, a *attempt, req *request, result result, credentials Credentials, newConn bool) error {
-	transport := s.transport
-	if newConn && s.newConn != nil {
-		transport = s.newConn()
-	}
-	var watch *conn.Watch
-	if !s.untraced.Load() {
-		watch = new(conn.Watch)
-		ctx = watch.Context(ctx)
-	}
-	out := s.newRequest(ctx, req, a, credentials)
-	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(req.body)), nil }
-	resp, err := requireResponse(transport.RoundTrip(out)) //nolint:bodyclose // read closes it
-	if watch != nil && watch.Traced() {
-		a.sent = watch.Sent()
-		a.connClosed = err != nil && ctx.Err() == nil && watch.PeerClosed(err)
-	} else {
-		a.sent = !failedToDial(err)
-		if watch != nil && err == nil {
-			s.untraced.Store(true)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	return s.read(a, resp, req, result)
-}
-
-func failedToDial(err error) bool {
-	op, ok := errors.AsType[*net.OpError](err)
-	return ok && op.Op == "dial"
-}
-
-// requireResponse accepts what net/http's client accepts: RoundTrippers written for tests return answers without a body.
-func requireResponse(resp *http.Response, err error) (*http.Response, error) {
-	switch {
-	case err != nil:
-		return nil, err
-	case resp == nil:
-		return nil, errors.New("the HTTP client's Transport returned neither an answer nor an error")
-	case resp.Body == nil:
-		resp.Body = http.NoBody
-	}
-	return resp, nil
 }
 
 // read takes the answer; an error means that it couldn't be read to its end.
@@ -205,10 +153,9 @@ type outgoing struct {
 	values  [7]string // of the headers
 }
 
-// newRequest returns the signed request for the attempt's host. Nonce, time and signature are new for each attempt,
-// because RC may refuse a nonce that it has seen.
-func (s *sender) newRequest(ctx context.Context, req *request, a *attempt, credentials Credentials) *http.Request {
-	out := new(outgoing)
+// newRequest fills out with the signed request for the attempt's host. Nonce, time and signature are new for each
+// attempt, because RC may refuse a nonce that it has seen.
+func (s *sender) newRequest(ctx context.Context, out *outgoing, req *request, a *attempt, credentials Credentials) *http.Request {
 	out.url = *s.bases[a.host.Index]
 	out.url.Path += req.endpoint.path
 	nonce, timestamp, signature := newSignature(credentials.AppSecret, a.signedAt)

@@ -3,7 +3,6 @@ package rcuser
 import (
 	"cmp"
 	"context"
-	"net/http"
 	"net/url"
 	"runtime"
 	"runtime/debug"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/f0207b22/rcuser/internal/budget"
-	"github.com/f0207b22/rcuser/internal/conn"
 	"github.com/f0207b22/rcuser/internal/failover"
 )
 
@@ -55,7 +53,9 @@ func NewClient(cfg Config) (*Client, error) {
 		userAgent:        userAgent(cfg.UserAgent),
 		timeout:          cmp.Or(cfg.AttemptTimeout, defaultAttemptTimeout),
 	}
-	s.setTransport(cfg.HTTPClient)
+	if err := s.setTransport(cfg); err != nil {
+		return nil, err
+	}
 	c := &Client{caller: &caller{
 		sender:   s,
 		hosts:    failover.New(len(bases)),
@@ -73,25 +73,6 @@ func NewClient(cfg Config) (*Client, error) {
 }
 
 const defaultAttemptTimeout = 5 * time.Second
-
-// setTransport takes the Transport and the Timeout of the user's client, which it doesn't keep or change.
-func (s *sender) setTransport(user *http.Client) {
-	if user != nil && user.Timeout > 0 {
-		s.timeout = min(s.timeout, user.Timeout)
-	}
-	if user == nil || user.Transport == nil {
-		s.pool = conn.NewPool()
-		return
-	}
-	s.transport = user.Transport
-	if kept, ok := s.transport.(*http.Transport); ok {
-		s.newConn = sync.OnceValue(func() http.RoundTripper {
-			clone := kept.Clone()
-			clone.DisableKeepAlives = true
-			return clone
-		})
-	}
-}
 
 func (c *Client) setServices() {
 	s := &service{c}

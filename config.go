@@ -34,6 +34,12 @@ type Config struct {
 	// modify the HTTPClient. If it or its Transport is nil, the SDK uses a transport of its own.
 	HTTPClient *http.Client
 
+	// WrapTransport, if not nil, is called once, by NewClient, with the SDK's own transport, or that of HTTPClient, and
+	// returns the one that requests are sent through. It is for tracing and metrics. What it gets keeps its rules for
+	// connections and for the end of an attempt, if the requests that reach it have the context that came with them or
+	// one derived from it; without that, a failure that isn't a failed dial counts as Unknown.
+	WrapTransport func(http.RoundTripper) http.RoundTripper
+
 	// AttemptTimeout limits one attempt, from fetching the credentials to reading the answer. Zero means 5 s.
 	AttemptTimeout time.Duration
 

@@ -121,7 +121,7 @@ func TestLogger(t *testing.T) {
 		require.Len(t, lines, 3)
 		const about = `level=DEBUG msg="rcuser: attempt" endpoint=/user/getToken.json host=api.rong-api.com request_id=abc `
 		require.Equal(t, about+"attempt=1 status=429 code=1008 wait=0s duration=0s", string(lines[0]))
-		require.Equal(t, about+"attempt=2 status=0 code=0 wait=3s duration=0s error=EOF", string(lines[1]))
+		require.Equal(t, about+"attempt=2 status=0 code=0 wait=3s duration=0s error=\"the connection was closed before an answer came\"", string(lines[1]))
 		require.Regexp(t, "^"+about+"attempt=3 status=200 code=0 wait=(0s|1ns) duration=0s$", string(lines[2]))
 		for _, secret := range []string{testSecret, tap.requests()[0].Header.Get("Signature"), "fOrM", "nAmE", "tOkEn"} {
 			require.NotContains(t, log.String(), secret)

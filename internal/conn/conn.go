@@ -2,11 +2,9 @@ package conn
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"sync/atomic"
 	"time"
 )
 
@@ -19,8 +17,8 @@ type connection struct {
 	netConn  net.Conn // what DialContext returned; under TLS, the connection below it
 	lifetime lifetime
 
-	uses     int         // requests sent
-	answered atomic.Bool // a byte of the current use's answer has come
+	uses     int      // requests sent
+	progress progress // of the current use
 
 	closed    bool
 	use       *Conn     // the current one; nil while idle
@@ -36,7 +34,6 @@ func newConnection(p *Pool, to target, client *http.ClientConn, netConn net.Conn
 
 // begin starts a use that must be over at deadline. The pool's mutex is held.
 func (c *connection) begin(deadline time.Time) *Conn {
-	c.answered.Store(false)
 	c.use = &Conn{conn: c, reused: c.uses > 0 || !c.idleSince.IsZero()}
 	c.expireAt(deadline)
 	return c.use
@@ -90,18 +87,23 @@ func (u *Conn) RoundTrip(req *http.Request) (*http.Response, error) {
 	case maxUses:
 		req.Close = true
 	}
+	c.progress.begin(req)
 	*req = *req.WithContext(u.watch(caller))
 	resp, err := c.client.RoundTrip(req)
-	if err == nil {
-		return withoutUpgrade(resp), nil
+	if err == nil && u.reused && c.progress.early.Load() {
+		_ = resp.Body.Close()
+		resp, err = nil, errEarlyAnswer
 	}
-	if ended := u.ended(caller); ended != nil {
-		return nil, ended // net/http may say instead that the connection was closed
+	if err != nil {
+		if ended := u.ended(caller); ended != nil {
+			return nil, ended // net/http may say instead that the connection was closed
+		}
 	}
-	u.peerClosed = u.reused && !c.answered.Load() &&
-		c.client.Err() != nil && // else the request was invalid
-		!isTimeout(err)
-	return nil, err
+	u.peerClosed = u.reused && c.progress.peerClosed(resp, err)
+	if err != nil {
+		return nil, err
+	}
+	return withoutUpgrade(resp), nil
 }
 
 // ended returns why the use is over already, if the caller's context or the deadline has ended it.
@@ -122,11 +124,6 @@ func withoutUpgrade(resp *http.Response) *http.Response {
 		resp.Body = http.NoBody
 	}
 	return resp
-}
-
-func isTimeout(err error) bool {
-	timeout, ok := errors.AsType[net.Error](err)
-	return ok && timeout.Timeout()
 }
 
 // Release ends a use whose answer was read to its end. The connection is kept for the next use, or closed if it was
@@ -165,14 +162,24 @@ func (u *Conn) end(keep bool) {
 	}
 }
 
-// PeerClosed reports whether RoundTrip failed because the peer had already closed a connection that was used or idle
-// before: it failed without a byte of an answer. It is false for a timeout, and if the deadline or the request's
-// context ended the use.
+// PeerClosed reports whether the peer had already closed a connection that was used or idle before. RoundTrip then failed
+// with its end and without a byte of an answer, or with an answer that was sent before the request, or returned an HTTP
+// 408 with Connection: close. It is false for a timeout, and if the deadline or the request's context ended the use.
 func (u *Conn) PeerClosed() bool { return u.peerClosed }
 
-// info is what a caller's httptrace learns of the connection.
-func (u *Conn) info() httptrace.GotConnInfo {
-	return httptrace.GotConnInfo{
+// Answered reports whether a byte of an answer came.
+func (u *Conn) Answered() bool { return u.conn.progress.answered.Load() }
+
+// tell tells a caller's trace of the connection, and closes it if that panics.
+func (u *Conn) tell(trace *httptrace.ClientTrace) {
+	told := false
+	defer func() {
+		if !told {
+			u.Close()
+		}
+	}()
+	trace.GotConn(httptrace.GotConnInfo{
 		Conn: u.conn.netConn, Reused: u.reused, WasIdle: u.wasIdle, IdleTime: u.idleTime,
-	}
+	})
+	told = true
 }

@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -33,11 +35,31 @@ func newTransport() *http.Transport {
 			MinVersion:         tls.VersionTLS12,
 			ClientSessionCache: tls.NewLRUClientSessionCache(0),
 		},
+		OnProxyConnectResponse: requireTunnel,
 		TLSHandshakeTimeout:    tlsTimeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		Protocols:              protocols,
 	}
 }
+
+// ProxyError is a proxy's refusal of CONNECT.
+type ProxyError struct{ StatusCode int }
+
+// Error returns a text such as "the proxy refused CONNECT: 403 Forbidden".
+func (e *ProxyError) Error() string {
+	status := strconv.Itoa(e.StatusCode) + " " + http.StatusText(e.StatusCode)
+	return "the proxy refused CONNECT: " + strings.TrimSpace(status)
+}
+
+// requireTunnel names the status, of which net/http keeps the text alone.
+func requireTunnel(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+	if resp.StatusCode != http.StatusOK {
+		return &ProxyError{resp.StatusCode}
+	}
+	return nil
+}
+
+const socksConnect = "socks connect" // the operation that net/http's errors of a SOCKS proxy name
 
 // target is what a connection is to, whether there is a proxy or not. Its host is that of a URL, port and all.
 type target struct{ scheme, host string }

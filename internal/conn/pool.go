@@ -78,7 +78,7 @@ func (p *Pool) Take(ctx context.Context, u *url.URL, deadline time.Time, newConn
 		}
 	}
 	if trace != nil && trace.GotConn != nil {
-		trace.GotConn(use.info())
+		use.tell(trace)
 	}
 	return use, nil
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser/internal/conn"
 )
 
 // proxy is a real one on loopback. It refuses with the status if that isn't 0, and otherwise wants the password if there
@@ -130,13 +132,16 @@ func TestProxyRefuses(t *testing.T) {
 		status int
 		text   string
 	}{
-		{&proxy{status: http.StatusForbidden}, 403, "Forbidden"},
-		{&proxy{password: "right"}, 407, "Proxy Authentication Required"},
+		{&proxy{status: http.StatusForbidden}, 403, "the proxy refused CONNECT: 403 Forbidden"},
+		{&proxy{password: "right"}, 407, "the proxy refused CONNECT: 407 Proxy Authentication Required"},
 	} {
 		c := trusting(t, s)
 		through(t, c, tc.proxy, "wrong")
 		_, err := c.take(t.Context())
 		require.EqualError(t, err, tc.text)
+		var refusal *conn.ProxyError
+		require.ErrorAs(t, err, &refusal)
+		require.Equal(t, tc.status, refusal.StatusCode)
 
 		c = newClient(t, plain.URL)
 		through(t, c, tc.proxy, "wrong")
