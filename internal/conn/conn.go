@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,8 +18,8 @@ type connection struct {
 	netConn  net.Conn // what DialContext returned; under TLS, the connection below it
 	lifetime lifetime
 
-	uses     int      // requests sent
-	progress progress // of the current use
+	uses     int         // requests sent
+	answered atomic.Bool // a byte of the current use's answer has come
 
 	closed    bool
 	use       *Conn     // the current one; nil while idle
@@ -34,6 +35,7 @@ func newConnection(p *Pool, to target, client *http.ClientConn, netConn net.Conn
 
 // begin starts a use that must be over at deadline. The pool's mutex is held.
 func (c *connection) begin(deadline time.Time) *Conn {
+	c.answered.Store(false)
 	c.use = &Conn{conn: c, reused: c.uses > 0 || !c.idleSince.IsZero()}
 	c.expireAt(deadline)
 	return c.use
@@ -87,19 +89,14 @@ func (u *Conn) RoundTrip(req *http.Request) (*http.Response, error) {
 	case maxUses:
 		req.Close = true
 	}
-	c.progress.begin(req)
 	*req = *req.WithContext(u.watch(caller))
 	resp, err := c.client.RoundTrip(req)
-	if err == nil && u.reused && c.progress.early.Load() {
-		_ = resp.Body.Close()
-		resp, err = nil, errEarlyAnswer
-	}
 	if err != nil {
 		if ended := u.ended(caller); ended != nil {
 			return nil, ended // net/http may say instead that the connection was closed
 		}
 	}
-	u.peerClosed = u.reused && c.progress.peerClosed(resp, err)
+	u.peerClosed = u.reused && peerClosed(c.answered.Load(), resp, err)
 	if err != nil {
 		return nil, err
 	}
@@ -163,12 +160,12 @@ func (u *Conn) end(keep bool) {
 }
 
 // PeerClosed reports whether the peer had already closed a connection that was used or idle before. RoundTrip then failed
-// with its end and without a byte of an answer, or with an answer that was sent before the request, or returned an HTTP
-// 408 with Connection: close. It is false for a timeout, and if the deadline or the request's context ended the use.
+// with its end and without a byte of an answer, or it returned an HTTP 408 with Connection: close. It is false for a
+// timeout, and if the deadline or the request's context ended the use.
 func (u *Conn) PeerClosed() bool { return u.peerClosed }
 
 // Answered reports whether a byte of an answer came.
-func (u *Conn) Answered() bool { return u.conn.progress.answered.Load() }
+func (u *Conn) Answered() bool { return u.conn.answered.Load() }
 
 // tell tells a caller's trace of the connection, and closes it if that panics.
 func (u *Conn) tell(trace *httptrace.ClientTrace) {

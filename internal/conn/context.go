@@ -14,7 +14,7 @@ import (
 // that the end of the use removes.
 type lifetime struct {
 	ctx        context.Context
-	traced     context.Context // ctx with a trace for the current use's progress
+	traced     context.Context // ctx with a trace that notes an answer's first byte
 	cancel     context.CancelCauseFunc
 	callerDone func() // cancels with the cause of the current use's caller
 }
@@ -36,10 +36,7 @@ func newLifetime(c *connection) lifetime {
 
 // trace returns a new one every time, because httptrace changes a trace that it composes with another.
 func (c *connection) trace() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		WroteRequest:         func(httptrace.WroteRequestInfo) { c.progress.written.Store(true) },
-		GotFirstResponseByte: c.progress.gotFirstByte,
-	}
+	return &httptrace.ClientTrace{GotFirstResponseByte: func() { c.answered.Store(true) }}
 }
 
 // useContext is the context of one request: it is done when the connection's is, and has the values of both.

@@ -293,6 +293,7 @@ func TestSpareFromOutsideABubble(t *testing.T) {
 		return near, nil
 	}
 	c.requireCalls(t, maxUses)
+	require.Eventually(t, func() bool { return dials.Load() == 2 }, 5*time.Second, time.Millisecond)
 	synctest.Test(t, func(t *testing.T) {
 		c.requireCalls(t, 2)
 		require.EqualValues(t, 3, dials.Load())

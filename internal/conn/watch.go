@@ -23,11 +23,11 @@ type Watch struct {
 
 	trace     atomic.Pointer[httptrace.ClientTrace] // made when a transport asks for it
 	handshake atomic.Pointer[error]                 // of a TLS handshake that failed
-	progress  progress
-	asked     atomic.Bool // a transport looked for a connection
-	got       atomic.Bool // and got one
-	unused    atomic.Bool // one that wasn't used before
-	closed    atomic.Bool // a Pool found that the peer had already closed its last connection
+	answered  atomic.Bool                           // a byte came
+	asked     atomic.Bool                           // a transport looked for a connection
+	got       atomic.Bool                           // and got one
+	unused    atomic.Bool                           // one that wasn't used before
+	closed    atomic.Bool                           // a Pool found that the peer had already closed its last connection
 }
 
 // Start begins to watch an attempt that ends with ctx, at the deadline at the latest. With newConn it is made on a
@@ -75,8 +75,7 @@ func (w *Watch) clientTrace() *httptrace.ClientTrace {
 	trace := &httptrace.ClientTrace{
 		GetConn:              func(string) { w.asked.Store(true) },
 		GotConn:              w.gotConn,
-		WroteRequest:         func(httptrace.WroteRequestInfo) { w.progress.written.Store(true) },
-		GotFirstResponseByte: w.progress.gotFirstByte,
+		GotFirstResponseByte: func() { w.answered.Store(true) },
 		TLSHandshakeDone:     w.handshakeDone,
 	}
 	if httptrace.ContextClientTrace(w.Context) != nil { // the caller's: it is called too
@@ -154,7 +153,7 @@ func all(errs []error, is func(error) bool) bool {
 func (w *Watch) MayBeConnected() bool { return w.got.Load() || !w.asked.Load() }
 
 // Answered reports whether a byte of an answer came.
-func (w *Watch) Answered() bool { return w.progress.answered.Load() }
+func (w *Watch) Answered() bool { return w.answered.Load() }
 
 // PeerClosed reports, of a request that ended with resp or err, whether the peer had already closed the connection that
 // it was sent on. No connection that wasn't used before was seen, and all else is as with [Conn.PeerClosed].
@@ -162,5 +161,5 @@ func (w *Watch) PeerClosed(resp *http.Response, err error) bool {
 	if w.newConn {
 		return false // the peer has closed the one before too
 	}
-	return w.closed.Load() || w.got.Load() && !w.unused.Load() && w.progress.peerClosed(resp, err)
+	return w.closed.Load() || w.got.Load() && !w.unused.Load() && peerClosed(w.answered.Load(), resp, err)
 }
