@@ -48,10 +48,10 @@ func nameCause(err error, at stage) error {
 	switch {
 	case at == notConnected && refusedByProxy(own):
 		text = strings.TrimSuffix("the proxy refused CONNECT: "+text, ": ")
-	case own == "" || strings.Contains(own, "%!w(<nil>)"):
-		text = "the transport failed without naming a cause"
 	case conn.Ended(err):
 		text = strings.TrimSuffix(closedTexts[at]+": "+withoutEnd(text), ": ")
+	case own == "" || strings.Contains(own, "%!w(<nil>)"):
+		text = "the transport failed without naming a cause"
 	case failedSOCKS(err):
 		text = "the SOCKS proxy made no connection: " + text
 	}
@@ -69,14 +69,17 @@ var closedTexts = [...]string{
 
 // withoutEnd cuts off the end of a text that says no more than that the connection was closed.
 func withoutEnd(text string) string {
-	for _, end := range []string{
-		io.ErrUnexpectedEOF.Error(), io.EOF.Error(), net.ErrClosed.Error(), "http: server closed idle connection",
-	} {
-		if rest, found := strings.CutSuffix(text, end); found {
-			return strings.TrimSuffix(rest, ": ")
-		}
+	for _, end := range closedEnds {
+		text = strings.TrimSuffix(strings.TrimSuffix(text, end), ": ")
 	}
 	return text
+}
+
+// closedEnds are ends of texts of net/http and of the errors below it, from the last to the first.
+var closedEnds = [...]string{
+	"%!w(<nil>)", "readLoopPeekFailLocked", // net/http writes so if the server sent bytes that nobody had asked for
+	io.ErrUnexpectedEOF.Error(), io.EOF.Error(), net.ErrClosed.Error(), "http: server closed idle connection",
+	"net/http: HTTP/1.x transport connection broken",
 }
 
 // refusedByProxy recognises net/http's error for a proxy that refused CONNECT. It has no type, and its text is that of

@@ -86,6 +86,14 @@ func through(t *testing.T, c *client, p *proxy, password string) *server {
 	return s
 }
 
+// setProxy sets the client to use a proxy.
+func setProxy(t *testing.T, c *client, proxy string) {
+	t.Helper()
+	u, err := url.Parse(proxy)
+	require.NoError(t, err)
+	c.pool.Transport().Proxy = http.ProxyURL(u)
+}
+
 func TestProxyThatForwards(t *testing.T) {
 	t.Parallel()
 	for _, password := range []string{"", "p@ss:word"} {
