@@ -90,6 +90,29 @@ func TestPanicWhileDecodingLeavesNoConnection(t *testing.T) {
 	}
 }
 
+// TestPanicOfTheCredentials passes through, and the next call works.
+func TestPanicOfTheCredentials(t *testing.T) {
+	t.Parallel()
+	uses := &tally[net.Conn]{}
+	ill := false
+	client := overWire(t, rawServer(t, keepsOpen(uses)), func(c *rcuser.Config) {
+		c.AppKey, c.AppSecret = "", ""
+		c.Credentials = func(context.Context) (rcuser.Credentials, error) {
+			if ill {
+				panic("in the credentials")
+			}
+			return rcuser.Credentials{AppKey: "k", AppSecret: "s"}, nil
+		}
+	})
+	for range 3 {
+		ill = false
+		require.NoError(t, ban(t.Context(), client))
+		ill = true
+		require.PanicsWithValue(t, "in the credentials", func() { _ = ban(t.Context(), client) })
+	}
+	require.Equal(t, []int{3}, uses.counts(), "the connection is kept")
+}
+
 // TestSilenceIsNoClosedConnection has the user's transport give up on a reused connection: that is the host's failure.
 func TestSilenceIsNoClosedConnection(t *testing.T) {
 	t.Parallel()

@@ -1,8 +1,10 @@
 package rcuser
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"testing"
@@ -11,6 +13,43 @@ import (
 
 	"github.com/stretchr/testify/require"
 )
+
+// TestIdleTimeoutAnswerIsAClosedConnection has a server answer 408 to the second request on a connection and close it, as
+// HAProxy does with one that was idle. The attempt is then repeated at once, on a new connection, at the same host.
+func TestIdleTimeoutAnswerIsAClosedConnection(t *testing.T) {
+	t.Parallel()
+	for name, wrap := range map[string]func(http.RoundTripper) http.RoundTripper{"plain": nil, "wrapped": clones} {
+		synctest.Test(t, func(t *testing.T) {
+			client := wrappedClient(t, wrap, func(context.Context, string, string) (net.Conn, error) {
+				near, far := net.Pipe()
+				go func() {
+					defer func() { _ = far.Close() }()
+					r := bufio.NewReader(far)
+					for _, answer := range []string{
+						"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"code\":200}",
+						"HTTP/1.1 408 Request Time-out\r\nConnection: close\r\nContent-Type: text/html\r\n\r\n<html>",
+					} {
+						if req, err := http.ReadRequest(r); err == nil {
+							_, _ = io.Copy(io.Discard, req.Body)
+							_, _ = io.WriteString(far, answer)
+						}
+					}
+				}()
+				return near, nil
+			})
+			result := new(typedResult[voidAnswer, struct{}, *voidAnswer])
+			result.convert = func(voidAnswer) (struct{}, error) { return struct{}{}, nil }
+			req := &request{endpoint: endpoint{path: "/x.json"}, contentType: classic.contentType}
+			for i, want := range []bool{false, true, false, true} {
+				a := client.caller.sender.attempt(t.Context(), req, result, step{newConn: i == 2}, time.Now())
+				require.Equal(t, want, a.connClosed, "%s, %d", name, i)
+				require.Equal(t, map[bool]int{false: 200, true: 408}[want], a.answer.status)
+				require.True(t, a.sent)
+			}
+			client.CloseIdleConnections()
+		})
+	}
+}
 
 type cloning struct{ next http.RoundTripper }
 

@@ -6,6 +6,9 @@
 // A trace in the caller's context (net/http/httptrace) sees what it would see of an http.Transport, but for this:
 // GetConn gets the address of the host even if there is a proxy, GotConnInfo.Conn is what DialContext returned, also
 // below TLS, and the dialling of a successor isn't seen.
+//
+// A request is sent by Take, RoundTrip and Release or, below a transport that wraps the pool, by [Pool.RoundTripper]. A
+// [Watch] then carries what is wanted to the pool, and what happened back; it does the same with other transports.
 package conn
 
 import (
