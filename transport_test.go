@@ -73,6 +73,15 @@ var withoutContext = wrap(func(next http.RoundTripper, req *http.Request) (*http
 	return next.RoundTrip(req.Clone(context.Background()))
 })
 
+// hidingErrors returns errors that say nothing of those below.
+var hidingErrors = wrap(func(next http.RoundTripper, req *http.Request) (*http.Response, error) {
+	resp, err := next.RoundTrip(req)
+	if err != nil {
+		return nil, errors.New("the request failed")
+	}
+	return resp, nil
+})
+
 var wrappers = map[string]wrapper{
 	"unchanged":       func(next http.RoundTripper) http.RoundTripper { return next },
 	"tracing":         tracing,
@@ -170,6 +179,7 @@ func TestFiveClosedConnectionsBelowAWrapper(t *testing.T) {
 		"SDK's":                      {none, none},
 		"SDK's, tracing":             {none, tracing.use},
 		"SDK's, tracing, cancel":     {none, wrappers["later"].use},
+		"SDK's, error hidden":        {none, hidingErrors.use},
 		"user's":                     {usersOwn, none},
 		"user's, tracing":            {usersOwn, tracing.use},
 		"user's, tracing of its own": {hidden(tracing), none},
@@ -308,4 +318,24 @@ func TestWrapperWithoutAResult(t *testing.T) {
 		require.EqualError(t, rcErr.Err, text)
 		require.Equal(t, []any{rcuser.Unknown, 0}, []any{rcErr.Outcome, rcErr.StatusCode})
 	}
+}
+
+// TestAnswerBesideAnError is closed, so that it doesn't cost a connection.
+func TestAnswerBesideAnError(t *testing.T) {
+	t.Parallel()
+	closed := 0
+	client, _ := newClient(t, func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Body: countingBody{&closed}}, io.ErrClosedPipe
+	}, once)
+	require.ErrorIs(t, ban(t.Context(), client), io.ErrClosedPipe)
+	require.Equal(t, 1, closed)
+}
+
+type countingBody struct{ closed *int }
+
+func (countingBody) Read([]byte) (int, error) { return 0, io.EOF }
+
+func (c countingBody) Close() error {
+	*c.closed++
+	return nil
 }

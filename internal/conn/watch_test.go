@@ -122,6 +122,16 @@ func TestWatchAndPeerClosed(t *testing.T) {
 	}
 }
 
+// TestNewConnThatWasUsedBefore closes without an answer: that is the host's failure, as another repeat may end the same way.
+func TestNewConnThatWasUsedBefore(t *testing.T) {
+	t.Parallel()
+	w := new(conn.Watch)
+	w.Start(t.Context(), time.Now().Add(time.Minute), true)
+	httptrace.ContextClientTrace(w).GotConn(httptrace.GotConnInfo{Reused: true})
+	require.False(t, w.NotSent(&http.Transport{}, io.EOF))
+	require.False(t, w.PeerClosed(nil, io.EOF))
+}
+
 // TestWatchAndCallersTrace calls both, also for a context derived from the watch.
 func TestWatchAndCallersTrace(t *testing.T) {
 	t.Parallel()
