@@ -153,7 +153,7 @@ func (k keeping) RoundTrip(req *http.Request) (*http.Response, error) {
 	if k.later {
 		ctx = context.WithoutCancel(ctx)
 	}
-	_, err := k.next.RoundTrip(req.WithContext(ctx)) //nolint:bodyclose // what is tested
+	_, err := k.next.RoundTrip(req.WithContext(ctx))
 	return nil, errors.Join(errors.New("kept"), err)
 }
 

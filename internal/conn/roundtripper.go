@@ -66,7 +66,7 @@ type body struct {
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	switch {
-	case err == io.EOF: //nolint:errorlint // the end of a body is never wrapped
+	case err == io.EOF:
 		b.use.Release()
 	case err != nil:
 		b.use.Close()

@@ -117,7 +117,7 @@ func TestRoundTripperWithoutAWatch(t *testing.T) {
 		time.Sleep(3*time.Second - 1)
 		synctest.Wait()
 		require.EqualValues(t, 1, p.open.Load())
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		require.Zero(t, p.open.Load())
 	})
