@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -166,6 +167,36 @@ func TestSentIsSafeBelowAnyWrapper(t *testing.T) {
 				client := overWire(t, "http://127.0.0.1:1", change, around, once)
 				require.Equal(t, tc.want, requireError(t, ban(t.Context(), client)).Outcome, "%s, %s", name, transport)
 			}
+		}
+	}
+}
+
+// TestProxyOfTheUsersRefuses is about a transport of the user's, for which the status is known by its text alone. Below a
+// wrapper such an error can't be told from others, so that the outcome is what is safe.
+func TestProxyOfTheUsersRefuses(t *testing.T) {
+	t.Parallel()
+	for status, text := range map[string]string{
+		"407 Proxy Authentication Required": "the proxy refused CONNECT: Proxy Authentication Required",
+		"403 Forbidden":                     "the proxy refused CONNECT: Forbidden",
+		"401 Unauthorized":                  "the proxy refused CONNECT: Unauthorized",
+		"502 ":                              "the proxy refused CONNECT",
+		"502":                               "the proxy refused CONNECT: unknown status code",
+	} {
+		base := rawServer(t, func(conn net.Conn) {
+			readRequest(bufio.NewReader(conn))
+			_, _ = io.WriteString(conn, "HTTP/1.1 "+status+"\r\nContent-Length: 0\r\n\r\n")
+		})
+		proxy := &url.URL{Scheme: "http", User: url.UserPassword("user", "pa55word"), Host: strings.TrimPrefix(base, "http://")}
+		transport := &http.Transport{Proxy: http.ProxyURL(proxy)}
+		for _, tc := range []struct {
+			transport http.RoundTripper
+			want      rcuser.Outcome
+		}{{transport, rcuser.NotApplied}, {tracing(transport), rcuser.Unknown}} {
+			client := overWire(t, "https://rc.example", once, func(c *rcuser.Config) { c.HTTPClient = &http.Client{Transport: tc.transport} })
+			rcErr := requireError(t, ban(t.Context(), client))
+			require.EqualError(t, rcErr.Err, text)
+			require.Equal(t, tc.want, rcErr.Outcome, text)
+			require.NotContains(t, rcErr.Error(), "pa55word")
 		}
 	}
 }
