@@ -32,8 +32,8 @@ type Config struct {
 	// HTTPClient provides the Transport, which is used as it is, and a Timeout, which limits each attempt as
 	// AttemptTimeout does; the shorter one applies. CheckRedirect is ignored and a Jar is refused. NewClient doesn't
 	// modify the HTTPClient. If it or its Transport is nil, the SDK uses a transport of its own. If the peer had already
-	// closed a kept HTTP/1.1 connection of the Transport, the attempt is repeated on a new one, and those that are kept
-	// beside it and would be used first are closed.
+	// closed a kept HTTP/1.1 connection, the attempt is repeated on a new one, for which the Transport's other idle
+	// connections to that host are closed.
 	HTTPClient *http.Client
 
 	// WrapTransport, if not nil, is called once, by NewClient, with the SDK's own transport, or that of HTTPClient, and
