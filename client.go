@@ -66,7 +66,7 @@ func NewClient(cfg Config) (*Client, error) {
 		location: cmp.Or(cfg.DataCenter.Location, time.UTC),
 	}}
 	if c.caller.limiter == nil {
-		c.caller.limiter = new(processLimiter)
+		c.caller.limiter = NewLimiter(LimiterOptions{})
 	}
 	c.setServices()
 	return c, nil
@@ -136,6 +136,9 @@ func (c Config) checkOptions() error {
 	}
 	if !isHeaderText(c.UserAgent) {
 		return &ArgumentError{"UserAgent", "holds a line break or a character outside ASCII"}
+	}
+	if err := checkLimiter(c.Limiter); err != nil {
+		return err
 	}
 	return c.Retry.check()
 }

@@ -48,8 +48,8 @@ type Config struct {
 	// Retry says how often a call is attempted and how long it waits in between.
 	Retry RetryPolicy
 
-	// Limiter delays attempts so that they stay within RC's rate limits. If nil, a limiter of this client keeps the
-	// published rate of each endpoint. NoLimit turns limiting off.
+	// Limiter delays attempts so that they stay within RC's rate limits. If nil, the client has its own of [NewLimiter],
+	// which keeps the published rate of each endpoint. [NoLimit] turns limiting off.
 	Limiter Limiter
 
 	// Logger gets a debug record for every attempt and warnings about switched hosts and an empty retry budget. If
