@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,9 +24,10 @@ const (
 // answer is what an attempt received.
 type answer struct {
 	status     int       // of HTTP; 0 if no answer came
-	code       ErrorCode // RC's; 0 if it says success or gave none
+	code       ErrorCode // RC's, or the one that HTTP 429 stands for; 0 if it says success or gave none
 	message    string
-	valid      bool          // RC's JSON with the code of a success
+	fromRC     bool          // RC's JSON: an object with a code
+	incomplete bool          // its body couldn't be read to the end
 	excerpt    []byte        // for Error.Body
 	retryAfter time.Duration // 0 if the answer doesn't ask to wait
 	problem    error         // why it can't be understood
@@ -44,12 +46,36 @@ func (a *answer) verdict() verdict {
 	switch {
 	case a.status >= 500, a.code == ErrInternal, a.code == ErrTimeout:
 		return undecided
+	case a.saysSuccess():
+		if a.problem == nil {
+			return succeeded
+		}
+		return undecided
+	case isRedirect(a.status):
+		return refused
+	case a.incomplete, a.status == http.StatusRequestTimeout && !a.fromRC:
+		return undecided
 	case a.code != 0, a.status >= 300:
 		return refused
-	case a.problem != nil:
-		return undecided
 	}
-	return succeeded
+	return undecided
+}
+
+// saysSuccess reports whether it is RC's JSON with the code of a success. The HTTP status may say something else.
+func (a *answer) saysSuccess() bool { return a.fromRC && a.code == 0 }
+
+// foreign reports whether something between this machine and RC answered, which another host or attempt may avoid. A
+// redirect is a mistake in the base URL, and HTTP 429 is the app's own.
+func (a *answer) foreign() bool {
+	return a.status != 0 && !a.fromRC && !isRedirect(a.status) && a.status != http.StatusTooManyRequests
+}
+
+func isRedirect(status int) bool {
+	switch status {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return true
+	}
+	return false
 }
 
 // rateLimited reports whether RC asks to slow down.
@@ -146,27 +172,26 @@ func (b *bodyBuffer) release() {
 	}
 }
 
+// byteOrderMark is skipped before the JSON.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
 // open reads the envelope and, of a success, the result.
-func (a *answer) open(d *dialect, data []byte, contentType string, result result, secret bool) {
-	e, err := result.parse(d, data)
-	given := d.given(e.Code)
+func (a *answer) open(d *dialect, data []byte, header http.Header, result result, secret bool) {
+	body := bytes.TrimPrefix(data, byteOrderMark)
+	e, err := result.parse(d, body)
+	a.fromRC = d.given(e.Code)
 	success := d.succeeds(e.Code)
 	switch {
-	case !given && a.status >= 300 && a.status < 400:
-		a.problem = errors.New("a redirect, which is refused; is the base URL right?")
-	case len(bytes.TrimSpace(data)) == 0:
-		a.problem = errors.New("broken answer: it is empty")
-	case !given && err == nil:
-		a.problem = errors.New("broken answer: it has no code")
-	case !given && contentType != "" && !strings.Contains(contentType, "json"):
-		a.problem = fmt.Errorf("broken answer: it is %s, not JSON", printable(truncate(contentType, 60)))
+	case !a.fromRC && isRedirect(a.status):
+		a.problem = redirectError(header.Get("Location"))
+	case !a.fromRC:
+		a.problem = a.foreignError(body, header.Get("Content-Type"), err)
 	case success && a.status != http.StatusOK:
 		a.problem = fmt.Errorf("broken answer: code %d under HTTP %d", e.Code.value, a.status)
-	case given && !success:
+	case !success:
 		a.code = ErrorCode(e.Code.value)
 		a.message = truncate(string(cmp.Or(e.ErrorMessage, e.Msg)), maxMessage)
 	default:
-		a.valid = success
 		if err == nil {
 			err = result.accept()
 		}
@@ -174,27 +199,54 @@ func (a *answer) open(d *dialect, data []byte, contentType string, result result
 			a.problem = fmt.Errorf("broken answer: %w", err)
 		}
 	}
-	if !given && !secret {
+	if !a.fromRC && !secret {
 		a.excerpt = bytes.Clone(data[:min(len(data), maxExcerpt)])
 	}
 }
 
-// assumeCode gives statuses that have one meaning the code that goes with it, where the body gave none. A proxy may have
-// answered.
-func (a *answer) assumeCode() {
-	if a.code != 0 {
-		return
+// foreignError says what is wrong with an answer without RC's code. A success and a 5xx may be RC's own, cut off or empty,
+// unless their type says otherwise.
+func (a *answer) foreignError(body []byte, contentType string, err error) error {
+	const foreign = "answered by a proxy or another server, not by RC"
+	isJSON := contentType == "" || strings.Contains(contentType, "json")
+	switch {
+	case len(bytes.TrimSpace(body)) == 0:
+		err = errors.New("it is empty")
+	case err == nil:
+		err = errors.New("it has no code")
+	case !isJSON && (!isHeaderText(contentType) || strings.TrimSpace(contentType) == ""):
+		return errors.New(foreign + ": it is not JSON, and its Content-Type is unreadable")
+	case !isJSON:
+		return fmt.Errorf("%s: it is %s, not JSON", foreign, truncate(contentType, 60))
 	}
-	switch a.status {
-	case http.StatusTooManyRequests:
+	if a.status >= 500 || a.status >= 200 && a.status < 300 {
+		return fmt.Errorf("broken answer: %w", err)
+	}
+	return fmt.Errorf("%s: %w", foreign, err)
+}
+
+// redirectError names the host that a redirect leads to, but not the path or the query, which may hold a secret.
+func redirectError(location string) error {
+	const refused = ", which is refused; is the base URL right?"
+	target, err := url.Parse(location)
+	switch {
+	case err != nil || location == "":
+		return errors.New("a redirect" + refused)
+	case target.Host == "":
+		return errors.New("a redirect to another path" + refused)
+	}
+	return errors.New("a redirect to " + printable(truncate(target.Host, 100)) + refused)
+}
+
+// assumeCode gives HTTP 429 without RC's JSON, which a proxy may have sent, the code of the same meaning.
+func (a *answer) assumeCode() {
+	if a.status == http.StatusTooManyRequests && !a.fromRC {
 		a.code = ErrRateLimited
-	case http.StatusUnauthorized:
-		a.code = ErrSignature
 	}
 }
 
-// retryAfter returns how long the header asks to wait, 0 if it doesn't. A date is compared with the answer's own Date, so
-// that this machine's clock doesn't matter.
+// retryAfter returns how long the header asks to wait, 0 if it doesn't, and at most 2^32 s. A date is compared with the
+// answer's own Date, so that this machine's clock doesn't matter.
 func retryAfter(header http.Header) time.Duration {
 	value := strings.TrimSpace(header.Get("Retry-After"))
 	if value == "" {
@@ -211,7 +263,7 @@ func retryAfter(header http.Header) time.Duration {
 	if err != nil {
 		from = time.Now()
 	}
-	return max(0, at.Sub(from))
+	return min(max(0, at.Sub(from)), maxRetryAfterSeconds*time.Second)
 }
 
 const maxRetryAfterSeconds = 1 << 32 // longer than anybody waits, and safe from overflow

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -26,10 +27,10 @@ var answers = []struct {
 	{"empty 503", 503, "", rcuser.Error{Body: []byte{}}, "broken answer: it is empty", true},
 	{"empty 200", 200, " \n", rcuser.Error{Body: []byte(" \n")}, "broken answer: it is empty", true},
 	{"HTML 200", 200, html, rcuser.Error{Body: []byte(html)}, "broken answer: invalid character '<' looking for beginning of value", true},
-	{"HTML 404", 404, html, rcuser.Error{Body: []byte(html), Outcome: rcuser.NotApplied}, "broken answer: invalid character '<' looking for beginning of value", false},
+	{"HTML 404", 404, html, rcuser.Error{Body: []byte(html), Outcome: rcuser.NotApplied}, "answered by a proxy or another server, not by RC: invalid character '<' looking for beginning of value", false},
 	{"redirect", 302, html, rcuser.Error{Body: []byte(html), Outcome: rcuser.NotApplied}, "a redirect, which is refused; is the base URL right?", false},
 	{"success under 500", 500, success, rcuser.Error{}, "broken answer: code 200 under HTTP 500", true},
-	{"success under 400", 400, success, rcuser.Error{Outcome: rcuser.NotApplied}, "broken answer: code 200 under HTTP 400", false},
+	{"success under 400", 400, success, rcuser.Error{}, "broken answer: code 200 under HTTP 400", false},
 	{"success under 201", 201, success, rcuser.Error{}, "broken answer: code 200 under HTTP 201", true},
 	{"empty 204", 204, "", rcuser.Error{Body: []byte{}}, "broken answer: it is empty", true},
 	{"no code", 200, `{"result":{}}`, rcuser.Error{Body: []byte(`{"result":{}}`)}, "broken answer: it has no code", true},
@@ -53,10 +54,29 @@ var answers = []struct {
 	{"code 1050 under 400", 400, `{"code":1050}`, rcuser.Error{Code: 1050}, "", true},
 	{"code 1008", 429, `{"code":1008}`, rcuser.Error{Code: 1008, Outcome: rcuser.NotApplied}, "", true},
 	{"code 1008 under 200", 200, `{"code":1008}`, rcuser.Error{Code: 1008, Outcome: rcuser.NotApplied}, "", true},
-	{"429 without code", 429, "slow down", rcuser.Error{Code: rcuser.ErrRateLimited, Outcome: rcuser.NotApplied, Body: []byte("slow down")}, "broken answer: invalid character 's' looking for beginning of value", true},
-	{"empty 429", 429, "", rcuser.Error{Code: rcuser.ErrRateLimited, Outcome: rcuser.NotApplied, Body: []byte{}}, "broken answer: it is empty", true},
+	{"429 without code", 429, "slow down", rcuser.Error{Code: rcuser.ErrRateLimited, Outcome: rcuser.NotApplied, Body: []byte("slow down")}, "answered by a proxy or another server, not by RC: invalid character 's' looking for beginning of value", true},
+	{"empty 429", 429, "", rcuser.Error{Code: rcuser.ErrRateLimited, Outcome: rcuser.NotApplied, Body: []byte{}}, "answered by a proxy or another server, not by RC: it is empty", true},
 	{"429 with another code", 429, `{"code":1007}`, rcuser.Error{Code: rcuser.ErrForbidden, Outcome: rcuser.NotApplied}, "", true},
-	{"401 without code", 401, html, rcuser.Error{Code: rcuser.ErrSignature, Outcome: rcuser.NotApplied, Body: []byte(html)}, "broken answer: invalid character '<' looking for beginning of value", false},
+	{"401 without code", 401, html, rcuser.Error{Outcome: rcuser.NotApplied, Body: []byte(html)}, "answered by a proxy or another server, not by RC: invalid character '<' looking for beginning of value", false},
+	{"empty 403", 403, "", rcuser.Error{Outcome: rcuser.NotApplied, Body: []byte{}}, "answered by a proxy or another server, not by RC: it is empty", false},
+	{"407", 407, `{"message":"authenticate"}`, rcuser.Error{Outcome: rcuser.NotApplied, Body: []byte(`{"message":"authenticate"}`)}, "answered by a proxy or another server, not by RC: it has no code", false},
+	{"408", 408, "", rcuser.Error{Body: []byte{}}, "answered by a proxy or another server, not by RC: it is empty", true},
+	{"408 of RC", 408, `{"code":1002}`, rcuser.Error{Code: 1002, Outcome: rcuser.NotApplied}, "", false},
+	{"421", 421, "", rcuser.Error{Outcome: rcuser.NotApplied, Body: []byte{}}, "answered by a proxy or another server, not by RC: it is empty", true},
+	{"425", 425, "", rcuser.Error{Outcome: rcuser.NotApplied, Body: []byte{}}, "answered by a proxy or another server, not by RC: it is empty", true},
+	{"404 of RC", 404, `{"code":404,"errorMessage":"no such path"}`, rcuser.Error{Code: 404, Message: "no such path", Outcome: rcuser.NotApplied}, "", false},
+	{"300", 300, "", rcuser.Error{Outcome: rcuser.NotApplied, Body: []byte{}}, "answered by a proxy or another server, not by RC: it is empty", false},
+	{"304", 304, "", rcuser.Error{Outcome: rcuser.NotApplied, Body: []byte{}}, "answered by a proxy or another server, not by RC: it is empty", false},
+	{"101", 101, "", rcuser.Error{Body: []byte{}}, "answered by a proxy or another server, not by RC: it is empty", true},
+	{"205", 205, "", rcuser.Error{Body: []byte{}}, "broken answer: it is empty", true},
+	{"success under 206", 206, success, rcuser.Error{}, "broken answer: code 200 under HTTP 206", true},
+	{"success under 302", 302, success, rcuser.Error{}, "broken answer: code 200 under HTTP 302", false},
+	{"success under 429", 429, success, rcuser.Error{}, "broken answer: code 200 under HTTP 429", true},
+	{"refusal under 302", 302, `{"code":1002}`, rcuser.Error{Code: 1002, Outcome: rcuser.NotApplied}, "", false},
+	{"999", 999, "", rcuser.Error{Body: []byte{}}, "broken answer: it is empty", true},
+	{"refusal after a BOM", 400, "\ufeff" + `{"code":1002,"errorMessage":"x"}`, rcuser.Error{Code: 1002, Message: "x", Outcome: rcuser.NotApplied}, "", false},
+	{"only a BOM", 200, "\ufeff", rcuser.Error{Body: []byte("\ufeff")}, "broken answer: it is empty", true},
+	{"two BOMs", 400, "\ufeff\ufeff" + limited, rcuser.Error{Outcome: rcuser.NotApplied, Body: []byte("\ufeff\ufeff" + limited)}, "answered by a proxy or another server, not by RC: invalid character 'ï' looking for beginning of value", false},
 	{"401 with another code", 401, `{"code":1001}`, rcuser.Error{Code: rcuser.ErrAppSecret, Outcome: rcuser.NotApplied}, "", false},
 }
 
@@ -114,18 +134,47 @@ func TestCodeMayBeAString(t *testing.T) {
 	require.ErrorIs(t, ban(t.Context(), client), rcuser.ErrTooLong)
 }
 
-// TestErrorNamesASetupMistake covers a base URL that leads to a web page or a redirect.
+// TestErrorNamesASetupMistake covers a base URL that leads to a web page.
 func TestErrorNamesASetupMistake(t *testing.T) {
 	t.Parallel()
-	page := func(req *http.Request) (*http.Response, error) {
-		resp, err := reply(404, "<html>")(req)
-		resp.Header.Set("Content-Type", "text/html; charset=utf-8")
-		return resp, err
+	for status, name := range map[int]string{200: "a portal", 404: "a web server", 502: "a gateway"} {
+		client, _ := newClient(t, replyWith(status, "<html>", "Content-Type", "text/html; charset=utf-8"), once)
+		require.ErrorContains(t, ban(t.Context(), client),
+			"/user/block.json: answered by a proxy or another server, not by RC: it is text/html; charset=utf-8, not JSON (HTTP "+strconv.Itoa(status), name)
 	}
-	client, _ := newClient(t, page, once)
-	require.ErrorContains(t, ban(t.Context(), client), "/user/block.json: broken answer: it is text/html; charset=utf-8, not JSON (HTTP 404")
-	client, _ = newClient(t, reply(302, ""), once)
-	require.ErrorContains(t, ban(t.Context(), client), "a redirect, which is refused; is the base URL right? (HTTP 302")
+}
+
+// TestRedirectNamesItsHost must not repeat what else is in the Location.
+func TestRedirectNamesItsHost(t *testing.T) {
+	t.Parallel()
+	for location, want := range map[string]string{
+		"https://login.example.com:8443/start?token=qXz#f": "a redirect to login.example.com:8443, which is refused; is the base URL right?",
+		"//user:pqXz@other.example/qXz":                    "a redirect to other.example, which is refused; is the base URL right?",
+		"/login?qXz":                                       "a redirect to another path, which is refused; is the base URL right?",
+		"http://[qXz":                                      "a redirect, which is refused; is the base URL right?",
+		"":                                                 "a redirect, which is refused; is the base URL right?",
+		"https://" + strings.Repeat("h", 200) + ".example": "a redirect to " + strings.Repeat("h", 100) + ", which is refused; is the base URL right?",
+	} {
+		for _, status := range []int{301, 302, 303, 307, 308} {
+			client, tap := newClient(t, replyWith(status, html, "Location", location), bothHosts)
+			rcErr := requireError(t, ban(t.Context(), client))
+			require.EqualError(t, rcErr.Err, want)
+			require.Equal(t, []any{1, rcuser.NotApplied, false}, []any{rcErr.Attempts, rcErr.Outcome, rcErr.Retryable()})
+			require.Equal(t, "p", hostSequence(tap))
+		}
+	}
+}
+
+// TestByteOrderMark is about successes, decoded into a type of the SDK's and one of the caller's.
+func TestByteOrderMark(t *testing.T) {
+	t.Parallel()
+	client, _ := newClient(t, reply(http.StatusOK, "\ufeff"+`{"code":200,"status":"1"}`), once)
+	online, err := client.Presence.Online(t.Context(), "u1")
+	require.NoError(t, err)
+	require.True(t, online)
+	var result struct{ Status string }
+	require.NoError(t, client.Call(t.Context(), rcuser.Request{Path: "/x.json"}, &result))
+	require.Equal(t, "1", result.Status)
 }
 
 // truncatedReader returns io.ErrUnexpectedEOF where its Reader ends.
@@ -149,7 +198,9 @@ func (b truncatedReader) Close() error {
 
 func TestTruncatedAnswer(t *testing.T) {
 	t.Parallel()
-	for status, want := range map[int]rcuser.Outcome{200: rcuser.Unknown, 500: rcuser.Unknown, 400: rcuser.NotApplied} {
+	for status, want := range map[int]rcuser.Outcome{
+		200: rcuser.Unknown, 500: rcuser.Unknown, 400: rcuser.Unknown, 403: rcuser.Unknown, 429: rcuser.Unknown, 302: rcuser.NotApplied,
+	} {
 		var closed bool
 		client, _ := newClient(t, func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: status, Body: truncatedReader{strings.NewReader(success), &closed}}, nil
@@ -185,7 +236,7 @@ func TestAnswersTooLarge(t *testing.T) {
 		}, once)
 		rcErr := requireError(t, ban(t.Context(), client))
 		require.LessOrEqual(t, body.read, limit+1)
-		require.ErrorContains(t, rcErr.Err, "broken answer")
+		require.Error(t, rcErr.Err)
 		require.LessOrEqual(t, len(rcErr.Body), 2<<10)
 		require.Equal(t, status, rcErr.StatusCode)
 		require.Equal(t, status == 400, rcErr.Outcome == rcuser.NotApplied)
@@ -219,12 +270,13 @@ func TestBodyAndMessageAreTruncated(t *testing.T) {
 	require.NotContains(t, requireError(t, ban(t.Context(), client)).Message, "\xff")
 }
 
-// TestContentTypeWithoutCharacters sends a Content-Type that has no place at which a character begins.
-func TestContentTypeWithoutCharacters(t *testing.T) {
+// TestUnreadableContentType sends types that would not show in a text.
+func TestUnreadableContentType(t *testing.T) {
 	t.Parallel()
-	client, _ := newClient(t, replyWith(http.StatusBadGateway, html, "Content-Type", strings.Repeat("\x80", 61)), once)
-	rcErr := requireError(t, ban(t.Context(), client))
-	require.ErrorContains(t, rcErr.Err, "broken answer: it is ")
-	require.ErrorContains(t, rcErr.Err, ", not JSON")
-	require.Equal(t, []any{502, html, rcuser.Unknown}, []any{rcErr.StatusCode, string(rcErr.Body), rcErr.Outcome})
+	for _, contentType := range []string{strings.Repeat("\x80", 61), "\x80", " ", "text/\nhtml", strings.Repeat("\u2028", 30)} {
+		client, _ := newClient(t, replyWith(http.StatusBadGateway, html, "Content-Type", contentType), once)
+		rcErr := requireError(t, ban(t.Context(), client))
+		require.EqualError(t, rcErr.Err, "answered by a proxy or another server, not by RC: it is not JSON, and its Content-Type is unreadable")
+		require.Equal(t, []any{502, html, rcuser.Unknown}, []any{rcErr.StatusCode, string(rcErr.Body), rcErr.Outcome})
+	}
 }

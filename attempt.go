@@ -38,6 +38,7 @@ type attempt struct {
 	serverTime time.Time // of an answer that refused the signature, if it says so
 	sent       bool      // something may have left this machine
 	abandoned  bool      // the caller's context ended during it
+	silent     bool      // and that was its deadline, after the host had not answered for long enough to be blamed
 	final      bool      // another attempt would fail the same way
 	connClosed bool      // the peer had already closed the reused connection
 	answer     answer
@@ -55,9 +56,6 @@ func (a *attempt) outcome() Outcome {
 	}
 	return Unknown
 }
-
-// badClock reports whether the signature was refused because of the time that it was made with.
-func (a *attempt) badClock() bool { return clock.Wrong(a.signedAt, a.serverTime) }
 
 // attempt sends the request once to the chosen host and reads the answer into the result, all within the time of one
 // attempt, which began at start.
@@ -81,7 +79,7 @@ func (s *sender) attempt(ctx context.Context, req *request, result result, to st
 		a.final, a.err = true, fmt.Errorf("credentials: %w", err)
 		return a
 	}
-	a.signedAt = s.clock.Correct(start)
+	a.signedAt = start.Add(to.correction)
 	if s.transport == nil {
 		err = s.sendPooled(ctx, &a, req, result, credentials, deadline, to.newConn)
 	} else {
@@ -93,6 +91,7 @@ func (s *sender) attempt(ctx context.Context, req *request, result result, to st
 	a.err = err
 	if ended := contextEnd(ctx); ended != nil {
 		a.abandoned, a.err = true, ended
+		a.silent = !a.answered() && !errors.Is(ctx.Err(), context.Canceled) && time.Since(start) >= s.timeout/silentPart
 	} else if !time.Now().Before(deadline) {
 		a.err = fmt.Errorf("no answer within %v: %w", s.timeout, context.DeadlineExceeded)
 	}
@@ -101,6 +100,9 @@ func (s *sender) attempt(ctx context.Context, req *request, result result, to st
 	}
 	return a
 }
+
+// silentPart is the part of an attempt's time after which a host that sent nothing is blamed for a caller's deadline.
+const silentPart = 5
 
 // sendPooled sends through the SDK's own connections.
 func (s *sender) sendPooled(ctx context.Context, a *attempt, req *request, result result, credentials Credentials, deadline time.Time, newConn bool) error {
@@ -134,8 +136,9 @@ func (s *sender) read(a *attempt, resp *http.Response, req *request, result resu
 	defer buffer.release()
 	data, err := buffer.read(resp)
 	if err == nil {
-		a.answer.open(s.dialect, data, resp.Header.Get("Content-Type"), result, req.endpoint.secret)
+		a.answer.open(s.dialect, data, resp.Header, result, req.endpoint.secret)
 	}
+	a.answer.incomplete = err != nil
 	a.answer.assumeCode()
 	a.err = a.answer.problem
 	if a.answer.code == ErrSignature {

@@ -97,7 +97,7 @@ func TestOldTLSIsRefused(t *testing.T) {
 	var rcErr *Error
 	require.ErrorAs(t, err, &rcErr)
 	require.ErrorContains(t, err, "protocol version")
-	require.Equal(t, []any{NotApplied, 3, 0}, []any{rcErr.Outcome, rcErr.Attempts, rcErr.StatusCode})
+	require.Equal(t, []any{NotApplied, 1, 0}, []any{rcErr.Outcome, rcErr.Attempts, rcErr.StatusCode})
 	require.Empty(t, seen())
 }
 

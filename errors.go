@@ -1,6 +1,8 @@
 package rcuser
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -25,13 +27,14 @@ func argumentErrorf(name, format string, args ...any) *ArgumentError {
 type Outcome int
 
 const (
-	// Unknown means that a request was sent and may have been applied: it timed out, its connection broke, or the
-	// answer was an HTTP 5xx, the code [ErrInternal] or [ErrTimeout], or unreadable. If Config.HTTPClient has a
+	// Unknown means that a request was sent and may have been applied: it timed out, its connection broke, or the answer
+	// was an HTTP 5xx, the code [ErrInternal] or [ErrTimeout], a success that isn't RC's or can't be read, RC's code of a
+	// success under another HTTP status than 200, an HTTP 408 that isn't RC's, or broke off. If Config.HTTPClient has a
 	// RoundTripper that doesn't use net/http's Transport, every failure without an answer counts as Unknown, except a
 	// failed dial.
 	Unknown Outcome = iota
-	// NotApplied means that no request was sent, or that RC refused it with any other code or with an HTTP 3xx or
-	// 4xx.
+	// NotApplied means that no request was sent, or that it was refused: by RC with any other code or, if something in
+	// between answered, with an HTTP 3xx or 4xx other than 408.
 	NotApplied
 )
 
@@ -57,10 +60,10 @@ func (o Outcome) String() string {
 type Error struct {
 	Endpoint   string        // the path, such as "/user/block.json"
 	StatusCode int           // the HTTP status; 0 if there was no answer
-	Code       ErrorCode     // RC's code; 0 if the answer had none
+	Code       ErrorCode     // RC's code; 0 if the answer had none, but ErrRateLimited for an HTTP 429
 	Message    string        // RC's message, at most 1 KiB
 	RequestID  string        // the X-Request-ID that was sent, the same in all attempts
-	Host       string        // the host that answered last or, if none did, that was tried last
+	Host       string        // the host that answered last or, if none did, that was tried last; "" without an attempt
 	Attempts   int           // the number of attempts; 0 if the call ended before the first
 	RetryAfter time.Duration // the answer's Retry-After; 0 if it had none
 	Outcome    Outcome       // whether any of the attempts may have been applied
@@ -87,7 +90,7 @@ func (e *Error) reason() string {
 	case e.Message != "":
 		parts = append(parts, printable(e.Message))
 	}
-	if e.Err != nil {
+	if e.Err != nil && e.Err.Error() != "" {
 		parts = append(parts, e.Err.Error())
 	}
 	if len(parts) == 0 {
@@ -135,15 +138,22 @@ func (e *Error) Unwrap() []error {
 	return errs
 }
 
-// Retryable reports whether the same call may succeed later: after [ErrInternal], [ErrRateLimited], [ErrTimeout],
-// HTTP 429 or 5xx, and if there was no answer or an unreadable one. It doesn't say whether repeating the call is
-// harmless; for every method but [Client.Call] it is.
+// Retryable reports whether the same call may succeed later: after [ErrInternal], [ErrRateLimited], [ErrTimeout], HTTP
+// 408, 421, 425, 429 or 5xx, and if there was no answer or an unreadable one. It is false if the caller cancelled the call
+// (context.Canceled), and if there was no answer because of what only a change of the setup mends, such as a bad
+// certificate. It doesn't say whether repeating the call is harmless; for every method but [Client.Call] it is.
 func (e *Error) Retryable() bool {
 	switch {
+	case errors.Is(e.Err, context.Canceled), e.StatusCode == 0 && permanent(e.Err):
+		return false
 	case e.Code.transient(), e.StatusCode == http.StatusTooManyRequests, e.StatusCode >= 500:
 		return true
 	case e.Code != 0:
 		return false
+	}
+	switch e.StatusCode {
+	case http.StatusRequestTimeout, http.StatusMisdirectedRequest, http.StatusTooEarly:
+		return true
 	}
 	return e.StatusCode < 300
 }

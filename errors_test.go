@@ -2,6 +2,7 @@ package rcuser_test
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,6 +33,7 @@ func TestErrorTexts(t *testing.T) {
 		"rcuser: POST /x.json: no (HTTP 404, 1 attempt)":          &rcuser.Error{Endpoint: "/x.json", StatusCode: 404, Message: "no", Attempts: 1},
 		"rcuser: POST /x.json: Bad Gateway (HTTP 502, 1 attempt)": &rcuser.Error{Endpoint: "/x.json", StatusCode: 502, Attempts: 1},
 		"rcuser: POST /x.json: failed (HTTP 799, 0 attempts)":     &rcuser.Error{Endpoint: "/x.json", StatusCode: 799},
+		"rcuser: POST /x.json: failed (2 attempts)":               &rcuser.Error{Endpoint: "/x.json", Attempts: 2, Err: errors.New("")},
 		"rcuser: POST /x.json: broken pipe (0 attempts)":          &rcuser.Error{Endpoint: "/x.json", Err: cause},
 		"rcuser: POST : failed (0 attempts)":                      &rcuser.Error{},
 		"rcuser: userIDs: 21 ids, at most 20 are allowed":         &rcuser.ArgumentError{Name: "userIDs", Reason: "21 ids, at most 20 are allowed"},
@@ -135,6 +137,16 @@ func TestRetryable(t *testing.T) {
 		{rcuser.Error{Code: rcuser.ErrNotEnabled, StatusCode: 430}, false},
 		{rcuser.Error{Code: rcuser.ErrUserLimit, StatusCode: 403}, false},
 		{rcuser.Error{Code: 4711, StatusCode: 200}, false},
+		{rcuser.Error{StatusCode: 408}, true},
+		{rcuser.Error{StatusCode: 421}, true},
+		{rcuser.Error{StatusCode: 425}, true},
+		{rcuser.Error{Code: rcuser.ErrParameter, StatusCode: 408}, false},
+		{rcuser.Error{Err: context.DeadlineExceeded}, true},
+		{rcuser.Error{Err: context.Canceled}, false},
+		{rcuser.Error{Err: fmt.Errorf("%w: %w", context.DeadlineExceeded, context.Canceled)}, false},
+		{rcuser.Error{StatusCode: 503, Code: rcuser.ErrInternal, Err: fmt.Errorf("stopped: %w", context.Canceled)}, false},
+		{rcuser.Error{Err: x509.HostnameError{Certificate: &x509.Certificate{}, Host: "h"}}, false},
+		{rcuser.Error{StatusCode: 503, Err: x509.UnknownAuthorityError{}}, true}, // of the other host
 		{rcuser.Error{StatusCode: 302}, false},
 		{rcuser.Error{StatusCode: 404}, false},
 		{rcuser.Error{StatusCode: 499}, false},

@@ -13,7 +13,7 @@ type Attempt struct {
 	RequestID  string        // the same for all attempts of a call
 	Number     int           // 1 for a call's first
 	StatusCode int           // of HTTP; 0 if no answer came
-	Code       ErrorCode     // RC's, or the one that HTTP 401 or 429 stands for; 0 if there is none
+	Code       ErrorCode     // RC's, or the one that HTTP 429 stands for; 0 if there is none
 	Err        error         // the cause of a failure, if it isn't the code alone
 	Wait       time.Duration // how long the call waited before it
 	Duration   time.Duration // from asking for the credentials until the answer was read

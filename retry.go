@@ -3,10 +3,9 @@ package rcuser
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
-	"math"
-	"math/rand/v2"
 	"time"
 
 	"github.com/f0207b22/rcuser/internal/clock"
@@ -18,19 +17,28 @@ import (
 // default.
 //
 // A call is repeated if nothing was sent, or after HTTP 429, [ErrRateLimited], [ErrInternal], [ErrTimeout], any HTTP
-// 5xx, a timeout of the attempt, a broken connection, or an answer that can't be understood: every method but
-// [Client.Call] is safe to repeat. A call never waits past its context's deadline: if a wait doesn't fit, the call fails
-// at once.
+// 5xx, a timeout of the attempt, a broken connection, or an answer that isn't RC's (RC's is a JSON object with a code):
+// every method is safe to repeat. A call of [Client.Call] that isn't Idempotent is repeated only if the attempt was not
+// applied, see [Outcome]. Redirects, and answers of RC that say success but can't be decoded, are not repeated. A call
+// never waits past its context's deadline: if a wait doesn't fit, the call fails at once.
 //
-// After a failed connection, a timeout, a broken answer or an HTTP 5xx, the call's next attempt goes to the data center's
-// other host, the first time without a wait unless the answer has a Retry-After. All calls then prefer that host. They
-// switch at most every 30 s, and one call tries the primary again after 5 minutes. If the peer had already closed a
-// reused connection, the host isn't blamed: the attempt is repeated at once on a new connection. An attempt that was
-// refused with [ErrSignature] while this machine's clock is more than 4 minutes off is repeated once, at once, with the
-// time of RC's answer.
+// After a failed connection, a timeout, an HTTP 5xx or an answer that isn't RC's, the call's next attempt goes to the data
+// center's other host, the first time without a wait. All calls then prefer that host. They switch at most every 30 s, and
+// one call, never one that isn't safe to repeat, tries the primary again after 5 minutes, or 10 s later if its context
+// ended meanwhile. A context whose deadline passes counts as a timeout if the host was silent for a fifth of
+// Config.AttemptTimeout. If the peer had already closed a reused connection, the host isn't blamed: the attempt is
+// repeated at once on a new connection. A bad certificate, a failed TLS negotiation and the like, which another attempt
+// doesn't mend, are not repeated at the same host.
+//
+// An attempt that RC refused with [ErrSignature] is repeated once, at once, with another time: that of RC's answer if this
+// machine's clock is more than 4 minutes off it or, if RC's time was signed already, this machine's own. Whichever of the
+// two RC accepts is used from then on. MaxAttempts doesn't count this attempt, but 1 turns it off too: this machine's
+// clock is used as it is then.
 //
 // A client has a budget of 100 retries while nothing succeeds; it refills as calls succeed. While it is empty, calls fail
-// after their first attempt, so that an outage isn't made worse.
+// after their first attempt, so that an outage isn't made worse. Three retries of a call are free: its first at the other
+// host, unless that host failed in the last 30 s and didn't answer since; its first on a new connection after the peer had
+// closed a reused one; and the one with another time.
 type RetryPolicy struct {
 	// MaxAttempts counts the first attempt too. Zero means 3; 1 turns retries off.
 	MaxAttempts int
@@ -42,7 +50,8 @@ type RetryPolicy struct {
 	// MaxWait limits these waits. Zero means 5 s.
 	MaxWait time.Duration
 
-	// MaxRetryAfter is the longest Retry-After that a call waits for; a longer one ends the call. Zero means 20 s.
+	// MaxRetryAfter is the longest Retry-After that a call waits for; a longer one ends the call, unless the next attempt
+	// goes to the other host, for which it doesn't count. Zero means 20 s.
 	MaxRetryAfter time.Duration
 }
 
@@ -89,8 +98,8 @@ func (p RetryPolicy) longestWait(number int, rateLimited bool) time.Duration {
 	return longest
 }
 
-// retrier makes the attempts of one call and keeps their history. decide, repeatable, hostFailed and nextWait only read
-// it; Attempt, Next and the methods that those call act on it and on what all calls share.
+// retrier makes the attempts of one call and keeps their history. The methods in retrydecide.go only read it; Attempt,
+// Next and the methods that those call act on it and on what all calls share.
 type retrier struct {
 	*caller
 	request request
@@ -104,17 +113,33 @@ type retrier struct {
 type history struct {
 	attempts     int
 	last         attempt
-	lastAnswered *attempt // the last that failed with an answer
-	unknown      bool     // one of them may have been applied
-	switched     bool     // an attempt was moved to the other host
-	clockFixed   bool     // a signature was made anew with a corrected time
+	lastAnswered *attempt     // the last that failed with an answer
+	unknown      bool         // one of them may have been applied
+	switched     bool         // an attempt was moved to the other host
+	connClosed   bool         // an attempt was repeated because the peer had closed its connection
+	paid         bool         // the budget paid for the last attempt
+	permanent    [2]bool      // hosts where another attempt would fail the same way
+	notBefore    [2]time.Time // when the hosts that failed may be asked again, by their Retry-After
+
+	timeChanged       bool          // an attempt was signed with another time, because RC had refused the first
+	refusedCorrection time.Duration // of the time that RC had refused
+}
+
+// counted is how many of the attempts RetryPolicy.MaxAttempts counts.
+func (h *history) counted() int {
+	if h.timeChanged {
+		return h.attempts - 1
+	}
+	return h.attempts
 }
 
 // step is what an attempt is to do.
 type step struct {
-	host    failover.Choice
-	newConn bool          // on a new connection
-	wait    time.Duration // before it
+	host       failover.Choice
+	correction time.Duration // of this machine's clock, for the signature
+	newConn    bool          // on a new connection
+	paid       bool          // by the budget
+	wait       time.Duration // before it
 }
 
 // run makes the attempts and returns nil or what went wrong as an *Error. The loop of retries is entered only if the
@@ -124,10 +149,10 @@ func (r *retrier) run(ctx context.Context) error {
 	if !r.succeeded() && loop.Run(ctx, r) {
 		r.stop = contextError(ctx)
 	}
+	r.refundBudget()
 	if !r.succeeded() {
 		return r.failure()
 	}
-	r.refundBudget()
 	return nil
 }
 
@@ -135,11 +160,16 @@ func (r *retrier) succeeded() bool {
 	return r.stop == nil && r.history.attempts > 0 && !r.history.last.failed()
 }
 
+// refundBudget gives back what a retry cost that succeeded, or that was not made because the call ended before it.
 func (r *retrier) refundBudget() {
-	if r.history.attempts == 1 {
+	switch {
+	case r.next.paid:
+		r.budget.Refund()
+	case !r.succeeded():
+	case r.history.attempts == 1:
 		r.budget.FirstSucceeded()
-	} else {
-		r.budget.RetrySucceeded()
+	case r.history.paid:
+		r.budget.Refund()
 	}
 }
 
@@ -150,12 +180,7 @@ func (r *retrier) Attempt(ctx context.Context) {
 	if r.observer.enabled() {
 		began = time.Now()
 	}
-	if err := r.limiter.Wait(ctx, r.limitedAttempt()); err != nil {
-		r.stop = fmt.Errorf("rate limit: %w", err)
-		return
-	}
-	if ctx.Err() != nil {
-		r.stop = contextError(ctx)
+	if r.stop = r.waitForLimiter(ctx); r.stop != nil {
 		return
 	}
 	start := time.Now()
@@ -164,19 +189,34 @@ func (r *retrier) Attempt(ctx context.Context) {
 	}
 	h := &r.history
 	if h.attempts++; h.attempts == 1 {
-		r.next.host = r.hosts.Pick()
+		mayProbe := !r.request.endpoint.notRepeated
+		r.next.host, r.next.correction = r.hosts.Pick(mayProbe), r.sender.clock.Correction()
 	}
+	h.paid, r.next.paid = r.next.paid, false
 	h.last = r.sender.attempt(ctx, &r.request, r.result, r.next, start)
 	if h.last.failed() {
-		r.correctClock()
-		h.unknown = h.unknown || h.last.outcome() == Unknown
-		if h.last.answered() {
-			answered := h.last
-			h.lastAnswered = &answered
-		}
+		r.keepFailure()
 	}
+	r.learnClock()
 	r.reportHost(ctx)
 	r.report(ctx, start)
+}
+
+// waitForLimiter returns why the attempt can't be made, if the context or the limiter is the reason.
+func (r *retrier) waitForLimiter(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return contextError(ctx)
+	}
+	err := r.limiter.Wait(ctx, r.limitedAttempt())
+	switch {
+	case err == nil && ctx.Err() == nil:
+		return nil
+	case err == nil:
+		return contextError(ctx)
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return fmt.Errorf("the context ended before the rate limit let the call through: %w", contextError(ctx))
+	}
+	return fmt.Errorf("rate limit: %w", err)
 }
 
 // limitedAttempt describes an attempt of the call to the limiter.
@@ -185,13 +225,11 @@ func (r *retrier) limitedAttempt() LimitedAttempt {
 	return LimitedAttempt{Endpoint: ep.path, PerSecond: ep.rate, Units: r.request.units, MaxUnits: max(1, ep.maxUnits)}
 }
 
-// correctClock corrects the clock by an answer that refused the signature, and adds to its cause how far the machine's
-// clock is off.
-func (r *retrier) correctClock() {
-	a := &r.history.last
-	if a.badClock() {
-		r.sender.clock.Set(a.serverTime)
-	}
+// keepFailure keeps what later attempts and the call's error need of the last attempt, and adds to its cause how far the
+// machine's clock is off, if RC refused the signature.
+func (r *retrier) keepFailure() {
+	h := &r.history
+	a := &h.last
 	switch skew := clock.Skew(a.serverTime); {
 	case skew == nil:
 	case a.err == nil:
@@ -199,6 +237,31 @@ func (r *retrier) correctClock() {
 	default:
 		a.err = fmt.Errorf("%w: %w", skew, a.err)
 	}
+	h.unknown = h.unknown || a.outcome() == Unknown
+	host := a.host.Index
+	if !a.answered() {
+		h.permanent[host] = h.permanent[host] || permanent(a.err)
+		return
+	}
+	if r.hostFailed() {
+		h.notBefore[host] = time.Now().Add(a.answer.retryAfter)
+	}
+	answered := *a
+	h.lastAnswered = &answered
+}
+
+// learnClock makes the time that RC accepted, after it had refused another, that of all calls. If it refused both, all
+// calls use this machine's clock as it is.
+func (r *retrier) learnClock() {
+	h := &r.history
+	if !h.timeChanged || !h.last.answer.fromRC {
+		return
+	}
+	correction := r.next.correction
+	if h.last.answer.code == ErrSignature {
+		correction = 0
+	}
+	r.sender.clock.Replace(h.refusedCorrection, correction)
 }
 
 // reportHost applies the last attempt's result to the choice of host that all calls share.
@@ -210,10 +273,10 @@ func (r *retrier) reportHost(ctx context.Context) {
 			from := slog.String("from", r.sender.hostName(a.host))
 			r.observer.warn(ctx, &r.request, "rcuser: switching to the other host", from)
 		}
-	case a.abandoned || !a.answered():
-		r.hosts.Abandoned(a.host)
-	default:
+	case a.answer.fromRC:
 		r.hosts.Succeeded(a.host)
+	default:
+		r.hosts.Abandoned(a.host)
 	}
 }
 
@@ -239,75 +302,16 @@ func (r *retrier) Next(ctx context.Context) (wait time.Duration, again bool) {
 		r.limiter.Pause(r.request.endpoint.path, wait)
 	}
 	again, r.stop = r.decide(ctx, wait, tooLong)
-	if !again || !r.takeFromBudget(ctx) {
+	if !again {
+		return 0, false
+	}
+	free := r.free()
+	if !free && !r.takeFromBudget(ctx) {
 		return 0, false
 	}
 	r.planNext(wait)
+	r.next.paid = !free
 	return wait, true
-}
-
-// decide says whether another attempt may follow after a wait and, if the context is the reason that none does, why. It
-// changes nothing.
-func (r *retrier) decide(ctx context.Context, wait time.Duration, tooLong bool) (again bool, stop error) {
-	ended := contextEnd(ctx)
-	switch {
-	case !r.repeatable():
-		return false, nil
-	case ended != nil && r.history.last.abandoned:
-		return false, nil // the attempt's own error says so
-	case ended != nil:
-		return false, ended
-	case tooLong || r.history.attempts >= r.retry.MaxAttempts:
-		return false, nil
-	}
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
-		return false, fmt.Errorf("no time to wait %v for the next attempt: %w", wait, context.DeadlineExceeded)
-	}
-	return true, nil
-}
-
-// repeatable reports whether the last attempt's failure allows another.
-func (r *retrier) repeatable() bool {
-	switch a := &r.history.last; {
-	case a.final:
-		return false
-	case !a.sent:
-		return true
-	case a.badClock():
-		return !r.history.clockFixed && !r.request.endpoint.notRepeated
-	case a.outcome() == NotApplied:
-		return a.answer.rateLimited()
-	}
-	return !r.request.endpoint.notRepeated
-}
-
-// hostFailed reports whether the last attempt's host should be left: no connection, a timeout, a 5xx, or an answer that
-// isn't RC's. An answer that only the caller of [Client.Call] can't decode is RC's all the same.
-func (r *retrier) hostFailed() bool {
-	switch a := &r.history.last; {
-	case a.final || a.abandoned || a.connClosed:
-		return false
-	case !a.answered() || a.answer.status >= 500:
-		return true
-	default:
-		broken := a.answer.problem != nil && a.answer.status < 300
-		return broken && (!a.answer.valid || !r.request.endpoint.notRepeated)
-	}
-}
-
-// nextWait returns the wait before the next attempt, and whether RC asks for a longer one than allowed.
-func (r *retrier) nextWait() (wait time.Duration, tooLong bool) {
-	a, asked := &r.history.last, r.history.last.answer.retryAfter
-	if asked > r.retry.MaxRetryAfter {
-		return r.retry.MaxRetryAfter, true
-	}
-	firstOnOtherHost := r.hostFailed() && !r.history.switched && len(r.sender.bases) > 1
-	if a.connClosed || a.badClock() || firstOnOtherHost {
-		return asked, false
-	}
-	longest := r.retry.longestWait(r.history.attempts, a.answer.rateLimited())
-	jitter := rand.N(min(longest, math.MaxInt64-1) + 1) //nolint:gosec // jitter needs no secrecy
-	return max(asked, jitter), false
 }
 
 // takeFromBudget takes a retry from the client's budget, and reports whether there was one.
@@ -319,24 +323,38 @@ func (r *retrier) takeFromBudget(ctx context.Context) bool {
 	return ok
 }
 
-// planNext sets the next attempt's host and connection.
+// planNext sets the next attempt's host, connection and time.
 func (r *retrier) planNext(wait time.Duration) {
 	h := &r.history
-	h.clockFixed = h.clockFixed || h.last.badClock()
-	r.next = step{newConn: h.last.connClosed, wait: wait}
-	if r.hostFailed() {
-		r.next.host, h.switched = r.hosts.Other(h.last.host), true
+	next := step{newConn: h.last.connClosed, wait: wait}
+	if other, ok := r.otherTime(); ok {
+		h.timeChanged, h.refusedCorrection = true, r.next.correction
+		next.correction = other
+	} else if h.timeChanged {
+		next.correction = r.next.correction
 	} else {
-		r.next.host = r.hosts.Same(h.last.host)
+		next.correction = r.sender.clock.Correction()
 	}
+	h.connClosed = h.connClosed || h.last.connClosed
+	if r.leavesHost() {
+		next.host, h.switched = r.hosts.Other(h.last.host), true
+	} else {
+		next.host = r.hosts.Again(h.last.host)
+		if h.permanent[next.host.Index] {
+			next.host = r.hosts.Other(next.host)
+		}
+	}
+	r.next = next
 }
 
 // failure returns the call's error: the last answer, and the last attempt's cause.
 func (r *retrier) failure() *Error {
 	h := &r.history
 	e := &Error{
-		Endpoint: r.request.endpoint.path, Host: r.sender.hostName(h.last.host),
-		RequestID: r.request.id, Attempts: h.attempts, Outcome: NotApplied, Err: r.stop,
+		Endpoint: r.request.endpoint.path, RequestID: r.request.id, Attempts: h.attempts, Outcome: NotApplied, Err: r.stop,
+	}
+	if h.attempts > 0 {
+		e.Host = r.sender.hostName(h.last.host)
 	}
 	if h.unknown {
 		e.Outcome = Unknown

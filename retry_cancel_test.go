@@ -34,7 +34,7 @@ var stages = map[string]struct {
 	"headers":      {"http", partialAnswer("HTTP/1.1 200 OK\r\nContent-"), rcuser.Unknown, 0},
 	"body":         {"http", partialAnswer("HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n"), rcuser.Unknown, 200},
 	"half a body":  {"http", partialAnswer("HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"co"), rcuser.Unknown, 200},
-	"refusal body": {"http", partialAnswer("HTTP/1.1 400 Bad\r\nContent-Length: 12\r\n\r\n{\"co"), rcuser.NotApplied, 400},
+	"refusal body": {"http", partialAnswer("HTTP/1.1 400 Bad\r\nContent-Length: 12\r\n\r\n{\"co"), rcuser.Unknown, 400},
 }
 
 func partialAnswer(text string) func(net.Conn) {
@@ -267,9 +267,12 @@ func TestProbeCancelledInTheBody(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		require.Error(t, ban(ctx, client))
+		time.Sleep(10*time.Second - 1)
+		require.NoError(t, ban(t.Context(), client))
+		time.Sleep(time.Nanosecond)
 		require.NoError(t, ban(t.Context(), client), "the next probe")
 		require.NoError(t, ban(t.Context(), client))
-		require.Equal(t, "pb"+"p"+"pb"+"b", hostSequence(tap))
+		require.Equal(t, "pb"+"p"+"b"+"pb"+"b", hostSequence(tap))
 	})
 }
 

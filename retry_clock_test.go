@@ -121,7 +121,7 @@ func TestRefusedSignatureWithServerTime(t *testing.T) {
 					require.EqualError(t, rcErr.Err, tc.text)
 				}
 				rcErr = requireError(t, ban(t.Context(), client))
-				require.Equal(t, 1, rcErr.Attempts, "the clock was corrected by the first call")
+				require.Equal(t, tc.attempts, rcErr.Attempts, "the first call taught nothing")
 				require.Equal(t, tc.text != "", rcErr.Err != nil)
 			})
 		})
@@ -176,66 +176,83 @@ func TestClockCorrectedOncePerCall(t *testing.T) {
 	})
 }
 
-// TestClockCorrectedAmongOtherRetries requires the retry after a correction to count toward MaxAttempts.
+// TestClockCorrectedAmongOtherRetries requires MaxAttempts not to count the attempt with another time, unless it is 1.
 func TestClockCorrectedAmongOtherRetries(t *testing.T) {
 	t.Parallel()
-	for _, tc := range []struct {
+	for name, tc := range map[string]struct {
 		maxAttempts int
 		steps       func(*skewedServer) []roundTripFunc
 		succeeds    bool
 		want        int
 	}{
-		{0, func(s *skewedServer) []roundTripFunc { return []roundTripFunc{reply(503, ""), s.answer} }, true, 3},
-		{0, func(s *skewedServer) []roundTripFunc { return []roundTripFunc{s.answer, reply(503, ""), s.answer} }, true, 3},
-		{0, func(s *skewedServer) []roundTripFunc { return []roundTripFunc{reply(503, ""), hang, s.answer} }, false, 3},
-		{2, func(s *skewedServer) []roundTripFunc { return []roundTripFunc{reply(503, ""), s.answer} }, false, 2},
-		{1, func(s *skewedServer) []roundTripFunc { return []roundTripFunc{s.answer} }, false, 1},
+		"after a 503":     {0, func(s *skewedServer) []roundTripFunc { return []roundTripFunc{reply(503, ""), s.answer} }, true, 3},
+		"before a 503":    {0, func(s *skewedServer) []roundTripFunc { return []roundTripFunc{s.answer, reply(503, ""), s.answer} }, true, 3},
+		"as a fourth":     {0, func(s *skewedServer) []roundTripFunc { return []roundTripFunc{reply(503, ""), hang, s.answer} }, true, 4},
+		"no fourth other": {0, func(s *skewedServer) []roundTripFunc { return []roundTripFunc{s.answer, reply(503, "")} }, false, 4},
+		"two":             {2, func(s *skewedServer) []roundTripFunc { return []roundTripFunc{reply(503, ""), s.answer} }, true, 3},
+		"one":             {1, func(s *skewedServer) []roundTripFunc { return []roundTripFunc{s.answer} }, false, 1},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			server := &skewedServer{}
 			server.ahead.Store(int64(time.Hour))
 			client, tap := newClient(t, inTurn(tc.steps(server)...), func(c *rcuser.Config) { c.Retry.MaxAttempts = tc.maxAttempts })
 			err := ban(t.Context(), client)
-			require.Len(t, tap.requests(), tc.want)
+			require.Len(t, tap.requests(), tc.want, name)
 			if tc.succeeds {
-				require.NoError(t, err)
+				require.NoError(t, err, name)
 				return
 			}
-			require.ErrorIs(t, err, rcuser.ErrSignature)
-			require.ErrorContains(t, err, "this machine's clock is 1h0m0s behind RC's")
-			require.NoError(t, ban(t.Context(), client), "the clock is corrected nevertheless")
+			require.Equal(t, tc.want, requireError(t, err).Attempts, name)
 		})
 	}
 }
 
-func TestCallCorrectsTheClock(t *testing.T) {
+// TestRetriesOffMeansNoOtherTime has only one attempt a call, so that no call may be signed with a time that RC didn't accept.
+func TestRetriesOffMeansNoOtherTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
 		server := &skewedServer{}
-		server.ahead.Store(int64(-time.Hour))
-		client, tap := newClient(t, server.answer)
-		call := other("/x.json", nil)
-		rcErr := requireError(t, call(t.Context(), client))
-		require.Equal(t, []any{1, rcuser.NotApplied}, []any{rcErr.Attempts, rcErr.Outcome})
-		require.ErrorContains(t, rcErr, "this machine's clock is 1h0m0s ahead of RC's")
-		require.NoError(t, call(t.Context(), client))
-		require.Len(t, tap.requests(), 2)
+		server.ahead.Store(int64(time.Hour))
+		client, tap := newClient(t, inTurn(server.refuse, reply(200, success)), once)
+		require.ErrorContains(t, ban(t.Context(), client), "this machine's clock is 1h0m0s behind RC's")
+		require.NoError(t, ban(t.Context(), client))
+		require.Equal(t, []float64{0, 0}, timestamps(t, tap, start))
 	})
 }
 
-// TestHTTP401WithoutCodeIsAWrongSignature answers with HTML.
-func TestHTTP401WithoutCodeIsAWrongSignature(t *testing.T) {
+// TestCallCorrectsTheClock repeats a call that isn't idempotent: the refused one was not applied.
+func TestCallCorrectsTheClock(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
 		server := &skewedServer{}
-		server.ahead.Store(int64(time.Hour))
-		refuse := replyWith(401, html, "Date", server.now().UTC().Format(http.TimeFormat))
-		client, tap := newClient(t, inTurn(refuse, server.answer))
-		require.NoError(t, ban(t.Context(), client))
-		require.Len(t, tap.requests(), 2)
-		client, _ = newClient(t, refuse)
-		require.ErrorContains(t, ban(t.Context(), client), "this machine's clock is 1h0m0s behind RC's")
+		client, tap := newClient(t, server.answer)
+		call := other("/x.json", nil)
+		for _, ahead := range []time.Duration{-time.Hour, 0} {
+			server.ahead.Store(int64(ahead))
+			require.NoError(t, call(t.Context(), client))
+		}
+		require.Equal(t, []float64{0, -3600, -3600, 0}, timestamps(t, tap, start))
 	})
+}
+
+// TestHTTP401OfAPortalTeachesNothing answers with HTML, or with JSON that isn't RC's, and a Date that is an hour ahead.
+func TestHTTP401OfAPortalTeachesNothing(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{html, "", `{"message":"Unauthorized"}`, `{"error":{"code":1004}}`, `[{"code":1004}]`} {
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			date := start.Add(time.Hour).UTC().Format(http.TimeFormat)
+			portal := replyWith(401, body, "Date", date)
+			client, tap := newClient(t, inTurn(portal, portal, portal, reply(200, success)), func(c *rcuser.Config) { c.Retry.BaseWait = 1 })
+			err := ban(t.Context(), client)
+			require.NotErrorIs(t, err, rcuser.ErrSignature)
+			require.NotContains(t, err.Error(), "clock")
+			require.NoError(t, ban(t.Context(), client))
+			require.Equal(t, []float64{0, 0, 0, 0}, timestamps(t, tap, start))
+		})
+	}
 }
 
 // TestClockIsCorrectedConcurrently is for the race detector.
@@ -257,10 +274,10 @@ func TestOtherRefusalsDoNotCorrectTheClock(t *testing.T) {
 		client, tap := newClient(t, inTurn(
 			replyWith(200, success, "Date", date), replyWith(400, `{"code":1002}`, "Date", date),
 			replyWith(401, locked, "Date", date), replyWith(403, html, "Date", date), reply(200, success),
-		))
+		), func(c *rcuser.Config) { c.Retry.BaseWait = 1 })
 		for range 5 {
 			_ = ban(t.Context(), client)
 		}
-		require.Equal(t, []float64{0, 0, 0, 0, 0}, timestamps(t, tap, start))
+		require.Equal(t, []float64{0, 0, 0, 0, 0, 0}, timestamps(t, tap, start))
 	})
 }

@@ -2,8 +2,10 @@ package rcuser_test
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -34,14 +36,35 @@ var failures = []struct {
 	{"501", reply(501, `{"code":4711}`), 3, 1, rcuser.Unknown},
 	{"503", reply(503, html), 3, 1, rcuser.Unknown},
 	{"broken answer", reply(200, html), 3, 1, rcuser.Unknown},
-	{"code 200 under 201", reply(201, success), 3, 1, rcuser.Unknown},
+	{"code 200 under 201", reply(201, success), 1, 1, rcuser.Unknown},
+	{"code 200 under 400", reply(400, success), 1, 1, rcuser.Unknown},
+	{"code 200 under 503", reply(503, success), 3, 1, rcuser.Unknown},
 	{"1002", reply(400, `{"code":1002}`), 1, 1, rcuser.NotApplied},
 	{"1004", reply(401, `{"code":1004}`), 1, 1, rcuser.NotApplied},
 	{"1006 under 200", reply(200, locked), 1, 1, rcuser.NotApplied},
 	{"2007", reply(403, `{"code":2007}`), 1, 1, rcuser.NotApplied},
 	{"unknown code", reply(200, `{"code":4711}`), 1, 1, rcuser.NotApplied},
-	{"404", reply(404, html), 1, 1, rcuser.NotApplied},
+	{"404 of RC", reply(404, `{"code":404}`), 1, 1, rcuser.NotApplied},
+	{"401", reply(401, html), 3, 3, rcuser.NotApplied},
+	{"403", reply(403, html), 3, 3, rcuser.NotApplied},
+	{"404", reply(404, html), 3, 3, rcuser.NotApplied},
+	{"407", reply(407, ""), 3, 3, rcuser.NotApplied},
+	{"408", reply(408, ""), 3, 1, rcuser.Unknown},
+	{"421", reply(421, ""), 3, 3, rcuser.NotApplied},
+	{"425", reply(425, `{}`), 3, 3, rcuser.NotApplied},
+	{"304", reply(304, ""), 3, 3, rcuser.NotApplied},
+	{"400 cut off", brokenOff(400), 3, 1, rcuser.Unknown},
+	{"certificate", failWith(x509.HostnameError{Certificate: &x509.Certificate{}, Host: "h"}), 1, 1, rcuser.Unknown},
 	{"302", replyWith(302, "", "Location", "https://example.com"), 1, 1, rcuser.NotApplied},
+}
+
+// brokenOff answers with a body that ends too early.
+func brokenOff(status int) roundTripFunc {
+	return func(req *http.Request) (*http.Response, error) {
+		resp, err := truncatedBody(req)
+		resp.StatusCode = status
+		return resp, err
+	}
 }
 
 func TestWhichFailuresAreRepeated(t *testing.T) {

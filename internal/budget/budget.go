@@ -34,8 +34,8 @@ func (b *Budget) Take() (ok, first bool) {
 // FirstSucceeded adds 1 token, for a call that succeeded without a retry.
 func (b *Budget) FirstSucceeded() { b.give(firstReward) }
 
-// RetrySucceeded adds the 5 tokens that the retry cost.
-func (b *Budget) RetrySucceeded() { b.give(retryCost) }
+// Refund adds the 5 tokens that a retry cost, for one that succeeded or was not made.
+func (b *Budget) Refund() { b.give(retryCost) }
 
 func (b *Budget) give(tokens int) {
 	b.mu.Lock()

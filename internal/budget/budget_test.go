@@ -50,7 +50,7 @@ func TestRewards(t *testing.T) {
 			var b budget.Budget
 			require.Equal(t, 100, left(&b))
 			repeat(tc.first, b.FirstSucceeded)
-			repeat(tc.retried, b.RetrySucceeded)
+			repeat(tc.retried, b.Refund)
 			require.Equal(t, tc.want, left(&b))
 		})
 	}
@@ -60,7 +60,7 @@ func TestFullBudgetGrowsNoFurther(t *testing.T) {
 	t.Parallel()
 	var b budget.Budget
 	repeat(10_000, b.FirstSucceeded)
-	repeat(10_000, b.RetrySucceeded)
+	repeat(10_000, b.Refund)
 	require.Equal(t, 100, left(&b))
 }
 
@@ -93,7 +93,7 @@ func TestManyGoroutines(t *testing.T) {
 	group.Wait()
 	require.EqualValues(t, 100, taken.Load())
 	for range 64 {
-		group.Go(b.RetrySucceeded)
+		group.Go(b.Refund)
 	}
 	group.Wait()
 	require.Equal(t, 64, left(&b))
@@ -117,7 +117,7 @@ func TestFirstRefusal(t *testing.T) {
 		require.True(t, first, round)
 		_, first = b.Take()
 		require.False(t, first, round)
-		b.RetrySucceeded()
+		b.Refund()
 		require.True(t, take(b))
 	}
 }

@@ -1,4 +1,4 @@
-// Package clock keeps this machine's time, corrected by what a server's answers show of its own.
+// Package clock corrects this machine's time by what a server's answers show of its own.
 package clock
 
 import (
@@ -11,30 +11,32 @@ import (
 // maxSkew is how far this machine's clock may be off before it is taken for the reason of a refused signature.
 const maxSkew = 4 * time.Minute
 
-// Clock is this machine's clock and a correction, which is 0 at first. It is safe for concurrent use.
-type Clock struct{ offset atomic.Int64 } // nanoseconds
+// Clock is how to correct this machine's clock, which is not at all at first. It is safe for concurrent use.
+type Clock struct{ correction atomic.Int64 } // nanoseconds
 
-// Correct returns the corrected time for a time of this machine's clock.
-func (c *Clock) Correct(t time.Time) time.Time { return t.Add(time.Duration(c.offset.Load())) }
+// Correction returns what to add to this machine's time.
+func (c *Clock) Correction() time.Duration { return time.Duration(c.correction.Load()) }
 
-// ServerTime returns the time at which an answer was made. It is the zero time if the answer doesn't say, or comes from
-// a cache, whose Date is old.
+// Replace changes the correction, unless it isn't the old one any more.
+func (c *Clock) Replace(old, correction time.Duration) {
+	c.correction.CompareAndSwap(int64(old), int64(correction))
+}
+
+// ServerTime returns the time at which an answer was made. It is the zero time if the answer doesn't say, says a time before
+// 1970, or comes from a cache, whose Date is old.
 func ServerTime(header http.Header) time.Time {
 	date, err := http.ParseTime(header.Get("Date"))
-	if err != nil || header.Get("Age") != "" {
+	if err != nil || date.Unix() < 0 || header.Get("Age") != "" {
 		return time.Time{}
 	}
 	return date
 }
 
 // Wrong reports whether a signature that a server refused was made with a time that is far from the server's, so that
-// another with the right time may be accepted. The correction that it was made with may have been wrong too.
+// another with the server's time may be accepted.
 func Wrong(signedAt, server time.Time) bool {
 	return !server.IsZero() && server.Sub(signedAt).Abs() > maxSkew
 }
-
-// Set makes the corrected time that of the server.
-func (c *Clock) Set(server time.Time) { c.offset.Store(int64(time.Until(server))) }
 
 // Skew returns an error that says how far this machine's clock is off, or nil if that isn't much.
 func Skew(server time.Time) error {

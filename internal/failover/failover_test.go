@@ -21,8 +21,8 @@ const (
 func onBackup(t *testing.T) *failover.Hosts {
 	t.Helper()
 	h := failover.New(2)
-	require.True(t, h.Failed(h.Pick()))
-	require.Equal(t, backup, h.Pick().Index)
+	require.True(t, h.Failed(h.Pick(true)))
+	require.Equal(t, backup, h.Pick(true).Index)
 	return h
 }
 
@@ -32,7 +32,7 @@ func picks(h *failover.Hosts, goroutines int) int {
 	var group sync.WaitGroup
 	for range goroutines {
 		group.Go(func() {
-			if h.Pick().Index == primary {
+			if h.Pick(true).Index == primary {
 				toPrimary.Add(1)
 			}
 		})
@@ -49,7 +49,7 @@ func TestBurstSwitchesOnce(t *testing.T) {
 		var group sync.WaitGroup
 		choices := make([]failover.Choice, 1000)
 		for i := range choices {
-			choices[i] = h.Pick()
+			choices[i] = h.Pick(true)
 		}
 		for i, choice := range choices {
 			group.Go(func() {
@@ -61,7 +61,7 @@ func TestBurstSwitchesOnce(t *testing.T) {
 		}
 		group.Wait()
 		require.EqualValues(t, 1, switches.Load())
-		require.Equal(t, backup, h.Pick().Index)
+		require.Equal(t, backup, h.Pick(true).Index)
 	})
 }
 
@@ -74,7 +74,7 @@ func TestBurstThatPicksAgain(t *testing.T) {
 		var group sync.WaitGroup
 		for range 1000 {
 			group.Go(func() {
-				for choice, n := h.Pick(), 0; n < 3; choice, n = h.Other(choice), n+1 {
+				for choice, n := h.Pick(true), 0; n < 3; choice, n = h.Other(choice), n+1 {
 					if h.Failed(choice) {
 						switches.Add(1)
 					}
@@ -91,16 +91,16 @@ func TestAtMostOneSwitchIn30Seconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := onBackup(t)
 		time.Sleep(30*time.Second - 1)
-		require.False(t, h.Failed(h.Pick()))
-		require.Equal(t, backup, h.Pick().Index)
+		require.False(t, h.Failed(h.Pick(true)))
+		require.Equal(t, backup, h.Pick(true).Index)
 		time.Sleep(time.Nanosecond)
-		require.True(t, h.Failed(h.Pick()))
-		require.Equal(t, primary, h.Pick().Index)
+		require.True(t, h.Failed(h.Pick(true)))
+		require.Equal(t, primary, h.Pick(true).Index)
 		time.Sleep(29 * time.Second)
-		require.False(t, h.Failed(h.Pick()), "the time counts from the last switch")
+		require.False(t, h.Failed(h.Pick(true)), "the time counts from the last switch")
 		time.Sleep(time.Second)
-		require.True(t, h.Failed(h.Pick()))
-		require.Equal(t, backup, h.Pick().Index)
+		require.True(t, h.Failed(h.Pick(true)))
+		require.Equal(t, backup, h.Pick(true).Index)
 	})
 }
 
@@ -109,15 +109,15 @@ func TestFailureUnderAnEarlierPreference(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := failover.New(2)
-		slow := h.Pick()
-		require.True(t, h.Failed(h.Pick()))
+		slow := h.Pick(true)
+		require.True(t, h.Failed(h.Pick(true)))
 		time.Sleep(time.Minute)
-		require.True(t, h.Failed(h.Pick()))
+		require.True(t, h.Failed(h.Pick(true)))
 		time.Sleep(time.Minute)
-		require.Equal(t, primary, h.Pick().Index)
+		require.Equal(t, primary, h.Pick(true).Index)
 		require.False(t, h.Failed(slow))
-		require.Equal(t, primary, h.Pick().Index)
-		require.True(t, h.Failed(h.Pick()))
+		require.Equal(t, primary, h.Pick(true).Index)
+		require.True(t, h.Failed(h.Pick(true)))
 	})
 }
 
@@ -125,15 +125,15 @@ func TestOtherHostsFailureSaysNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := failover.New(2)
-		other := h.Other(h.Pick())
+		other := h.Other(h.Pick(true))
 		require.Equal(t, backup, other.Index)
 		require.False(t, h.Failed(other))
-		require.Equal(t, primary, h.Pick().Index)
+		require.Equal(t, primary, h.Pick(true).Index)
 		require.Equal(t, primary, h.Other(other).Index)
-		require.Equal(t, backup, h.Same(other).Index)
+		require.Equal(t, backup, h.Again(other).Index)
 		h.Succeeded(other)
 		h.Abandoned(other)
-		require.Equal(t, primary, h.Pick().Index)
+		require.Equal(t, primary, h.Pick(true).Index)
 	})
 }
 
@@ -142,7 +142,7 @@ func TestOneHost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := failover.New(1)
 		for range 5 {
-			choice := h.Pick()
+			choice := h.Pick(true)
 			require.Equal(t, primary, choice.Index)
 			require.Equal(t, primary, h.Other(choice).Index)
 			require.False(t, h.Failed(choice))
@@ -169,18 +169,18 @@ func TestProbeSucceeds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := onBackup(t)
 		time.Sleep(5 * time.Minute)
-		probe := h.Pick()
-		require.Equal(t, backup, h.Pick().Index)
+		probe := h.Pick(true)
+		require.Equal(t, backup, h.Pick(true).Index)
 		h.Succeeded(probe)
 		require.Equal(t, 1000, picks(h, 1000))
 		time.Sleep(30*time.Second - 1)
-		require.False(t, h.Failed(h.Pick()), "the return is a switch too")
+		require.False(t, h.Failed(h.Pick(true)), "the return is a switch too")
 		time.Sleep(time.Nanosecond)
-		require.True(t, h.Failed(h.Pick()))
+		require.True(t, h.Failed(h.Pick(true)))
 		time.Sleep(5*time.Minute - 1)
-		require.Equal(t, backup, h.Pick().Index)
+		require.Equal(t, backup, h.Pick(true).Index)
 		time.Sleep(time.Nanosecond)
-		require.Equal(t, primary, h.Pick().Index, "the next probe")
+		require.Equal(t, primary, h.Pick(true).Index, "the next probe")
 	})
 }
 
@@ -192,7 +192,7 @@ func TestProbeFails(t *testing.T) {
 			time.Sleep(5*time.Minute - 1)
 			require.Zero(t, picks(h, 100))
 			time.Sleep(time.Nanosecond)
-			probe := h.Pick()
+			probe := h.Pick(true)
 			require.Equal(t, primary, probe.Index)
 			require.False(t, h.Failed(probe))
 			require.Equal(t, backup, h.Other(probe).Index)
@@ -206,9 +206,12 @@ func TestProbeAbandoned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := onBackup(t)
 		time.Sleep(5 * time.Minute)
-		probe := h.Pick()
+		probe := h.Pick(true)
 		time.Sleep(time.Second)
 		h.Abandoned(probe)
+		time.Sleep(10*time.Second - 1)
+		require.Zero(t, picks(h, 100))
+		time.Sleep(time.Nanosecond)
 		require.Equal(t, 1, picks(h, 100), "another takes its place")
 	})
 }
@@ -219,8 +222,8 @@ func TestNextAttemptIsNoProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := onBackup(t)
 		time.Sleep(5 * time.Minute)
-		probe := h.Pick()
-		for _, next := range []failover.Choice{h.Same(probe), h.Other(h.Other(probe))} {
+		probe := h.Pick(true)
+		for _, next := range []failover.Choice{h.Again(probe), h.Other(h.Other(probe))} {
 			require.Equal(t, primary, next.Index)
 			h.Succeeded(next)
 			h.Abandoned(next)
@@ -243,12 +246,12 @@ func TestBackupFailsDuringAProbe(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			h := onBackup(t)
 			time.Sleep(5 * time.Minute)
-			probe := h.Pick()
-			require.True(t, h.Failed(h.Pick()))
+			probe := h.Pick(true)
+			require.True(t, h.Failed(h.Pick(true)))
 			end(h, probe)
-			require.Equal(t, primary, h.Pick().Index, name)
+			require.Equal(t, primary, h.Pick(true).Index, name)
 			time.Sleep(30 * time.Second)
-			require.True(t, h.Failed(h.Pick()), name)
+			require.True(t, h.Failed(h.Pick(true)), name)
 			time.Sleep(5*time.Minute - 1)
 			require.Zero(t, picks(h, 100), name)
 			time.Sleep(time.Nanosecond)
@@ -266,5 +269,56 @@ func TestProbeThatNeverEnds(t *testing.T) {
 		require.Equal(t, 1, picks(h, 100))
 		time.Sleep(time.Hour)
 		require.Equal(t, 1, picks(h, 100))
+	})
+}
+
+// TestOnlyCallsThatMayProbeDo leaves the probe to a later call.
+func TestOnlyCallsThatMayProbeDo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := onBackup(t)
+		time.Sleep(time.Hour)
+		require.Equal(t, backup, h.Pick(false).Index)
+		require.Equal(t, primary, h.Pick(true).Index)
+		require.Equal(t, backup, h.Pick(true).Index)
+	})
+}
+
+// TestAgain chooses the preferred host only after a switch.
+func TestAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := failover.New(2)
+		choice := h.Pick(true)
+		require.Equal(t, primary, h.Again(choice).Index)
+		require.True(t, h.Failed(h.Pick(true)))
+		again := h.Again(choice)
+		require.Equal(t, backup, again.Index)
+		require.Equal(t, backup, h.Again(again).Index)
+		require.Equal(t, primary, h.Again(h.Other(again)).Index, "no switch since")
+		time.Sleep(time.Minute)
+		require.True(t, h.Failed(again), "the choice belongs to the new preference")
+	})
+}
+
+func TestFailedLately(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := failover.New(2)
+		choice := h.Pick(true)
+		lately := func() [2]bool { return [2]bool{h.FailedLately(primary), h.FailedLately(backup)} }
+		require.Equal(t, [2]bool{}, lately())
+		h.Failed(choice)
+		require.Equal(t, [2]bool{true, false}, lately())
+		h.Failed(h.Other(choice))
+		require.Equal(t, [2]bool{true, true}, lately())
+		h.Abandoned(choice)
+		require.Equal(t, [2]bool{true, true}, lately())
+		h.Succeeded(choice)
+		require.Equal(t, [2]bool{false, true}, lately())
+		time.Sleep(30*time.Second - 1)
+		require.Equal(t, [2]bool{false, true}, lately())
+		time.Sleep(time.Nanosecond)
+		require.Equal(t, [2]bool{}, lately())
 	})
 }

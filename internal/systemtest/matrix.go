@@ -29,8 +29,16 @@ func (c matrixCase) String() string {
 // succeeds reports whether the call must succeed despite the fault.
 func (c matrixCase) succeeds() bool {
 	return c.Attempts == 0 ||
-		c.times == 1 && c.Attempts > 1 ||
+		c.times == 1 && c.attempts() > 1 ||
 		c.host == rctest.PrimaryHost && c.hosts == 2 && c.Moves
+}
+
+// attempts returns how many the failed call makes.
+func (c matrixCase) attempts() int {
+	if c.hosts == 2 && c.TwoHosts > 0 {
+		return c.TwoHosts
+	}
+	return c.Attempts
 }
 
 // Matrix gives every fault to every endpoint, with one host and with two: in every attempt, in the first attempt only,
@@ -95,7 +103,7 @@ func (c matrixCase) checkFailure(t *testing.T, err error, applied bool) {
 	if !ok {
 		t.Fatalf("%v: want an *Error, got %v", c, err)
 	}
-	want := [...]any{c.Attempts, c.Outcome, c.Code, c.Status}
+	want := [...]any{c.attempts(), c.Outcome, c.Code, c.Status}
 	if got := [...]any{failure.Attempts, failure.Outcome, failure.Code, failure.StatusCode}; got != want {
 		t.Errorf("%v: attempts, outcome, code and status are %v, want %v: %v", c, got, want, err)
 	}

@@ -95,7 +95,7 @@ func (w *worker) run(ctx context.Context, plan []SoakStep) error {
 			w.possible[step.Switch] = map[bool]bool{step.On: true}
 		case !failed:
 			return fmt.Errorf("%+v: %w", step, err)
-		case failure.Attempts > 3:
+		case failure.Attempts > 4: // 3 and one with another time
 			return fmt.Errorf("%+v: %d attempts", step, failure.Attempts)
 		case failure.Outcome == rcuser.Unknown:
 			w.possible[step.Switch][step.On] = true
