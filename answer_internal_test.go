@@ -65,19 +65,26 @@ func FuzzAnswer(f *testing.F) {
 		`{"code":200,"status":2}`, `{"code":1e3}`, `{"code":200`, `[]`, `null`, `<html>`, `{"code":-1,"msg":7}`, `{"status":{},"code":1008}`,
 	} {
 		for _, status := range []int{200, 201, 302, 400, 401, 429, 500, 503} {
-			f.Add(status, body, true)
+			f.Add(status, body, "text/html", "/login", true)
+			f.Add(status, "\ufeff"+body, "\x80", "//h\x00/?token=1", false)
 		}
 	}
-	f.Fuzz(func(t *testing.T, status int, body string, secret bool) {
+	f.Fuzz(func(t *testing.T, status int, body, contentType, location string, secret bool) {
 		a := answer{status: status}
 		result := &typedResult[onlineAnswer, bool, *onlineAnswer]{convert: onlineAnswer.online}
-		a.open(&classic, []byte(body), http.Header{"Content-Type": {"text/html"}}, result, secret)
+		a.open(&classic, []byte(body), http.Header{"Content-Type": {contentType}, "Location": {location}}, result, secret)
 		a.assumeCode()
 		if a.verdict() == succeeded && (status != 200 || !hasKey(body, "code") || !hasKey(body, "status")) {
 			t.Errorf("HTTP %d %q is taken for success", status, body)
 		}
-		if a.verdict() != succeeded && a.code == 0 && a.problem == nil && status < 300 {
+		if a.verdict() != succeeded && a.code == 0 && (a.problem == nil || a.problem.Error() == "") {
 			t.Errorf("HTTP %d %q fails without a reason", status, body)
+		}
+		if a.problem != nil && !a.fromRC && len(contentType) > 10 && !isHeaderText(contentType) && strings.Contains(a.problem.Error(), contentType) {
+			t.Errorf("Content-Type %q is printed: %v", contentType, a.problem)
+		}
+		if a.code == ErrSignature && !a.fromRC {
+			t.Errorf("HTTP %d %q is taken for a refused signature", status, body)
 		}
 		if len(a.excerpt) > maxExcerpt || len(a.message) > maxMessage || secret && a.excerpt != nil {
 			t.Errorf("kept %d and %d bytes", len(a.excerpt), len(a.message))
@@ -91,7 +98,7 @@ func FuzzAnswer(f *testing.F) {
 // hasKey ignores case, as encoding/json does.
 func hasKey(body, name string) bool {
 	var object map[string]any
-	_ = json.Unmarshal([]byte(body), &object)
+	_ = json.Unmarshal([]byte(strings.TrimPrefix(body, "\ufeff")), &object)
 	for key := range object {
 		if strings.EqualFold(key, name) {
 			return true

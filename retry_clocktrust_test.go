@@ -155,7 +155,7 @@ func TestDateNeverFailsACall(t *testing.T) {
 					return date(req)
 				}
 				return resp, err
-			})
+			}, func(c *rcuser.Config) { c.Retry.MaxAttempts = rapid.IntRange(0, 3).Draw(rt, "attempts") })
 			for range 8 {
 				moody = rapid.Bool().Draw(rt, "moody")
 				ahead := offsets.Draw(rt, "ahead")
