@@ -14,6 +14,8 @@ import (
 	"net/url"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -157,4 +159,16 @@ func TestHostWhereItFailedForGood(t *testing.T) {
 		require.Error(t, ban(t.Context(), client))
 		require.Equal(t, want, hostSequence(tap))
 	}
+}
+
+// TestPreferenceReturnsToAHostWhereItFailedForGood switches the preference during the call.
+func TestPreferenceReturnsToAHostWhereItFailedForGood(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		slow := slowly(31*time.Second, reply(503, ""))
+		client, tap := newClient(t, byHost(t, failWith(x509.UnknownAuthorityError{}), slow), bothHosts,
+			func(c *rcuser.Config) { c.AttemptTimeout = time.Minute })
+		require.Error(t, ban(t.Context(), client))
+		require.Equal(t, "pbb", hostSequence(tap))
+	})
 }
