@@ -70,6 +70,7 @@ var answers = []struct {
 	{"101", 101, "", rcuser.Error{Body: []byte{}}, "answered by a proxy or another server, not by RC: it is empty", true},
 	{"205", 205, "", rcuser.Error{Body: []byte{}}, "broken answer: it is empty", true},
 	{"success under 206", 206, success, rcuser.Error{}, "broken answer: code 200 under HTTP 206", true},
+	{"10000 under 201", 201, `{"code":10000}`, rcuser.Error{}, "broken answer: code 10000 under HTTP 201", true},
 	{"success under 302", 302, success, rcuser.Error{}, "broken answer: code 200 under HTTP 302", false},
 	{"success under 429", 429, success, rcuser.Error{}, "broken answer: code 200 under HTTP 429", true},
 	{"refusal under 302", 302, `{"code":1002}`, rcuser.Error{Code: 1002, Outcome: rcuser.NotApplied}, "", false},
