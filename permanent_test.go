@@ -1,6 +1,7 @@
 package rcuser_test
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -22,7 +23,7 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-// servers that no repetition mends, and those that one may.
+// badServers are servers at which another attempt fails the same way, and those at which it may not.
 var badServers = map[string]struct {
 	permanent bool
 	base      func(t *testing.T) string
@@ -36,7 +37,10 @@ var badServers = map[string]struct {
 		return "https" + serve(t, func(http.ResponseWriter, *http.Request) {}).URL[len("http"):]
 	}},
 	"TLS answered to plain text": {true, func(t *testing.T) string {
-		return rawServer(t, func(conn net.Conn) { _, _ = io.WriteString(conn, "\x15\x03\x01\x00\x02\x02\x16") })
+		return rawServer(t, func(conn net.Conn) {
+			readRequest(bufio.NewReader(conn))
+			_, _ = io.WriteString(conn, "\x15\x03\x01\x00\x02\x02\x16")
+		})
 	}},
 	"reset in the handshake": {false, func(t *testing.T) string {
 		return "https" + rawServer(t, func(conn net.Conn) { _ = conn.(*net.TCPConn).SetLinger(0) })[len("http"):]
