@@ -50,8 +50,8 @@ type RetryPolicy struct {
 	// MaxWait limits these waits. Zero means 5 s.
 	MaxWait time.Duration
 
-	// MaxRetryAfter is the longest Retry-After that a call waits for; a longer one ends the call, unless the next attempt
-	// goes to the other host, for which it doesn't count. Zero means 20 s.
+	// MaxRetryAfter is the longest Retry-After that a call waits for; a longer one ends the call. It doesn't count for the
+	// other host, to which a call moves at once; what is left of it counts when the call comes back. Zero means 20 s.
 	MaxRetryAfter time.Duration
 }
 
