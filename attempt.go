@@ -90,8 +90,7 @@ func (s *sender) attempt(ctx context.Context, req *request, result result, to st
 	}
 	a.err = err
 	if ended := contextEnd(ctx); ended != nil {
-		a.abandoned, a.err = true, ended
-		a.silent = !a.answered() && !errors.Is(ctx.Err(), context.Canceled) && time.Since(start) >= s.timeout/silentPart
+		a.abandoned, a.err, a.silent = true, ended, !a.answered() && s.lateEnough(ctx, start)
 	} else if !time.Now().Before(deadline) {
 		a.err = fmt.Errorf("no answer within %v: %w", s.timeout, context.DeadlineExceeded)
 	}
@@ -103,6 +102,11 @@ func (s *sender) attempt(ctx context.Context, req *request, result result, to st
 
 // silentPart is the part of an attempt's time after which a host that sent nothing is blamed for a caller's deadline.
 const silentPart = 5
+
+// lateEnough reports whether ctx ended by its deadline, and long enough after start to blame a silent host.
+func (s *sender) lateEnough(ctx context.Context, start time.Time) bool {
+	return !errors.Is(ctx.Err(), context.Canceled) && time.Since(start) >= s.timeout/silentPart
+}
 
 // sendPooled sends through the SDK's own connections.
 func (s *sender) sendPooled(ctx context.Context, a *attempt, req *request, result result, credentials Credentials, deadline time.Time, newConn bool) error {
