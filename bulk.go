@@ -2,7 +2,6 @@ package rcuser
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -35,26 +34,6 @@ type BulkProgress struct {
 	Done, Failed int           // ids; Failed counts all whose call failed, for any reason
 	Rate         float64       // ids done a second since the start, without those done by an earlier run
 	Left         time.Duration // the time left at this rate; 0 if BulkOptions.Expected or the rate is 0
-}
-
-// BulkReport is the result for every id that was taken from the stream: Total is Done plus the lengths of the three lists.
-type BulkReport struct {
-	Total, Done     int           // ids taken from the stream; ids that RC confirmed, including those the journal has from earlier runs
-	Failed, Unknown []BulkFailure // refused; sent, but it isn't known whether RC applied the call
-	NotStarted      []string      // taken from the stream, but never sent
-}
-
-// BulkFailure is an id whose bulk call failed, and the reason: an [*ArgumentError] or an [*Error].
-type BulkFailure struct {
-	UserID string
-	Err    error
-}
-
-// Result is the result for one user of a bulk call that returns a value.
-type Result[T any] struct {
-	UserID string
-	Value  T
-	Err    error
 }
 
 // Ban is [BansService.Add] for any number of users, 20 a call.
@@ -152,7 +131,7 @@ func (s *BulkService) runForOwner(ctx context.Context, name, ownerID string, ids
 // and repeats the calls. When a range is left early, the calls in flight are cancelled. A user whose call didn't begin has
 // a result with the error that prevented it; users that weren't taken from the stream have none. Only the options Progress,
 // Expected and StopAfter apply; a Journal is an [*ArgumentError], as it can't return tokens again.
-func (s *BulkService) Register(ctx context.Context, users iter.Seq[Registration], opts BulkOptions) iter.Seq[Result[Token]] {
+func (s *BulkService) Register(ctx context.Context, users iter.Seq[Registration], opts BulkOptions) iter.Seq[BulkResult[Token]] {
 	id := func(user Registration) string { return user.UserID }
 	return each(ctx, s, users, id, opts, func(ctx context.Context, c *Client, user Registration) (Token, error) {
 		return c.Users.Register(ctx, user)
@@ -160,7 +139,7 @@ func (s *BulkService) Register(ctx context.Context, users iter.Seq[Registration]
 }
 
 // Online is [PresenceService.Online] for any number of users, one a call and 100 a second. It yields its results as Register does.
-func (s *BulkService) Online(ctx context.Context, ids iter.Seq[string], opts BulkOptions) iter.Seq[Result[bool]] {
+func (s *BulkService) Online(ctx context.Context, ids iter.Seq[string], opts BulkOptions) iter.Seq[BulkResult[bool]] {
 	id := func(id string) string { return id }
 	return each(ctx, s, ids, id, opts, func(ctx context.Context, c *Client, id string) (bool, error) {
 		return c.Presence.Online(ctx, id)
@@ -179,5 +158,3 @@ func (o BulkOptions) check(missing bool) error {
 	}
 	return nil
 }
-
-var errStopped = errors.New("stopped after BulkOptions.StopAfter failures")

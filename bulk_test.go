@@ -25,7 +25,7 @@ func newBulk(t require.TestingT) (*rcuser.Client, *rctest.Server) {
 
 // requireSum requires that each id of a report is counted once. That holds for every run.
 func requireSum(t require.TestingT, report rcuser.BulkReport) {
-	require.Equal(t, report.Total, report.Done+len(report.Failed)+len(report.Unknown)+len(report.NotStarted))
+	require.Equal(t, report.Total, report.Done+report.Failed+report.Unknown+report.NotStarted)
 }
 
 // streamed returns a stream of n ids.

@@ -308,8 +308,9 @@ func TestBulkBeginsNoCallAfterAStop(t *testing.T) {
 					}
 				}, rcuser.BulkOptions{StopAfter: 1})
 				require.ErrorIs(t, err, rcuser.ErrNotEnabled)
-				require.Equal(t, []string{"user20"}, report.NotStarted)
-				require.Len(t, report.Failed, 20)
+				require.Equal(t, 1, report.NotStarted)
+				require.Equal(t, "user20", report.Failures[20].UserID)
+				require.Equal(t, 20, report.Failed)
 				require.Len(t, tap.requests(), 1)
 			})
 		}

@@ -31,15 +31,10 @@ type bulkRun struct {
 
 	mu         sync.Mutex
 	done       int
-	failed     []bulkFailureAt
-	unknown    []bulkFailureAt
-	notStarted []bulkFailureAt
+	failed     []BulkFailure
+	unknown    []BulkFailure
+	notStarted []BulkFailure
 	causes     []error
-}
-
-type bulkFailureAt struct {
-	BulkFailure
-	position int
 }
 
 // run does the work for all ids and waits for it.
@@ -194,21 +189,21 @@ func (r *bulkRun) succeed(b bulkBatch) {
 }
 
 // fail puts the ids of a batch whose call failed into a list.
-func (r *bulkRun) fail(list *[]bulkFailureAt, b bulkBatch, err error) {
+func (r *bulkRun) fail(list *[]BulkFailure, b bulkBatch, err error) {
 	r.addCause(err)
 	failures := r.progress.count(0, r.addTo(list, b, err))
 	if r.opts.StopAfter > 0 && failures >= r.opts.StopAfter {
-		r.stop(errStopped)
+		r.stop(ErrStopped)
 	}
 }
 
 // addTo adds the ids of a batch, each as often as it was given, to a list and returns how many they are.
-func (r *bulkRun) addTo(list *[]bulkFailureAt, b bulkBatch, err error) int {
+func (r *bulkRun) addTo(list *[]BulkFailure, b bulkBatch, err error) int {
 	ids, positions := b.occurrences()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i, id := range ids {
-		*list = append(*list, bulkFailureAt{BulkFailure{id, err}, positions[i]})
+		*list = append(*list, BulkFailure{UserID: id, Position: positions[i], Err: err})
 	}
 	return len(ids)
 }
@@ -224,13 +219,20 @@ func (r *bulkRun) addCause(err error) {
 	}
 }
 
-// report returns the report, its lists in the order of the stream, and the error. stopped is why no further call began,
-// or nil; it counts if it kept the work from being complete.
+// report returns the report and the error. stopped is why no further call began, or nil; it counts if it kept the work
+// from being complete.
 func (r *bulkRun) report(stopped error) (BulkReport, error) {
-	report := BulkReport{Total: r.total, Done: r.resumed + r.done, Failed: inOrder(r.failed), Unknown: inOrder(r.unknown)}
-	for _, f := range inOrder(r.notStarted) {
-		report.NotStarted = append(report.NotStarted, f.UserID)
+	report := BulkReport{
+		Total: r.total, Done: r.resumed + r.done, Resumed: r.resumed,
+		Failed: len(r.failed), Unknown: len(r.unknown), NotStarted: len(r.notStarted),
 	}
+	for state, list := range map[BulkState][]BulkFailure{BulkFailed: r.failed, BulkUnknown: r.unknown, BulkNotStarted: r.notStarted} {
+		for _, failure := range list {
+			failure.State = state
+			report.Failures = append(report.Failures, failure)
+		}
+	}
+	slices.SortFunc(report.Failures, func(a, b BulkFailure) int { return cmp.Compare(a.Position, b.Position) })
 	causes := r.causes
 	if stopped != nil && (r.interrupted || report.Done < report.Total) {
 		causes = append([]error{stopped}, causes...)
@@ -238,30 +240,8 @@ func (r *bulkRun) report(stopped error) (BulkReport, error) {
 	if len(causes) == 0 {
 		return report, nil
 	}
-	return report, &bulkError{r.work.name, report, causes}
+	return report, &BulkError{r.work.name, report, causes}
 }
-
-func inOrder(failures []bulkFailureAt) []BulkFailure {
-	slices.SortFunc(failures, func(a, b bulkFailureAt) int { return cmp.Compare(a.position, b.position) })
-	var sorted []BulkFailure
-	for _, f := range failures {
-		sorted = append(sorted, f.BulkFailure)
-	}
-	return sorted
-}
-
-type bulkError struct {
-	work   string
-	report BulkReport
-	causes []error
-}
-
-func (e *bulkError) Error() string {
-	return fmt.Sprintf("rcuser: %s: %d of %d ids done, %d failed, %d unknown, %d not started: %v",
-		e.work, e.report.Done, e.report.Total, len(e.report.Failed), len(e.report.Unknown), len(e.report.NotStarted), e.causes[0])
-}
-
-func (e *bulkError) Unwrap() []error { return e.causes }
 
 // bulkBatch is the ids of one call, each once, and their positions in the stream.
 type bulkBatch struct {

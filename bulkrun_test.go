@@ -39,7 +39,7 @@ func TestBulkReportsExactlyTheBadIDs(t *testing.T) {
 				want = append(want, id)
 			}
 		}
-		for _, failure := range report.Failed {
+		for _, failure := range report.Failures {
 			got = append(got, failure.UserID)
 			_, isArgument := errors.AsType[*rcuser.ArgumentError](failure.Err)
 			require.Equal(r, !strings.HasPrefix(failure.UserID, "early"), isArgument)
@@ -85,9 +85,9 @@ func TestBulkRecordsDuplicates(t *testing.T) {
 	for range 2 {
 		report, err := client.Bulk.Unban(t.Context(), slices.Values([]string{"a", "", "b", "a", "a", "", "b"}), rcuser.BulkOptions{Journal: journal})
 		require.Error(t, err)
-		require.Equal(t, []any{7, 5, 2}, []any{report.Total, report.Done, len(report.Failed)})
-		require.ErrorContains(t, report.Failed[0].Err, "ids[1]")
-		require.ErrorContains(t, report.Failed[1].Err, "ids[5]")
+		require.Equal(t, []any{7, 5, 2}, []any{report.Total, report.Done, report.Failed})
+		require.ErrorContains(t, report.Failures[0].Err, "ids[1]")
+		require.ErrorContains(t, report.Failures[1].Err, "ids[5]")
 		require.Len(t, sentTo(server, "/user/unblock.json"), 1, "the second run has nothing to send")
 	}
 }
@@ -102,7 +102,7 @@ func TestBulkReportsDuplicates(t *testing.T) {
 	require.ErrorIs(t, err, rcuser.ErrorCode(1002))
 	require.Equal(t, []any{6, 3}, []any{report.Total, report.Done})
 	var failed []string
-	for _, failure := range report.Failed {
+	for _, failure := range report.Failures {
 		failed = append(failed, failure.UserID)
 	}
 	require.Equal(t, []string{"a", "a", "a"}, failed)
@@ -139,15 +139,10 @@ func requireState(t *testing.T, name string, report rcuser.BulkReport, server *r
 	for id := range streamed(300) {
 		done[id] = true
 	}
-	for _, failure := range report.Failed {
-		require.False(t, there[failure.UserID], "%s: %s failed, but is there", name, failure.UserID)
-		delete(done, failure.UserID)
-	}
-	for _, id := range report.NotStarted {
-		require.False(t, there[id], "%s: %s was not started, but is there", name, id)
-		delete(done, id)
-	}
-	for _, failure := range report.Unknown {
+	for _, failure := range report.Failures {
+		if failure.State != rcuser.BulkUnknown {
+			require.False(t, there[failure.UserID], "%s: %s: %v, but is there", name, failure.UserID, failure.State)
+		}
 		delete(done, failure.UserID)
 	}
 	require.Len(t, done, report.Done, name)
@@ -214,7 +209,7 @@ func checkResume(r *rapid.T, path string, faults []systemtest.FaultCase, timeout
 	sent := len(server.Requests())
 	report, err := attempt(context.Background())
 	require.NoError(r, err)
-	require.Equal(r, rcuser.BulkReport{Total: 1000, Done: 1000}, report)
+	require.Equal(r, rcuser.BulkReport{Total: 1000, Done: 1000, Resumed: report.Resumed}, report)
 	again := 0
 	for _, request := range server.Requests()[sent:] {
 		again += len(request.Form["userId"])
@@ -246,8 +241,8 @@ func TestBulkCancel(t *testing.T) {
 		require.ErrorIs(t, err, cause)
 		requireSum(t, report)
 		require.Equal(t, taken, report.Total)
-		require.NotEmpty(t, report.Unknown, "those in flight")
-		require.NotEmpty(t, report.NotStarted)
+		require.NotZero(t, report.Unknown, "those in flight")
+		require.NotZero(t, report.NotStarted)
 		require.InDelta(t, 98*2*20, report.Total, 100)
 		require.LessOrEqual(t, int64(report.Done), service.accepted.Load()*20)
 	})
@@ -262,7 +257,7 @@ func TestBulkWithAnEndedContext(t *testing.T) {
 	report, err := client.Bulk.Ban(ctx, streamed(1000), time.Hour, rcuser.BulkOptions{})
 	require.ErrorIs(t, err, context.Canceled)
 	requireSum(t, report)
-	require.Len(t, report.NotStarted, report.Total)
+	require.Equal(t, report.Total, report.NotStarted)
 	require.LessOrEqual(t, report.Total, 20)
 	require.Empty(t, server.Requests())
 }
@@ -293,7 +288,7 @@ func TestBulkStopsAfterFailures(t *testing.T) {
 		require.ErrorIs(t, err, rcuser.ErrNotEnabled)
 		require.ErrorContains(t, err, "StopAfter")
 		requireSum(t, report)
-		require.GreaterOrEqual(t, len(report.Failed), 30)
+		require.GreaterOrEqual(t, report.Failed, 30)
 		require.Less(t, service.accepted.Load(), int64(20))
 		require.Less(t, report.Total, 500)
 	})
@@ -308,7 +303,7 @@ func TestBulkStopsWhenRCIsUnreachable(t *testing.T) {
 		report, err := client.Bulk.Ban(t.Context(), streamed(40_000), time.Hour, rcuser.BulkOptions{StopAfter: 5})
 		require.ErrorContains(t, err, "StopAfter")
 		requireSum(t, report)
-		require.Len(t, report.NotStarted, report.Total, "nothing was sent")
+		require.Equal(t, report.Total, report.NotStarted, "nothing was sent")
 		require.Less(t, report.Total, 1000)
 	})
 }
@@ -321,7 +316,7 @@ func TestBulkSplitsRefusedBatches(t *testing.T) {
 		server.Inject(rctest.Fault{Code: code, Times: rctest.Always})
 		report, err := client.Bulk.Ban(t.Context(), streamed(20), time.Hour, rcuser.BulkOptions{})
 		require.ErrorIs(t, err, rcuser.ErrorCode(code))
-		require.Len(t, report.Failed, 20)
+		require.Equal(t, 20, report.Failed)
 		require.Len(t, server.Requests(), requests, code)
 	}
 }
