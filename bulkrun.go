@@ -115,29 +115,12 @@ func (r *bulkRun) batches(launching context.Context, ids iter.Seq[string]) iter.
 
 // needsSending reports whether an id is neither done already nor one that no request could carry.
 func (r *bulkRun) needsSending(id string, position int) bool {
-	if r.wasDone(id, position) {
-		r.resumed++
-		r.progress.skip()
-		return false
-	}
 	if reason := r.work.check(id); reason != "" {
 		alone := bulkBatch{ids: []string{id}, positions: []int{position}}
 		r.fail(&r.failed, alone, argumentErrorf(fmt.Sprintf("ids[%d]", position), "%s", reason))
 		return false
 	}
 	return true
-}
-
-// wasDone reports whether the journal has an id as done. If it has another id at that position, the work ends.
-func (r *bulkRun) wasDone(id string, position int) bool {
-	if r.opts.Journal == nil {
-		return false
-	}
-	done, err := r.opts.Journal.Done(position, id)
-	if err != nil {
-		r.stop(fmt.Errorf("journal: %w", err))
-	}
-	return done
 }
 
 // send makes the call of a batch. If RC refuses it for a reason that may lie in one of the ids, it sends the two halves.
@@ -176,7 +159,7 @@ func mayLieInOneID(code ErrorCode) bool {
 func (r *bulkRun) succeed(b bulkBatch) {
 	ids, positions := b.occurrences()
 	if r.opts.Journal != nil {
-		if err := record(r.opts.Journal, ids, positions); err != nil {
+		if err := recordRuns(r.opts.Journal, ids, positions); err != nil {
 			err = fmt.Errorf("journal: %w", err)
 			r.addCause(err)
 			r.stop(err)
@@ -290,4 +273,19 @@ func (b bulkBatch) occurrences() (ids []string, positions []int) {
 		ids = append(ids, idAt[position])
 	}
 	return ids, positions
+}
+
+// recordRuns calls Record for each run of consecutive positions. positions belong to ids, and ascend.
+func recordRuns(j Journal, ids []string, positions []int) error {
+	for len(ids) > 0 {
+		n := 1
+		for n < min(len(ids), maxRun) && positions[n] == positions[0]+n {
+			n++
+		}
+		if err := j.Record(ids[:n:n]); err != nil {
+			return err
+		}
+		ids, positions = ids[n:], positions[n:]
+	}
+	return nil
 }
