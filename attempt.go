@@ -76,7 +76,7 @@ func (s *sender) attempt(ctx context.Context, req *request, result result, to st
 		}
 	}
 	if err != nil {
-		a.final, a.err = true, fmt.Errorf("credentials: %w", err)
+		a.final, a.err = true, credentialsError{err}
 		return a
 	}
 	a.signedAt = start.Add(to.correction)

@@ -10,23 +10,57 @@ import (
 // BulkService applies one operation to any number of users: it splits a stream of ids into the largest batches that RC
 // accepts, and keeps up to 256 calls in flight, begun as fast as the client's [Limiter] allows. Use it as [Client.Bulk].
 //
-// Ids are read from the stream as the work goes on; memory grows only with the ids that fail. An id that is given more
-// than once within a batch is sent once and counted each time. If RC refuses a batch for a reason that may lie in one of
-// its ids, the batch is split in halves until the refused ids stand alone, so the others are still done. Each call is
-// retried as [RetryPolicy] describes.
+// The stream and all hooks of [BulkOptions] run in the goroutine that called, never concurrently. So a stream that waits
+// for its next id delays the hooks, the journal and the end of the work: a cancelled context cancels the calls in flight at
+// once, but the method returns only after the stream has yielded again or ended. An id that is given more than once within a
+// batch is sent once and counted each time. If the stream yields an error, no more is read; what was read is still sent.
 //
-// No further call begins after [BulkOptions.StopAfter] failures, or when the rate limit would delay a call past the
-// context's deadline; calls in flight then run to their end. When the context itself ends, calls in flight are cancelled
-// and their outcome is unknown; to let them finish, end the stream instead. In every case the report covers all ids that
-// were taken from the stream, and running the same work again with the same [Journal] does the rest.
+// The error is nil only if the stream ended by itself, without an error, and every id is done. Otherwise it is a
+// [*BulkError], or an [*ArgumentError] if no id was read. If ctx has ended when the stream ends, its error counts too.
+//
+// Each call is retried as [RetryPolicy] describes. What follows if it fails in the end:
+//
+//   - RC refuses it for a reason that may lie in one of its ids, such as [ErrParameter]: the batch is split in halves until
+//     the refused ids stand alone, so the others are still done. While no call at all has succeeded, three batches are
+//     split, one after the other, and if none of their ids succeeds the work ends.
+//   - RC refuses it with [ErrAppSecret], [ErrSignature], [ErrAppLocked], [ErrForbidden] or [ErrNotEnabled]: the work ends.
+//     It also ends after three calls in a row that were refused by a proxy, or for which Config.Credentials failed.
+//   - Nobody answered, or with HTTP 429 or 5xx: the call is kept, and no other begins for a second, then one alone, after 2 s,
+//     4 s and at most 30 s the next, until one succeeds and the work goes on, or [BulkOptions.MaxOutage] has passed and the
+//     work ends. The stream isn't read meanwhile. A call that failed so three times while others succeeded in between is
+//     given up.
+//
+// When the work ends, for one of these reasons, after [BulkOptions.StopAfter] failures or because the rate limit would delay
+// a call past the context's deadline, no further call begins, and calls in flight run to their end. When the context
+// itself ends, calls in flight are cancelled and their outcome is unknown; to let them finish, end the stream instead. In
+// every case the report covers all ids that were taken from the stream, and running the same work again with the same
+// [Journal] does the rest. Memory doesn't grow with the number of ids, nor of those that fail.
+//
+// A panic in the stream, a hook, a callback of [Config] or a transport, or [runtime.Goexit] there, ends the work in the
+// goroutine that called, after the calls in flight have ended; those that succeeded are in the journal.
 type BulkService service
 
 // BulkOptions are the options of bulk work. The zero value is valid.
 type BulkOptions struct {
 	Journal   Journal            // records which ids are done, so that the work can be resumed; nil = none
-	Progress  func(BulkProgress) // called at most 4 times a second, never concurrently, and once at the end
+	Progress  func(BulkProgress) // called at most 4 times a second, and once at the end
 	Expected  int                // the number of ids in the stream, for BulkProgress.Left; 0 = unknown
 	StopAfter int                // no further call begins after this many ids have failed, for any reason; 0 = no limit
+
+	// OnFailure is called for every id that isn't done, as soon as that is certain.
+	OnFailure func(BulkFailure)
+
+	// KeepFailures is how many ids that aren't done BulkReport.Failures has at most: the first that failed. 0 = 10,000,
+	// negative = none.
+	KeepFailures int
+
+	// MaxOutage is how long RC may be out of reach, without any call that succeeds, before the work ends. 0 = 10 minutes,
+	// negative = the work ends when the first call finds nobody.
+	MaxOutage time.Duration
+
+	// OnOperation is called for every call of Deactivate and Reactivate that RC accepted, with its operation and its ids.
+	// Operations.Wait of package webhook waits for the results.
+	OnOperation func(Operation, []string)
 }
 
 // BulkProgress is the state of running bulk work.
@@ -37,93 +71,98 @@ type BulkProgress struct {
 }
 
 // Ban is [BansService.Add] for any number of users, 20 a call.
-func (s *BulkService) Ban(ctx context.Context, ids iter.Seq[string], d time.Duration, opts BulkOptions) (BulkReport, error) {
+func (s *BulkService) Ban(ctx context.Context, ids iter.Seq2[string, error], d time.Duration, opts BulkOptions) (BulkReport, error) {
 	if err := checkBan(d); err != nil {
 		return BulkReport{}, err
 	}
-	return s.run(ctx, bulkWork{name: "ban " + d.String(), batch: maxIDs, check: idProblem, send: func(ctx context.Context, c *Client, ids []string) error {
+	return s.run(ctx, bulkWork{name: "ban " + d.String(), batch: maxIDs, check: idProblem, send: noOperation(func(ctx context.Context, c *Client, ids []string) error {
 		return c.Bans.Add(ctx, ids, d)
-	}}, ids, opts)
+	})}, ids, opts)
 }
 
 // Unban is [BansService.Remove] for any number of users, 20 a call.
-func (s *BulkService) Unban(ctx context.Context, ids iter.Seq[string], opts BulkOptions) (BulkReport, error) {
-	return s.run(ctx, bulkWork{name: "unban", batch: maxIDs, check: idProblem, send: func(ctx context.Context, c *Client, ids []string) error {
+func (s *BulkService) Unban(ctx context.Context, ids iter.Seq2[string, error], opts BulkOptions) (BulkReport, error) {
+	return s.run(ctx, bulkWork{name: "unban", batch: maxIDs, check: idProblem, send: noOperation(func(ctx context.Context, c *Client, ids []string) error {
 		return c.Bans.Remove(ctx, ids)
-	}}, ids, opts)
+	})}, ids, opts)
 }
 
 // ExpireTokens is [TokensService.Expire] for any number of users, 20 a call.
-func (s *BulkService) ExpireTokens(ctx context.Context, ids iter.Seq[string], before time.Time, opts BulkOptions) (BulkReport, error) {
+func (s *BulkService) ExpireTokens(ctx context.Context, ids iter.Seq2[string, error], before time.Time, opts BulkOptions) (BulkReport, error) {
 	if err := checkBefore(before); err != nil {
 		return BulkReport{}, err
 	}
 	name := fmt.Sprintf("expire tokens %d", before.UnixMilli())
-	return s.run(ctx, bulkWork{name: name, batch: maxIDs, check: idProblem, send: func(ctx context.Context, c *Client, ids []string) error {
+	return s.run(ctx, bulkWork{name: name, batch: maxIDs, check: idProblem, send: noOperation(func(ctx context.Context, c *Client, ids []string) error {
 		return c.Tokens.Expire(ctx, ids, before)
-	}}, ids, opts)
+	})}, ids, opts)
 }
 
 // Deactivate is [UsersService.Deactivate] for any number of users, 100 a call and 100 ids a second. Done means that RC
 // accepted the deactivation, which takes up to 15 minutes.
-func (s *BulkService) Deactivate(ctx context.Context, ids iter.Seq[string], opts BulkOptions) (BulkReport, error) {
-	return s.run(ctx, bulkWork{name: "deactivate", batch: maxJoinedIDs, check: joinedIDProblem, send: func(ctx context.Context, c *Client, ids []string) error {
-		_, err := c.Users.Deactivate(ctx, ids)
-		return err
+func (s *BulkService) Deactivate(ctx context.Context, ids iter.Seq2[string, error], opts BulkOptions) (BulkReport, error) {
+	return s.run(ctx, bulkWork{name: "deactivate", batch: maxJoinedIDs, check: joinedIDProblem, send: func(ctx context.Context, c *Client, ids []string) (Operation, error) {
+		return c.Users.Deactivate(ctx, ids)
 	}}, ids, opts)
 }
 
 // Reactivate is [UsersService.Reactivate] for any number of users, 100 a call and 100 ids a second.
-func (s *BulkService) Reactivate(ctx context.Context, ids iter.Seq[string], opts BulkOptions) (BulkReport, error) {
-	return s.run(ctx, bulkWork{name: "reactivate", batch: maxJoinedIDs, check: joinedIDProblem, send: func(ctx context.Context, c *Client, ids []string) error {
-		_, err := c.Users.Reactivate(ctx, ids)
-		return err
+func (s *BulkService) Reactivate(ctx context.Context, ids iter.Seq2[string, error], opts BulkOptions) (BulkReport, error) {
+	return s.run(ctx, bulkWork{name: "reactivate", batch: maxJoinedIDs, check: joinedIDProblem, send: func(ctx context.Context, c *Client, ids []string) (Operation, error) {
+		return c.Users.Reactivate(ctx, ids)
 	}}, ids, opts)
 }
 
 // EnableAllowlist is [AllowlistService.Enable] for any number of users, 20 a call.
-func (s *BulkService) EnableAllowlist(ctx context.Context, ids iter.Seq[string], opts BulkOptions) (BulkReport, error) {
-	return s.run(ctx, bulkWork{name: "enable allowlist", batch: maxIDs, check: idProblem, send: func(ctx context.Context, c *Client, ids []string) error {
+func (s *BulkService) EnableAllowlist(ctx context.Context, ids iter.Seq2[string, error], opts BulkOptions) (BulkReport, error) {
+	return s.run(ctx, bulkWork{name: "enable allowlist", batch: maxIDs, check: idProblem, send: noOperation(func(ctx context.Context, c *Client, ids []string) error {
 		return c.Allowlist.Enable(ctx, ids)
-	}}, ids, opts)
+	})}, ids, opts)
 }
 
 // DisableAllowlist is [AllowlistService.Disable] for any number of users, 20 a call.
-func (s *BulkService) DisableAllowlist(ctx context.Context, ids iter.Seq[string], opts BulkOptions) (BulkReport, error) {
-	return s.run(ctx, bulkWork{name: "disable allowlist", batch: maxIDs, check: idProblem, send: func(ctx context.Context, c *Client, ids []string) error {
+func (s *BulkService) DisableAllowlist(ctx context.Context, ids iter.Seq2[string, error], opts BulkOptions) (BulkReport, error) {
+	return s.run(ctx, bulkWork{name: "disable allowlist", batch: maxIDs, check: idProblem, send: noOperation(func(ctx context.Context, c *Client, ids []string) error {
 		return c.Allowlist.Disable(ctx, ids)
-	}}, ids, opts)
+	})}, ids, opts)
 }
 
 // Block is [BlocklistService.Add] for any number of users, 20 a call; a list has at most 3000.
-func (s *BulkService) Block(ctx context.Context, ownerID string, ids iter.Seq[string], opts BulkOptions) (BulkReport, error) {
+func (s *BulkService) Block(ctx context.Context, ownerID string, ids iter.Seq2[string, error], opts BulkOptions) (BulkReport, error) {
 	return s.runForOwner(ctx, "block", ownerID, ids, opts, func(c *Client) listChange { return c.Blocklist.Add })
 }
 
 // Unblock is [BlocklistService.Remove] for any number of users, 20 a call.
-func (s *BulkService) Unblock(ctx context.Context, ownerID string, ids iter.Seq[string], opts BulkOptions) (BulkReport, error) {
+func (s *BulkService) Unblock(ctx context.Context, ownerID string, ids iter.Seq2[string, error], opts BulkOptions) (BulkReport, error) {
 	return s.runForOwner(ctx, "unblock", ownerID, ids, opts, func(c *Client) listChange { return c.Blocklist.Remove })
 }
 
 // Allow is [AllowlistService.Add] for any number of users, 20 a call; a list has at most 3000.
-func (s *BulkService) Allow(ctx context.Context, ownerID string, ids iter.Seq[string], opts BulkOptions) (BulkReport, error) {
+func (s *BulkService) Allow(ctx context.Context, ownerID string, ids iter.Seq2[string, error], opts BulkOptions) (BulkReport, error) {
 	return s.runForOwner(ctx, "allow", ownerID, ids, opts, func(c *Client) listChange { return c.Allowlist.Add })
 }
 
 // Disallow is [AllowlistService.Remove] for any number of users, 20 a call.
-func (s *BulkService) Disallow(ctx context.Context, ownerID string, ids iter.Seq[string], opts BulkOptions) (BulkReport, error) {
+func (s *BulkService) Disallow(ctx context.Context, ownerID string, ids iter.Seq2[string, error], opts BulkOptions) (BulkReport, error) {
 	return s.runForOwner(ctx, "disallow", ownerID, ids, opts, func(c *Client) listChange { return c.Allowlist.Remove })
+}
+
+// noOperation adapts a call that starts no operation.
+func noOperation(send func(context.Context, *Client, []string) error) func(context.Context, *Client, []string) (Operation, error) {
+	return func(ctx context.Context, c *Client, ids []string) (Operation, error) {
+		return Operation{}, send(ctx, c, ids)
+	}
 }
 
 type listChange func(ctx context.Context, ownerID string, ids []string) error
 
-func (s *BulkService) runForOwner(ctx context.Context, name, ownerID string, ids iter.Seq[string], opts BulkOptions, change func(*Client) listChange) (BulkReport, error) {
+func (s *BulkService) runForOwner(ctx context.Context, name, ownerID string, ids iter.Seq2[string, error], opts BulkOptions, change func(*Client) listChange) (BulkReport, error) {
 	if err := checkID("ownerID", ownerID); err != nil {
 		return BulkReport{}, err
 	}
-	return s.run(ctx, bulkWork{name: fmt.Sprintf("%s %q", name, ownerID), batch: maxIDs, check: idProblem, send: func(ctx context.Context, c *Client, ids []string) error {
+	return s.run(ctx, bulkWork{name: fmt.Sprintf("%s %q", name, ownerID), batch: maxIDs, check: idProblem, send: noOperation(func(ctx context.Context, c *Client, ids []string) error {
 		return change(c)(ctx, ownerID, ids)
-	}}, ids, opts)
+	})}, ids, opts)
 }
 
 // Register is [UsersService.Register] for any number of users, one a call and 200 a second. It yields one result a user,
@@ -131,18 +170,26 @@ func (s *BulkService) runForOwner(ctx context.Context, name, ownerID string, ids
 // and repeats the calls. When a range is left early, the calls in flight are cancelled. A user whose call didn't begin has
 // a result with the error that prevented it; users that weren't taken from the stream have none. Only the options Progress,
 // Expected and StopAfter apply; a Journal is an [*ArgumentError], as it can't return tokens again.
-func (s *BulkService) Register(ctx context.Context, users iter.Seq[Registration], opts BulkOptions) iter.Seq[BulkResult[Token]] {
-	id := func(user Registration) string { return user.UserID }
-	return each(ctx, s, users, id, opts, func(ctx context.Context, c *Client, user Registration) (Token, error) {
-		return c.Users.Register(ctx, user)
+func (s *BulkService) Register(ctx context.Context, users iter.Seq2[Registration, error], opts BulkOptions) iter.Seq[BulkResult[Token]] {
+	return each(ctx, s, users, opts, eachWork[Registration, Token]{
+		name:  "register",
+		id:    func(user Registration) string { return user.UserID },
+		check: Registration.check,
+		call: func(ctx context.Context, c *Client, user Registration) (Token, error) {
+			return c.Users.Register(ctx, user)
+		},
 	})
 }
 
 // Online is [PresenceService.Online] for any number of users, one a call and 100 a second. It yields its results as Register does.
-func (s *BulkService) Online(ctx context.Context, ids iter.Seq[string], opts BulkOptions) iter.Seq[BulkResult[bool]] {
-	id := func(id string) string { return id }
-	return each(ctx, s, ids, id, opts, func(ctx context.Context, c *Client, id string) (bool, error) {
-		return c.Presence.Online(ctx, id)
+func (s *BulkService) Online(ctx context.Context, ids iter.Seq2[string, error], opts BulkOptions) iter.Seq[BulkResult[bool]] {
+	return each(ctx, s, ids, opts, eachWork[string, bool]{
+		name:  "online",
+		id:    func(id string) string { return id },
+		check: func(id string) error { return checkID("userID", id) },
+		call: func(ctx context.Context, c *Client, id string) (bool, error) {
+			return c.Presence.Online(ctx, id)
+		},
 	})
 }
 

@@ -31,7 +31,7 @@ func BenchmarkBulkMemory(b *testing.B) {
 	client := inMemoryClient(b)
 	var largest atomic.Uint64
 	next := time.Now()
-	ids := func(yield func(string) bool) {
+	ids := func(yield func(string, error) bool) {
 		for id := range streamed(b.N) {
 			if now := time.Now(); now.After(next) {
 				next = now.Add(time.Second)
@@ -40,7 +40,7 @@ func BenchmarkBulkMemory(b *testing.B) {
 				runtime.ReadMemStats(&m)
 				largest.Store(max(largest.Load(), m.HeapAlloc))
 			}
-			if !yield(id) {
+			if !yield(id, nil) {
 				return
 			}
 		}
@@ -59,14 +59,14 @@ func BenchmarkBulkMemory(b *testing.B) {
 func BenchmarkBulkBan(b *testing.B) {
 	const n = 40_000
 	client := inMemoryClient(b)
-	ids := slices.Collect(streamed(n))
+	ids := userIDs(n)
 	var loop, bulk time.Duration
 	for b.Loop() {
 		start := time.Now()
 		banInLoop(b, client, ids)
 		loop += time.Since(start)
 		start = time.Now()
-		report, err := client.Bulk.Ban(b.Context(), slices.Values(ids), time.Hour, rcuser.BulkOptions{})
+		report, err := client.Bulk.Ban(b.Context(), streamOf(ids...), time.Hour, rcuser.BulkOptions{})
 		bulk += time.Since(start)
 		if err != nil || report.Done != n {
 			b.Fatal(report.Done, err)

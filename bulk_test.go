@@ -29,22 +29,34 @@ func requireSum(t require.TestingT, report rcuser.BulkReport) {
 }
 
 // streamed returns a stream of n ids.
-func streamed(n int) iter.Seq[string] {
-	return func(yield func(string) bool) {
+func streamed(n int) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
 		for i := range n {
-			if !yield(fmt.Sprintf("user%d", i)) {
+			if !yield(fmt.Sprintf("user%d", i), nil) {
 				return
 			}
 		}
 	}
 }
 
+// userIDs returns the ids of streamed.
+func userIDs(n int) []string {
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("user%d", i)
+	}
+	return ids
+}
+
+// streamOf returns a stream of ids.
+func streamOf(ids ...string) iter.Seq2[string, error] { return rcuser.Stream(slices.Values(ids)) }
+
 // TestBulkMethods calls each method and checks its effect on the fake.
 func TestBulkMethods(t *testing.T) {
 	t.Parallel()
 	client, server := newBulk(t)
 	ctx, opts := t.Context(), rcuser.BulkOptions{}
-	ids := func() iter.Seq[string] { return streamed(205) }
+	ids := func() iter.Seq2[string, error] { return streamed(205) }
 	check := func(report rcuser.BulkReport, err error) {
 		t.Helper()
 		require.NoError(t, err)
@@ -89,10 +101,10 @@ func TestBulkMethods(t *testing.T) {
 	}
 }
 
-func registrations(ids iter.Seq[string]) iter.Seq[rcuser.Registration] {
-	return func(yield func(rcuser.Registration) bool) {
-		for id := range ids {
-			if !yield(rcuser.Registration{UserID: id, Name: "name"}) {
+func registrations(ids iter.Seq2[string, error]) iter.Seq2[rcuser.Registration, error] {
+	return func(yield func(rcuser.Registration, error) bool) {
+		for id, err := range ids {
+			if !yield(rcuser.Registration{UserID: id, Name: "name"}, err) {
 				return
 			}
 		}
@@ -107,7 +119,7 @@ func sentTo(server *rctest.Server, path string) []rctest.Request {
 func TestBulkRefusesBadArguments(t *testing.T) {
 	t.Parallel()
 	client, server := newBulk(t)
-	untouched := iter.Seq[string](func(func(string) bool) { t.Error("an id was taken") })
+	untouched := iter.Seq2[string, error](func(func(string, error) bool) { t.Error("an id was taken") })
 	for name, call := range map[string]func() error{
 		"duration": func() error {
 			_, err := client.Bulk.Ban(t.Context(), untouched, 90*time.Second, rcuser.BulkOptions{})
@@ -150,9 +162,9 @@ func ExampleBulkService_Ban() {
 	client, rc := connect()
 	defer rc.Close()
 
-	ids := func(yield func(string) bool) {
+	ids := func(yield func(string, error) bool) {
 		for i := range 1000 {
-			if !yield(fmt.Sprintf("user%d", i)) {
+			if !yield(fmt.Sprintf("user%d", i), nil) {
 				return
 			}
 		}
@@ -167,7 +179,7 @@ func ExampleBulkService_Online() {
 	defer rc.Close()
 
 	rc.SetOnline("bob", true)
-	for result := range client.Bulk.Online(context.Background(), slices.Values([]string{"alice", "bob"}), rcuser.BulkOptions{}) {
+	for result := range client.Bulk.Online(context.Background(), rcuser.Stream(slices.Values([]string{"alice", "bob"})), rcuser.BulkOptions{}) {
 		if result.Err == nil && result.Value {
 			fmt.Println(result.UserID, "is online")
 		}

@@ -2,12 +2,38 @@ package rcuser
 
 import (
 	"context"
+	"errors"
 	"iter"
-	"sync/atomic"
 )
 
-// each makes one call an item, and yields the results as they come.
-func each[I, T any](ctx context.Context, s *BulkService, items iter.Seq[I], id func(I) string, opts BulkOptions, call func(context.Context, *Client, I) (T, error)) iter.Seq[BulkResult[T]] {
+// eachWork is bulk work that makes a call for each item of a stream and returns its value.
+type eachWork[I, T any] struct {
+	name  string
+	id    func(I) string
+	check func(I) error // an *ArgumentError if no request could carry the item
+	call  func(context.Context, *Client, I) (T, error)
+}
+
+// eachItem is an item and its position in the stream.
+type eachItem[I any] struct {
+	item     I
+	position int
+}
+
+// eachRun is one range over the results of such work.
+type eachRun[I, T any] struct {
+	work    eachWork[I, T]
+	tally   *tally
+	engine  *bulkEngine[eachItem[I], T]
+	cancel  context.CancelFunc
+	yield   func(BulkResult[T]) bool
+	left    bool // the range was left early
+	taken   int  // items, from the stream
+	refused int  // calls that RC refused while none had succeeded
+}
+
+// each yields the results as they come.
+func each[I, T any](ctx context.Context, s *BulkService, items iter.Seq2[I, error], opts BulkOptions, work eachWork[I, T]) iter.Seq[BulkResult[T]] {
 	return func(yield func(BulkResult[T]) bool) {
 		err := (*service)(s).checkBulk(ctx, opts, items == nil)
 		if err == nil && opts.Journal != nil {
@@ -18,53 +44,85 @@ func each[I, T any](ctx context.Context, s *BulkService, items iter.Seq[I], id f
 			return
 		}
 		ctx, cancel := context.WithCancel(ctx)
-		p := newProgress(opts)
-		defer p.last()
-		results := make(chan BulkResult[T])
+		r := &eachRun[I, T]{work: work, tally: newTally(work.name, opts), cancel: cancel, yield: yield}
+		r.engine = newBulkEngine(s.client, opts, r, func(c *Client, call *bulkCall[eachItem[I]]) (T, error) {
+			return work.call(ctx, c, call.item.item)
+		})
 		defer func() { // waits for the calls in flight, also if the range is left early or panics
 			cancel()
-			for range results {
-				continue
-			}
+			r.engine.close()
 		}()
-		go produce(ctx, s.client, items, opts.StopAfter, results, func(c *Client, item I) BulkResult[T] {
-			value, err := call(ctx, c, item)
-			return BulkResult[T]{id(item), value, err}
-		}, func(item I, err error) BulkResult[T] { return BulkResult[T]{UserID: id(item), Err: err} })
-		for result := range results {
-			if result.Err == nil {
-				p.count(1, 0)
-			} else {
-				p.count(0, 1)
-			}
-			if !yield(result) {
-				return
-			}
-		}
+		r.run(ctx, items)
 	}
 }
 
-// produce makes the calls until ctx ends, the items do, or stopAfter calls have failed, and sends their results. It closes
-// results when the calls in flight have ended. do makes a call; unsent returns the result of an item whose call didn't begin.
-func produce[I, T any](ctx context.Context, client *Client, items iter.Seq[I], stopAfter int, results chan<- BulkResult[T], do func(*Client, I) BulkResult[T], unsent func(I, error) BulkResult[T]) {
-	defer close(results)
-	launching, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	var failures atomic.Int64
-	l := newLauncher(client, stop, func(c *Client, item I) {
-		result := do(c, item)
-		if result.Err != nil && failures.Add(1) == int64(stopAfter) {
-			stop(ErrStopped)
-		}
-		results <- result
-	})
-	defer l.close()
-	for item := range items {
-		if !l.launch(launching, item) {
-			results <- unsent(item, stopCause(ctx, launching))
-		}
-		if launching.Err() != nil {
-			return
-		}
+func (r *eachRun[I, T]) run(ctx context.Context, items iter.Seq2[I, error]) {
+	streamEnd := readStream(ctx, r.engine, items, func(item I) { r.take(ctx, item) })
+	r.engine.finish(ctx)
+	r.tally.progress.show()
+	if r.engine.stop == nil && streamEnd == nil || r.left {
+		return
+	}
+	_, err := r.tally.result(r.engine.stop, streamEnd)
+	r.yield(BulkResult[T]{Err: err})
+}
+
+func (r *eachRun[I, T]) take(ctx context.Context, item I) {
+	position := r.taken
+	r.taken++
+	if err := r.work.check(item); err != nil {
+		r.failed(BulkFailure{r.work.id(item), position, BulkFailed, err})
+		return
+	}
+	r.engine.add(ctx, eachItem[I]{item, position})
+}
+
+// errLeft ends the work when the range is left early.
+var errLeft = errors.New("the range was left")
+
+// give yields a result, unless the range was left.
+func (r *eachRun[I, T]) give(result BulkResult[T]) {
+	if !r.left && !r.yield(result) {
+		r.left = true
+		r.engine.end(errLeft)
+		r.cancel()
 	}
 }
+
+// failed counts a user whose call failed.
+func (r *eachRun[I, T]) failed(f BulkFailure) {
+	if r.left {
+		return
+	}
+	r.tally.addCause(f.Err)
+	r.tally.fail(f)
+	if r.tally.enough() {
+		r.engine.end(ErrStopped)
+	}
+	r.give(BulkResult[T]{UserID: f.UserID, Err: f.Err})
+}
+
+func (r *eachRun[I, T]) succeed(c *bulkCall[eachItem[I]], value T) {
+	r.tally.done(1)
+	r.give(BulkResult[T]{UserID: r.work.id(c.item.item), Value: value})
+}
+
+func (r *eachRun[I, T]) fail(c *bulkCall[eachItem[I]]) {
+	r.failed(BulkFailure{r.work.id(c.item.item), c.item.position, c.state(), c.failure(r.engine.stop)})
+}
+
+// maxRefused is how many calls in a row may be refused at the beginning before the reason must concern all of them. It is
+// the number of ids in the batches that other bulk work splits to find that out.
+const maxRefused = maxTrials * maxIDs
+
+func (r *eachRun[I, T]) refuse(c *bulkCall[eachItem[I]]) {
+	if r.refused++; r.engine.succeeded == 0 && r.refused == maxRefused {
+		r.engine.end(c.err)
+	}
+	r.engine.fail(c)
+}
+
+func (r *eachRun[I, T]) undecided() bool                  { return false }
+func (r *eachRun[I, T]) end(*bulkCall[eachItem[I]])       {}
+func (r *eachRun[I, T]) settle()                          {}
+func (r *eachRun[I, T]) confirmed(*bulkCall[eachItem[I]]) {}

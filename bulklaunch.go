@@ -2,7 +2,6 @@ package rcuser
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 	"sync"
 )
@@ -10,21 +9,31 @@ import (
 // maxInFlight is more than the calls in flight at 98 calls a second and a latency of 2 s.
 const maxInFlight = 256
 
-// launcher hands tasks, usually one call each, to goroutines that live until it is closed. A task is launched as soon as
-// the call of the one before has passed the limiter, so the limiter alone sets the pace, whatever the latency.
-type launcher[T any] struct {
-	client *Client
-	stop   context.CancelCauseFunc // ends launching
-	do     func(*Client, T)
-	tasks  chan T
-	slots  chan struct{} // holds one for each goroutine
-	passed chan struct{} // receives once the latest task has passed the limiter; nil for NoLimit
-	group  sync.WaitGroup
+// launcher makes calls in goroutines that live until it is closed. Its methods are called by one goroutine. A call is
+// launched as soon as the one before has passed the limiter, so the limiter alone sets the pace, whatever the latency.
+type launcher[C, T any] struct {
+	client     *Client
+	do         func(*Client, C) (T, error)
+	calls      chan C
+	ended      chan launched[C, T] // holds the results of all calls in flight, so that no goroutine waits for the receiver
+	passed     chan struct{}       // receives once the latest call has passed the limiter; nil for NoLimit
+	inFlight   int                 // calls whose result hasn't been received
+	goroutines int
+	group      sync.WaitGroup
 }
 
-// newLauncher returns a launcher that runs do with a client for its calls.
-func newLauncher[T any](client *Client, stop context.CancelCauseFunc, do func(*Client, T)) *launcher[T] {
-	l := &launcher[T]{client: client, stop: stop, do: do, tasks: make(chan T), slots: make(chan struct{}, maxInFlight)}
+// launched is a call that has ended.
+type launched[C, T any] struct {
+	call     C
+	value    T
+	err      error
+	limit    error // from the limiter
+	aborted  bool  // by a panic or runtime.Goexit, of a hook for example
+	panicked any   // the panic's value
+}
+
+func newLauncher[C, T any](client *Client, do func(*Client, C) (T, error)) *launcher[C, T] {
+	l := &launcher[C, T]{client: client, do: do, calls: make(chan C), ended: make(chan launched[C, T], maxInFlight)}
 	if client.caller.limiter != NoLimit {
 		l.passed = make(chan struct{}, 1)
 		l.passed <- struct{}{}
@@ -32,95 +41,114 @@ func newLauncher[T any](client *Client, stop context.CancelCauseFunc, do func(*C
 	return l
 }
 
-// launch waits until a task may begin, and begins it. If ctx ends first, it reports false and the task isn't run.
-func (l *launcher[T]) launch(ctx context.Context, task T) bool {
-	if l.passed != nil {
-		select {
-		case <-l.passed:
-		case <-ctx.Done():
-			return false
-		}
-	}
+// launch begins a call. At most maxInFlight may be in flight.
+func (l *launcher[C, T]) launch(call C) {
+	l.inFlight++
 	for range 2 {
-		if ctx.Err() != nil { // it may have ended together with what was waited for
-			return false
-		}
-		if l.offer(task) {
-			return true
+		if l.offer(call) {
+			return
 		}
 		runtime.Gosched() // lets fast calls end: reusing their goroutines is cheaper than growing new stacks
 	}
-	select {
-	case l.tasks <- task:
-	case l.slots <- struct{}{}:
-		l.group.Go(func() { l.work(task) })
-	case <-ctx.Done():
-		return false
+	if l.goroutines < maxInFlight {
+		l.goroutines++
+		l.group.Go(func() { l.work(call) })
+		return
 	}
-	return true
+	l.calls <- call // a goroutine that has sent its result is about to receive it
 }
 
-// offer gives a task to an idle goroutine, if there is one.
-func (l *launcher[T]) offer(task T) bool {
+// offer gives a call to an idle goroutine, if there is one.
+func (l *launcher[C, T]) offer(call C) bool {
 	select {
-	case l.tasks <- task:
+	case l.calls <- call:
 		return true
 	default:
 		return false
 	}
 }
 
-// close waits until all tasks have ended. No task can be launched after it.
-func (l *launcher[T]) close() {
-	close(l.tasks)
+// received counts a result as received. If its call panicked or ended its goroutine, so does received.
+func (l *launcher[C, T]) received(r *launched[C, T]) {
+	l.inFlight--
+	if !r.aborted {
+		return
+	}
+	if r.panicked != nil {
+		panic(r.panicked)
+	}
+	l.goroutines--
+	runtime.Goexit()
+}
+
+// close waits until all calls have ended, and gives those that succeeded and weren't received to confirmed.
+func (l *launcher[C, T]) close(confirmed func(C)) {
+	for ; l.inFlight > 0; l.inFlight-- {
+		if r := <-l.ended; r.err == nil && !r.aborted {
+			confirmed(r.call)
+		}
+	}
+	close(l.calls)
 	l.group.Wait()
 }
 
-// work runs a task and then those that follow, until the launcher is closed.
-func (l *launcher[T]) work(task T) {
-	defer func() { <-l.slots }()
+// work makes a call and then those that follow, until the launcher is closed.
+func (l *launcher[C, T]) work(call C) {
 	run := l.runFunc()
-	run(task)
-	for task := range l.tasks {
-		run(task)
+	run(call)
+	for call := range l.calls {
+		run(call)
 	}
 }
 
-// runFunc returns what one goroutine runs its tasks with.
-func (l *launcher[T]) runFunc() func(T) {
+// runFunc returns what one goroutine makes its calls with.
+func (l *launcher[C, T]) runFunc() func(C) {
 	if l.passed == nil {
-		return func(task T) { l.do(l.client, task) }
+		return func(call C) { l.run(l.client, call, nil) }
 	}
-	limiter := &launchLimiter{Limiter: l.client.caller.limiter, stop: l.stop, passed: l.passed}
+	limiter := &launchLimiter{Limiter: l.client.caller.limiter, passed: l.passed}
 	client := l.client.withLimiter(limiter)
-	return func(task T) {
-		limiter.told = false
-		defer limiter.tell() // a task need not reach the limiter
-		l.do(client, task)
+	return func(call C) {
+		limiter.told, limiter.err = false, nil
+		l.run(client, call, limiter)
 	}
 }
 
-// launchLimiter is the client's limiter for the tasks of one goroutine. It tells the launcher when a task's first
-// attempt has passed. An error ends launching: no later call would pass before the context's deadline either.
+// run makes a call and sends its result, however it ends.
+func (l *launcher[C, T]) run(client *Client, call C, limiter *launchLimiter) {
+	r := launched[C, T]{call: call, aborted: true}
+	defer func() {
+		if r.aborted {
+			r.panicked = recover()
+		}
+		if limiter != nil {
+			r.limit = limiter.err
+			limiter.tell() // a call need not reach the limiter
+		}
+		l.ended <- r
+	}()
+	r.value, r.err = l.do(client, call)
+	r.aborted = false
+}
+
+// launchLimiter is the client's limiter for the calls of one goroutine. It tells the launcher when a call's first attempt
+// has passed.
 type launchLimiter struct {
 	Limiter
-	stop   context.CancelCauseFunc
 	passed chan<- struct{}
-	told   bool // that the running task has passed
+	told   bool  // that the running call has passed
+	err    error // of the running call's last wait
 }
 
 func (l *launchLimiter) Wait(ctx context.Context, attempt LimitedAttempt) error {
-	err := l.Limiter.Wait(ctx, attempt)
-	if err != nil {
-		l.stop(fmt.Errorf("rate limit: %w", err))
-	}
+	l.err = l.Limiter.Wait(ctx, attempt)
 	l.tell()
-	return err
+	return l.err
 }
 
 func (l *launchLimiter) tell() {
 	if !l.told {
 		l.told = true
-		l.passed <- struct{}{} // doesn't block: the next task isn't launched before this is received
+		l.passed <- struct{}{} // doesn't block: the next call isn't launched before this is received
 	}
 }

@@ -1,16 +1,11 @@
 package rcuser
 
-import (
-	"sync"
-	"time"
-)
+import "time"
 
 // progress counts ids and calls Progress at most 4 times a second.
 type progress struct {
-	opts  BulkOptions
-	start time.Time
-
-	mu      sync.Mutex
+	opts    BulkOptions
+	start   time.Time
 	skipped int
 	done    int
 	failed  int
@@ -24,39 +19,27 @@ func newProgress(opts BulkOptions) *progress {
 	return &progress{opts: opts, start: now, shown: now}
 }
 
-// skip counts an id that an earlier run did.
-func (p *progress) skip() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.skipped++
-}
+// skip counts ids that an earlier run did.
+func (p *progress) skip(n int) { p.skipped += n }
 
-// count adds to the counts and returns how many ids have failed so far.
-func (p *progress) count(done, failed int) int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// count adds to the counts.
+func (p *progress) count(done, failed int) {
 	p.done += done
 	p.failed += failed
-	if p.opts.Progress != nil {
-		if now := time.Now(); now.Sub(p.shown) >= progressInterval {
-			p.shown = now
-			p.show()
-		}
+	if p.opts.Progress == nil {
+		return
 	}
-	return p.failed
-}
-
-// last calls Progress once more, at the end.
-func (p *progress) last() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.opts.Progress != nil {
+	if now := time.Now(); now.Sub(p.shown) >= progressInterval {
+		p.shown = now
 		p.show()
 	}
 }
 
-// show is called with the lock held, so that Progress is called by one goroutine at a time.
+// show calls Progress.
 func (p *progress) show() {
+	if p.opts.Progress == nil {
+		return
+	}
 	shown := BulkProgress{Done: p.skipped + p.done, Failed: p.failed}
 	if seconds := time.Since(p.start).Seconds(); seconds > 0 {
 		shown.Rate = float64(p.done) / seconds

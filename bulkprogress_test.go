@@ -36,22 +36,22 @@ func TestBulkProgress(t *testing.T) {
 func TestBulkProgressCountsFailures(t *testing.T) {
 	t.Parallel()
 	client, server := newBulk(t)
-	server.Inject(rctest.Fault{Code: 1009, Every: 3, Times: rctest.Always})
+	server.Inject(rctest.Fault{Code: 1002, Every: 3, Times: rctest.Always})
 	var last rcuser.BulkProgress
 	failed := 0
 	opts := rcuser.BulkOptions{Progress: func(p rcuser.BulkProgress) { last = p }}
 	for result := range client.Bulk.Online(t.Context(), streamed(60), opts) {
 		if result.Err != nil {
-			require.ErrorIs(t, result.Err, rcuser.ErrNotEnabled)
+			require.ErrorIs(t, result.Err, rcuser.ErrParameter)
 			failed++
 		}
 	}
 	require.Equal(t, 20, failed)
 	require.Equal(t, []int{40, 20}, []int{last.Done, last.Failed})
 	server.ClearFaults()
-	server.Inject(rctest.Fault{Code: 1009, Every: 2, Times: rctest.Always})
-	report, err := client.Bulk.Unban(t.Context(), streamed(80), opts)
+	server.Inject(rctest.Fault{Code: 1009, Every: 3})
+	report, err := client.Bulk.Unban(t.Context(), streamed(60), opts)
 	require.ErrorIs(t, err, rcuser.ErrNotEnabled)
-	require.Equal(t, 40, report.Failed)
-	require.Equal(t, []int{40, 40}, []int{last.Done, last.Failed})
+	require.Equal(t, 20, report.Failed)
+	require.Equal(t, []int{40, 20}, []int{last.Done, last.Failed})
 }

@@ -96,7 +96,7 @@ func TestREADMECalls(t *testing.T) {
 	require.Len(t, slices.Collect(maps.Keys(maps.Collect(client.Bans.All(t.Context())))), 51)
 }
 
-func banAll(ctx context.Context, client *rcuser.Client, ids iter.Seq[string], journal rcuser.Journal) error {
+func banAll(ctx context.Context, client *rcuser.Client, ids iter.Seq2[string, error], journal rcuser.Journal) error {
 	report, err := client.Bulk.Ban(ctx, ids, 24*time.Hour, rcuser.BulkOptions{Journal: journal})
 	fmt.Println(report.Done, "of", report.Total, "are banned") // err is nil only if all are
 	return err

@@ -1,0 +1,77 @@
+package rcuser
+
+import "errors"
+
+// bulkCall is a call that bulk work has to make, and what earlier attempts of it came to.
+type bulkCall[I any] struct {
+	item  I
+	next  *bulkCall[I] // follows when this one has ended: the other half of a batch that was split
+	trial bool         // its batch is split to find out whether any id can succeed
+
+	err     error // of the last call
+	unknown bool  // a call that carried these ids may have been applied
+	refused bool  // a call was refused
+	lost    int   // calls that found nobody, though others succeeded in between
+	before  int   // calls that had succeeded when the last of them failed
+}
+
+// failed notes the error of a call.
+func (c *bulkCall[I]) failed(err error) {
+	c.err = err
+	failure, ok := errors.AsType[*Error](err)
+	switch {
+	case !ok: // an invalid argument
+		c.refused = true
+	case failure.Outcome == Unknown:
+		c.unknown = true
+	case failure.StatusCode != 0:
+		c.refused = true
+	}
+}
+
+const maxLost = 3
+
+// givenUp counts a call that found nobody, and reports whether that happened so often while others succeeded that the
+// reason must lie in this call.
+func (c *bulkCall[I]) givenUp(succeeded int) bool {
+	if failure, ok := errors.AsType[*Error](c.err); ok && failure.Code == ErrRateLimited {
+		return false // the others had the rate
+	}
+	if c.lost == 0 || succeeded > c.before {
+		c.lost++
+	}
+	c.before = succeeded
+	return c.lost >= maxLost
+}
+
+func (c *bulkCall[I]) state() BulkState {
+	switch {
+	case c.unknown:
+		return BulkUnknown
+	case c.refused:
+		return BulkFailed
+	}
+	return BulkNotStarted
+}
+
+// failure returns why the call failed. stop is why the work ended, for a call that wasn't made.
+func (c *bulkCall[I]) failure(stop error) error {
+	switch failure, ok := c.err.(*Error); { //nolint:errorlint // a wrapped error is left as it is
+	case c.err == nil:
+		return stop
+	case ok && c.unknown && failure.Outcome != Unknown: // an earlier call may have been applied
+		known := *failure
+		known.Outcome = Unknown
+		return &known
+	}
+	return c.err
+}
+
+// split returns a call of each half. The second follows the first.
+func split(c *bulkCall[bulkBatch]) *bulkCall[bulkBatch] {
+	first, second := *c, *c
+	first.item, second.item = c.item.halves()
+	first.next = &second
+	first.lost, second.lost = 0, 0
+	return &first
+}

@@ -1,0 +1,95 @@
+package rcuser
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// resumer holds ids of the stream back while they may be a run of ids that the journal has as done.
+type resumer struct {
+	journal Journal
+	most    int      // ids that are recorded at once
+	ids     []string // held back
+	first   int      // the position of the first of them
+	run     int      // ids of the recorded run that begins with the first; 0 if that isn't known yet
+	busy    bool     // recording
+}
+
+func journalError(err error) error { return fmt.Errorf("journal: %w", err) }
+
+func (j *resumer) hold(id string, position int) {
+	if len(j.ids) == 0 {
+		j.first = position
+	}
+	j.ids = append(j.ids, id)
+}
+
+// release drops the first n ids that are held back.
+func (j *resumer) release(n int) {
+	j.ids = slices.Delete(j.ids, 0, n)
+	j.first += n
+	j.run = 0
+}
+
+// next returns how many ids, from the first that is held back, are decided, and whether they are done. It returns 0 if more
+// ids are needed; complete says that there are none.
+func (j *resumer) next(complete bool) (n int, done bool, err error) {
+	if j.run == 0 {
+		j.run = max(1, j.journal.Recorded(j.ids[0]))
+	}
+	switch {
+	case j.run > len(j.ids) && j.run <= j.most && !complete:
+		return 0, false, nil
+	case j.run > len(j.ids):
+		return 1, false, nil
+	}
+	if done, err = j.journal.Done(j.ids[:j.run:j.run]); err != nil || !done {
+		return 1, false, err
+	}
+	return j.run, true, nil
+}
+
+// record records the ids of a batch, each range of consecutive positions by itself. positions belong to ids, and ascend.
+func (j *resumer) record(ids []string, positions []int) error {
+	j.busy = true
+	for len(ids) > 0 {
+		n := 1
+		for n < min(len(ids), j.most) && positions[n] == positions[0]+n {
+			n++
+		}
+		if err := j.journal.Record(ids[:n:n]); err != nil {
+			j.busy = false
+			return journalError(err)
+		}
+		ids, positions = ids[n:], positions[n:]
+	}
+	j.busy = false
+	return nil
+}
+
+// resume takes the ids that are held back and aren't done. complete says that the stream has no more.
+func (r *bulkRun) resume(ctx context.Context, complete bool) {
+	for len(r.journal.ids) > 0 {
+		if r.engine.stop != nil {
+			complete = true // they are needed for the report
+		}
+		n, done, err := 1, false, error(nil)
+		if r.engine.stop == nil {
+			n, done, err = r.journal.next(complete)
+		}
+		if err != nil {
+			r.engine.end(journalError(err))
+		}
+		if n == 0 {
+			return
+		}
+		id, position := r.journal.ids[0], r.journal.first
+		r.journal.release(n)
+		if done {
+			r.tally.resumed(n)
+		} else {
+			r.take(ctx, id, position)
+		}
+	}
+}

@@ -1,0 +1,54 @@
+package rcuser
+
+import "time"
+
+const (
+	defaultMaxOutage = 10 * time.Minute
+	firstProbeWait   = time.Second
+	maxProbeWait     = 30 * time.Second
+)
+
+// outage is the time during which no call got through. While it lasts, one call at a time probes.
+type outage struct {
+	limit time.Duration // BulkOptions.MaxOutage with its default
+	since time.Time     // zero: there is none
+	wait  time.Duration
+	probe time.Time // when the next call may begin
+	err   error     // of the last call that found nobody
+}
+
+func newOutage(limit time.Duration) outage {
+	if limit == 0 {
+		limit = defaultMaxOutage
+	}
+	return outage{limit: limit}
+}
+
+func (o *outage) active() bool { return !o.since.IsZero() }
+
+// failed begins an outage or, after a probe that failed, sets the time of the next.
+func (o *outage) failed(now time.Time, err error, probed bool) {
+	o.err = err
+	switch {
+	case !o.active():
+		o.since, o.wait = now, firstProbeWait
+	case probed:
+		o.wait = min(2*o.wait, maxProbeWait)
+	default:
+		return // launched before the outage began
+	}
+	o.probe = now.Add(o.wait)
+}
+
+func (o *outage) over() { o.since = time.Time{} }
+
+// end returns when the work ends if no call has got through by then.
+func (o *outage) end() time.Time { return o.since.Add(max(o.limit, 0)) }
+
+// event returns when the next call may begin or, if that time has come, when the work ends.
+func (o *outage) event(now time.Time) time.Time {
+	if o.probe.After(now) && o.probe.Before(o.end()) {
+		return o.probe
+	}
+	return o.end()
+}

@@ -1,0 +1,54 @@
+package rcuser
+
+import (
+	"errors"
+	"net/http"
+)
+
+// failureScope says which calls of bulk work the reason of a failed call concerns.
+type failureScope int
+
+const (
+	someIDs     failureScope = iota // the refusal may lie in one of the ids
+	everyCall                       // RC refuses every call of the work for the same reason
+	beforeRC                        // the call was refused before RC saw it, as others may be
+	unreachable                     // nobody answered, or RC couldn't serve the call at that time
+)
+
+func scopeOf(err error) failureScope {
+	failure, ok := errors.AsType[*Error](err)
+	switch {
+	case !ok: // the ids were checked before
+		return beforeRC
+	case isCredentialsError(err):
+		return beforeRC
+	case failure.StatusCode == 0 || failure.StatusCode >= 500 || failure.StatusCode == http.StatusTooManyRequests:
+		return unreachable
+	case failure.Code == 0 && failure.StatusCode >= 300:
+		return beforeRC
+	case failure.Code == 0 || failure.Code.transient():
+		return unreachable
+	}
+	return scopeOfCode(failure.Code)
+}
+
+func scopeOfCode(code ErrorCode) failureScope {
+	switch code {
+	case ErrAppSecret, ErrSignature, ErrAppLocked, ErrForbidden, ErrNotEnabled:
+		return everyCall
+	case ErrNoData:
+		return beforeRC
+	}
+	return someIDs // a code that isn't known may mean that too
+}
+
+// credentialsError is the error of Config.Credentials, or of what it returned.
+type credentialsError struct{ err error }
+
+func (e credentialsError) Error() string { return "credentials: " + e.err.Error() }
+func (e credentialsError) Unwrap() error { return e.err }
+
+func isCredentialsError(err error) bool {
+	_, ok := errors.AsType[credentialsError](err)
+	return ok
+}

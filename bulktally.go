@@ -1,0 +1,125 @@
+package rcuser
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+)
+
+// tally counts what becomes of the ids of bulk work, and tells the hooks of its options.
+type tally struct {
+	work     string
+	opts     BulkOptions
+	report   BulkReport
+	progress *progress
+	causes   []error
+	kinds    map[causeKind]struct{} // of causes
+}
+
+const (
+	defaultKeepFailures = 10_000
+	maxCauses           = 16
+)
+
+func newTally(work string, opts BulkOptions) *tally {
+	opts.KeepFailures = cmp.Or(opts.KeepFailures, defaultKeepFailures)
+	return &tally{work: work, opts: opts, progress: newProgress(opts), kinds: map[causeKind]struct{}{}}
+}
+
+// done counts n ids as done.
+func (t *tally) done(n int) {
+	t.report.Done += n
+	t.progress.count(n, 0)
+}
+
+// resumed counts n ids that an earlier run did.
+func (t *tally) resumed(n int) {
+	t.report.Done += n
+	t.report.Resumed += n
+	t.progress.skip(n)
+}
+
+// fail counts an id that isn't done. Its error is added to the causes by addCause.
+func (t *tally) fail(f BulkFailure) {
+	switch f.State {
+	case BulkFailed:
+		t.report.Failed++
+	case BulkUnknown:
+		t.report.Unknown++
+	case BulkNotStarted:
+		t.report.NotStarted++
+	}
+	if len(t.report.Failures) < t.opts.KeepFailures {
+		t.report.Failures = append(t.report.Failures, f)
+	}
+	t.progress.count(0, 1)
+	if t.opts.OnFailure != nil {
+		t.opts.OnFailure(f)
+	}
+}
+
+// failed returns how many ids aren't done.
+func (t *tally) failed() int { return t.report.Failed + t.report.Unknown + t.report.NotStarted }
+
+// enough reports whether BulkOptions.StopAfter is reached.
+func (t *tally) enough() bool { return t.opts.StopAfter > 0 && t.failed() >= t.opts.StopAfter }
+
+// causeKind is what makes two causes alike.
+type causeKind struct {
+	code   ErrorCode
+	status int
+	text   string // of the innermost error, if there is neither a code nor a status
+}
+
+func kindOf(err error) causeKind {
+	if failure, ok := errors.AsType[*Error](err); ok && (failure.Code != 0 || failure.StatusCode != 0) {
+		return causeKind{code: failure.Code, status: failure.StatusCode}
+	}
+	if _, ok := errors.AsType[*ArgumentError](err); ok {
+		return causeKind{text: "argument"}
+	}
+	return causeKind{text: innermost(err).Error()}
+}
+
+func innermost(err error) error {
+	for {
+		next := errors.Unwrap(err)
+		if many, ok := err.(interface{ Unwrap() []error }); ok && len(many.Unwrap()) > 0 { //nolint:errorlint // one step
+			next = many.Unwrap()[len(many.Unwrap())-1]
+		}
+		if next == nil {
+			return err
+		}
+		err = next
+	}
+}
+
+// addCause keeps the first error of each kind.
+func (t *tally) addCause(err error) {
+	if len(t.causes) == maxCauses {
+		return
+	}
+	kind := kindOf(err)
+	if _, found := t.kinds[kind]; !found {
+		t.kinds[kind] = struct{}{}
+		t.causes = append(t.causes, err)
+	}
+}
+
+// result returns the report, and the error if the work isn't complete. ended is what ended it early.
+func (t *tally) result(ended ...error) (BulkReport, error) {
+	r := &t.report
+	r.Total = r.Done + t.failed()
+	slices.SortFunc(r.Failures, func(a, b BulkFailure) int { return cmp.Compare(a.Position, b.Position) })
+	failures := t.causes
+	t.causes, t.kinds = nil, map[causeKind]struct{}{}
+	for _, cause := range append(ended, failures...) {
+		if cause != nil {
+			t.addCause(cause)
+		}
+	}
+	if len(t.causes) == 0 {
+		return *r, nil
+	}
+	return *r, &BulkError{t.work, *r, t.causes}
+}
