@@ -123,7 +123,7 @@ func newFaultReply(in *received) *reply {
 
 // finish sets the headers that every answer has, replaces those that the fault changes, and sets the length.
 func (r *reply) finish(in *received) *reply {
-	r.header.Set("Date", in.serverTime().UTC().Format(http.TimeFormat))
+	r.header.Set("Date", in.serverTime().Add(in.fault.DateOffset).UTC().Format(http.TimeFormat))
 	if id := in.header.Get("X-Request-ID"); id != "" {
 		r.header.Set("X-Request-ID", id)
 	}

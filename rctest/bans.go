@@ -76,7 +76,7 @@ func (s *state) queryBans(p *params) (fields, *refusal) {
 	}
 	s.dropEndedBans(p.now)
 	users := []map[string]string{}
-	for _, b := range s.bans.page(page, size) {
+	for _, b := range pageItems(p, s.bans.page(page, p.pageSize(size))) {
 		users = append(users, map[string]string{"userId": b.id, "blockEndTime": b.until.Format(time.DateTime)})
 	}
 	return fields{"users": users}, nil

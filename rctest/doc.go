@@ -20,6 +20,10 @@
 //	srv.Inject(rctest.Fault{Status: 502, Body: "<html>bad gateway</html>", Times: 3})
 //	srv.Inject(rctest.Fault{Kind: rctest.LostAnswer}) // applies the call and sends no answer
 //	srv.Inject(rctest.Fault{Kind: rctest.Hang, Host: rctest.PrimaryHost, Times: rctest.Always})
+//	srv.Inject(rctest.Fault{Kind: rctest.RefuseConnection, For: 30 * time.Second}) // an outage of both hosts
+//	srv.Inject(rctest.Fault{Code: 1002, UserID: "bad", Times: rctest.Always})      // RC refuses one id
+//	srv.Inject(rctest.Fault{PageSize: 10, Times: rctest.Always})                   // shorter pages than asked for
+//	srv.Inject(rctest.Fault{DateOffset: time.Hour, Times: rctest.Always})          // a proxy with a wrong clock
 //	srv.Inject(rctest.Fault{HeaderDelay: 10 * time.Second, Probability: 0.1, Seed: 1, Times: rctest.Always})
 //
 // [Server.SetWebhook] posts signed events to the app's handler, as RC does. [Server.InjectDelivery] adds delivery faults:

@@ -41,14 +41,20 @@ const (
 const Always = -1
 
 // Fault is what fails, and which calls it hits. The zero value of a field is its default. RefuseConnection and
-// ResetBefore allow none of the fields from Code on, Hang only Applied, and LostAnswer only HeaderDelay.
+// ResetBefore allow none of the fields from Code on and no UserID, Hang only Applied, and LostAnswer only HeaderDelay.
+//
+// A proxy's answer, such as an HTML page with status 407, is Status, Body and Header: the call isn't applied and doesn't
+// count for RC's rate. [Server.Requests] includes it, with Fault set.
 type Fault struct {
 	Endpoint    string  // hits only this path, such as "/user/block.json", known or not; "" = every path
 	Host        Host    // hits only calls to this host
-	Times       int     // how many calls it hits; 0 = 1, Always = all
-	Every       int     // 3 = only every third call to Endpoint and Host; 0 and 1 = every call
+	UserID      string  // hits only calls with this id in a field for user ids, alone or among others; "" = every call
+	Times       int     // how many calls it hits; 0 = 1 or, with For, all; Always = all
+	Every       int     // 3 = only every third call to Endpoint and Host with UserID; 0 and 1 = every call
 	Probability float64 // of hitting each of these; 0 = 1
 	Seed        uint64  // for Probability: the same seed and order of calls give the same hits
+
+	For time.Duration // hits only calls that arrive within this time of the server's clock after Inject; 0 = no limit
 
 	Kind FaultKind // how the call ends
 
@@ -63,11 +69,15 @@ type Fault struct {
 	HeaderDelay time.Duration // delays the answer; the call is received and applied at once
 	BodyDelay   time.Duration // delays the second half of the body
 	ClockOffset time.Duration // shifts the clock of Date and of the check of Timestamp, which gives 1004 beyond 5 minutes
+	DateOffset  time.Duration // shifts only Date, in addition to ClockOffset, like a proxy whose clock is wrong
+	PageSize    int           // a list's page has at most so many items, whatever was asked for; 0 = no limit
+	PageOmits   int           // a list's page lacks so many of its last items; other pages and the page token are as without it
 }
 
-// Inject makes calls fail from now on, until the fault has hit as many as it should or [Server.ClearFaults] is called.
-// At most one fault hits a call: the one injected first. Those injected later don't count that call. The fault is chosen
-// when a call arrives, before anything is checked. Inject panics if the fault's fields are invalid.
+// Inject makes calls fail from now on, until the fault has hit as many as it should, its For has passed or
+// [Server.ClearFaults] is called. At most one fault hits a call: the one injected first. Those injected later don't count
+// that call. The fault is chosen when a call arrives, before anything is checked. Inject panics if the fault's fields are
+// invalid.
 func (s *Server) Inject(f Fault) {
 	if problem := f.problem(); problem != "" {
 		panic("rctest: Inject: " + problem)
@@ -75,7 +85,7 @@ func (s *Server) Inject(f Fault) {
 	f.Endpoint, f.Header = singleSlashes(f.Endpoint), f.Header.Clone()
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
-	s.state.faults = append(s.state.faults, &activeFault{f, newSelector(f.Times, f.Every, f.Probability, f.Seed)})
+	s.state.faults = append(s.state.faults, newActiveFault(f, s.state.now()))
 }
 
 // ClearFaults removes all faults, including those of [Server.InjectDelivery]. Calls and events that a fault has already

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -35,41 +36,48 @@ type faultCase struct {
 }
 
 var faultCases = map[string]faultCase{
-	"code":               {fault: rctest.Fault{Code: 1008}, status: 429, body: rateLimitedBody, code: 1008, header: header("Content-Type", "application/json; charset=utf-8")},
-	"code, applied":      {fault: rctest.Fault{Code: 1008, Applied: true}, status: 429, body: rateLimitedBody, code: 1008, applied: true},
-	"code and status":    {fault: rctest.Fault{Code: 1008, Status: 503}, status: 503, body: rateLimitedBody, code: 1008},
-	"success and 500":    {fault: rctest.Fault{Code: 200, Status: 500}, status: 500, body: successBody, code: 200},
-	"code and body":      {fault: rctest.Fault{Code: 1008, Body: htmlBody}, status: 429, body: htmlBody},
-	"status":             {fault: rctest.Fault{Status: 503}, status: 503, header: header("Content-Type")},
-	"odd status":         {fault: rctest.Fault{Status: 999}, status: 999},
-	"no content":         {fault: rctest.Fault{Status: 204}, status: 204, header: header("Content-Length")},
-	"HTML":               {fault: rctest.Fault{Status: 502, Body: htmlBody}, status: 502, body: htmlBody, header: header("Content-Type", "text/html; charset=utf-8")},
-	"body":               {fault: rctest.Fault{Body: `{"code":`}, status: 200, body: `{"code":`},
-	"padded":             {fault: rctest.Fault{Body: htmlBody, BodySize: 1 << 17}, status: 200, body: htmlBody + strings.Repeat(" ", 1<<17-len(htmlBody))},
-	"padded success":     {fault: rctest.Fault{BodySize: 15}, status: 200, body: successBody + "   ", code: 200, applied: true},
-	"BodySize too small": {fault: rctest.Fault{BodySize: 1}, status: 200, body: successBody, code: 200, applied: true},
-	"only padding":       {fault: rctest.Fault{Status: 500, BodySize: 2}, status: 500, body: "  ", header: header("Content-Type", "text/plain; charset=utf-8")},
-	"redirect":           {fault: rctest.Fault{Status: 307, Header: header("location", "https://example.org/")}, status: 307, header: header("Location", "https://example.org/")},
-	"Retry-After":        {fault: rctest.Fault{Code: 1008, RetryAfter: "soon"}, status: 429, body: rateLimitedBody, code: 1008, header: header("Retry-After", "soon")},
-	"header":             {fault: rctest.Fault{Header: header("Content-Type", "a", "b")}, status: 200, body: successBody, code: 200, applied: true, header: header("Content-Type", "a", "b")},
-	"no date":            {fault: rctest.Fault{Header: header("Date")}, status: 200, body: successBody, code: 200, applied: true, header: header("Date")},
-	"cut":                {fault: rctest.Fault{Kind: rctest.Cut}, status: 200, body: successBody[:6], bodyErr: io.ErrUnexpectedEOF, code: 200, applied: true},
-	"cut body":           {fault: rctest.Fault{Kind: rctest.Cut, Status: 500, Body: "abc"}, status: 500, body: "a", bodyErr: io.ErrUnexpectedEOF},
-	"cut at once":        {fault: rctest.Fault{Kind: rctest.Cut, Body: "a"}, status: 200, bodyErr: io.ErrUnexpectedEOF},
-	"cut slowly":         {fault: rctest.Fault{Kind: rctest.Cut, BodyDelay: time.Millisecond}, status: 200, body: successBody[:6], bodyErr: io.ErrUnexpectedEOF, code: 200, applied: true},
-	"wrong length":       {fault: rctest.Fault{Kind: rctest.WrongLength}, status: 200, body: successBody, bodyErr: io.ErrUnexpectedEOF, code: 200, applied: true, header: header("Content-Length", "13")},
-	"wrong length, none": {fault: rctest.Fault{Kind: rctest.WrongLength, Status: 500}, status: 500, bodyErr: io.ErrUnexpectedEOF},
-	"lost answer":        {fault: rctest.Fault{Kind: rctest.LostAnswer}, err: syscall.ECONNRESET, applied: true},
-	"late lost answer":   {fault: rctest.Fault{Kind: rctest.LostAnswer, HeaderDelay: time.Millisecond}, err: syscall.ECONNRESET, applied: true},
-	"reset before":       {fault: rctest.Fault{Kind: rctest.ResetBefore}, err: syscall.ECONNRESET, notReceived: true},
-	"refused":            {fault: rctest.Fault{Kind: rctest.RefuseConnection}, err: syscall.ECONNREFUSED, notReceived: true},
-	"hang":               {fault: rctest.Fault{Kind: rctest.Hang}, err: context.Canceled},
-	"hang, applied":      {fault: rctest.Fault{Kind: rctest.Hang, Applied: true}, err: context.Canceled, applied: true},
-	"slow header":        {fault: rctest.Fault{HeaderDelay: time.Millisecond}, status: 200, body: successBody, code: 200, applied: true},
-	"slow body":          {fault: rctest.Fault{BodyDelay: time.Millisecond}, status: 200, body: successBody, code: 200, applied: true},
-	"clock ahead":        {fault: rctest.Fault{ClockOffset: 6 * time.Minute}, status: 401, body: badClockBody, code: 1004},
-	"clock behind":       {fault: rctest.Fault{ClockOffset: -6 * time.Minute}, status: 401, body: badClockBody, code: 1004},
-	"clock 4 min ahead":  {fault: rctest.Fault{ClockOffset: 4 * time.Minute}, status: 200, body: successBody, code: 200, applied: true},
+	"code":                {fault: rctest.Fault{Code: 1008}, status: 429, body: rateLimitedBody, code: 1008, header: header("Content-Type", "application/json; charset=utf-8")},
+	"code, applied":       {fault: rctest.Fault{Code: 1008, Applied: true}, status: 429, body: rateLimitedBody, code: 1008, applied: true},
+	"code and status":     {fault: rctest.Fault{Code: 1008, Status: 503}, status: 503, body: rateLimitedBody, code: 1008},
+	"success and 500":     {fault: rctest.Fault{Code: 200, Status: 500}, status: 500, body: successBody, code: 200},
+	"code and body":       {fault: rctest.Fault{Code: 1008, Body: htmlBody}, status: 429, body: htmlBody},
+	"status":              {fault: rctest.Fault{Status: 503}, status: 503, header: header("Content-Type")},
+	"odd status":          {fault: rctest.Fault{Status: 999}, status: 999},
+	"no content":          {fault: rctest.Fault{Status: 204}, status: 204, header: header("Content-Length")},
+	"HTML":                {fault: rctest.Fault{Status: 502, Body: htmlBody}, status: 502, body: htmlBody, header: header("Content-Type", "text/html; charset=utf-8")},
+	"body":                {fault: rctest.Fault{Body: `{"code":`}, status: 200, body: `{"code":`},
+	"padded":              {fault: rctest.Fault{Body: htmlBody, BodySize: 1 << 17}, status: 200, body: htmlBody + strings.Repeat(" ", 1<<17-len(htmlBody))},
+	"padded success":      {fault: rctest.Fault{BodySize: 15}, status: 200, body: successBody + "   ", code: 200, applied: true},
+	"BodySize too small":  {fault: rctest.Fault{BodySize: 1}, status: 200, body: successBody, code: 200, applied: true},
+	"only padding":        {fault: rctest.Fault{Status: 500, BodySize: 2}, status: 500, body: "  ", header: header("Content-Type", "text/plain; charset=utf-8")},
+	"redirect":            {fault: rctest.Fault{Status: 307, Header: header("location", "https://example.org/")}, status: 307, header: header("Location", "https://example.org/")},
+	"Retry-After":         {fault: rctest.Fault{Code: 1008, RetryAfter: "soon"}, status: 429, body: rateLimitedBody, code: 1008, header: header("Retry-After", "soon")},
+	"header":              {fault: rctest.Fault{Header: header("Content-Type", "a", "b")}, status: 200, body: successBody, code: 200, applied: true, header: header("Content-Type", "a", "b")},
+	"no date":             {fault: rctest.Fault{Header: header("Date")}, status: 200, body: successBody, code: 200, applied: true, header: header("Date")},
+	"cut":                 {fault: rctest.Fault{Kind: rctest.Cut}, status: 200, body: successBody[:6], bodyErr: io.ErrUnexpectedEOF, code: 200, applied: true},
+	"cut body":            {fault: rctest.Fault{Kind: rctest.Cut, Status: 500, Body: "abc"}, status: 500, body: "a", bodyErr: io.ErrUnexpectedEOF},
+	"cut at once":         {fault: rctest.Fault{Kind: rctest.Cut, Body: "a"}, status: 200, bodyErr: io.ErrUnexpectedEOF},
+	"cut slowly":          {fault: rctest.Fault{Kind: rctest.Cut, BodyDelay: time.Millisecond}, status: 200, body: successBody[:6], bodyErr: io.ErrUnexpectedEOF, code: 200, applied: true},
+	"wrong length":        {fault: rctest.Fault{Kind: rctest.WrongLength}, status: 200, body: successBody, bodyErr: io.ErrUnexpectedEOF, code: 200, applied: true, header: header("Content-Length", "13")},
+	"wrong length, none":  {fault: rctest.Fault{Kind: rctest.WrongLength, Status: 500}, status: 500, bodyErr: io.ErrUnexpectedEOF},
+	"lost answer":         {fault: rctest.Fault{Kind: rctest.LostAnswer}, err: syscall.ECONNRESET, applied: true},
+	"late lost answer":    {fault: rctest.Fault{Kind: rctest.LostAnswer, HeaderDelay: time.Millisecond}, err: syscall.ECONNRESET, applied: true},
+	"reset before":        {fault: rctest.Fault{Kind: rctest.ResetBefore}, err: syscall.ECONNRESET, notReceived: true},
+	"refused":             {fault: rctest.Fault{Kind: rctest.RefuseConnection}, err: syscall.ECONNREFUSED, notReceived: true},
+	"hang":                {fault: rctest.Fault{Kind: rctest.Hang}, err: context.Canceled},
+	"hang, applied":       {fault: rctest.Fault{Kind: rctest.Hang, Applied: true}, err: context.Canceled, applied: true},
+	"slow header":         {fault: rctest.Fault{HeaderDelay: time.Millisecond}, status: 200, body: successBody, code: 200, applied: true},
+	"slow body":           {fault: rctest.Fault{BodyDelay: time.Millisecond}, status: 200, body: successBody, code: 200, applied: true},
+	"clock ahead":         {fault: rctest.Fault{ClockOffset: 6 * time.Minute}, status: 401, body: badClockBody, code: 1004},
+	"clock behind":        {fault: rctest.Fault{ClockOffset: -6 * time.Minute}, status: 401, body: badClockBody, code: 1004},
+	"date ahead":          {fault: rctest.Fault{DateOffset: time.Hour}, status: 200, body: successBody, code: 200, applied: true},
+	"date behind":         {fault: rctest.Fault{DateOffset: -24 * time.Hour, Code: 1008}, status: 429, body: rateLimitedBody, code: 1008},
+	"clock and date":      {fault: rctest.Fault{ClockOffset: -6 * time.Minute, DateOffset: 6 * time.Minute}, status: 401, body: badClockBody, code: 1004},
+	"proxy's 408":         {fault: rctest.Fault{Status: 408, Header: header("Connection-Info", "idle")}, status: 408, header: header("Connection-Info", "idle")},
+	"proxy's 421":         {fault: rctest.Fault{Status: 421, Body: htmlBody}, status: 421, body: htmlBody, header: header("Content-Type", "text/html; charset=utf-8")},
+	"proxy's 407":         {fault: rctest.Fault{Status: 407, Header: header("Proxy-Authenticate", "Basic")}, status: 407, header: header("Proxy-Authenticate", "Basic")},
+	"proxy's page of 401": {fault: rctest.Fault{Status: 401, Body: htmlBody, Header: header("Server", "nginx")}, status: 401, body: htmlBody, header: header("Server", "nginx")},
+	"clock 4 min ahead":   {fault: rctest.Fault{ClockOffset: 4 * time.Minute}, status: 200, body: successBody, code: 200, applied: true},
 }
 
 func TestFaults(t *testing.T) {
@@ -139,7 +147,7 @@ func (c faultCase) compare(t *testing.T, got result) {
 	if _, given := c.header["Date"]; !given {
 		date, err := http.ParseTime(got.header.Get("Date"))
 		require.NoError(t, err)
-		require.WithinDuration(t, time.Now().Add(c.fault.ClockOffset), date, 30*time.Second)
+		require.WithinDuration(t, time.Now().Add(c.fault.ClockOffset+c.fault.DateOffset), date, 30*time.Second)
 	}
 }
 
@@ -177,6 +185,38 @@ func TestClockOffset(t *testing.T) {
 	f.signAgain(req, "n", millisAgo(-time.Hour))
 	require.Equal(t, 200, f.do(req).code(), "the timestamp fits the shifted clock")
 	require.WithinDuration(t, time.Now().Add(5*time.Minute), f.User("a").BannedUntil, time.Minute, "the clock of bans isn't shifted")
+}
+
+// TestDateOffset has a strict server, which checks the time of each call: its clock is right, only Date is wrong.
+func TestDateOffset(t *testing.T) {
+	t.Parallel()
+	f := setup(t, rctest.Strict())
+	f.Inject(rctest.Fault{DateOffset: time.Hour, Times: 2})
+	require.Equal(t, http.StatusOK, f.tryBan().status, "the timestamp fits RC's clock")
+	req := f.request(blockPath, banForm)
+	f.signAgain(req, "n", millisAgo(-time.Hour))
+	require.Equal(t, 1004, f.do(req).code(), "it fits only Date")
+}
+
+// TestProxyAnswersDontReachRC shows answers that a proxy gives on the way to one of the hosts.
+func TestProxyAnswersDontReachRC(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{401, 403, 404, 407, 408, 421, 425} {
+		synctest.Test(t, func(t *testing.T) {
+			f := setup(t, rctest.EnforceRateLimits())
+			center := f.Config().DataCenter
+			f.Inject(rctest.Fault{Status: status, Body: htmlBody, Host: rctest.PrimaryHost, Times: rctest.Always})
+			for range 101 {
+				require.Equal(t, status, f.tryBan().status)
+			}
+			require.False(t, f.banned())
+			for _, r := range f.Requests() {
+				require.Equal(t, []any{true, false, 0, status}, []any{r.Fault, r.Applied, r.Code, r.Status})
+			}
+			f.base = center.Backup
+			require.Equal(t, http.StatusOK, f.tryBan().status, "none of the 101 counts for the rate of 100")
+		})
+	}
 }
 
 func TestFaultsWithHEAD(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 // problem returns what is wrong with the fields, or "".
 func (f *Fault) problem() string {
 	for _, problem := range []string{
-		f.selectionProblem(), f.numberProblem(), f.kindProblem(), f.bodyProblem(), f.headerProblem(),
+		f.selectionProblem(), f.numberProblem(), f.kindProblem(), f.bodyProblem(), f.pageProblem(), f.headerProblem(),
 	} {
 		if problem != "" {
 			return problem
@@ -24,6 +24,10 @@ func (f *Fault) selectionProblem() string {
 		return fmt.Sprintf("Endpoint %q doesn't start with a slash", f.Endpoint)
 	case f.Host < AnyHost || f.Host > BackupHost:
 		return fmt.Sprintf("Host %d is unknown", f.Host)
+	case f.UserID != "" && f.preventsRequest():
+		return "UserID is set, but this Kind doesn't read the request"
+	case f.For < 0:
+		return fmt.Sprintf("For %v is negative", f.For)
 	}
 	return selectorProblem("calls", f.Times, f.Every, f.Probability)
 }
@@ -56,7 +60,8 @@ func (f *Fault) numberProblem() string {
 }
 
 func (f *Fault) kindProblem() string {
-	changesAnswer := f.BodySize != 0 || len(f.Header) > 0 || f.RetryAfter != "" || f.BodyDelay != 0 || f.ClockOffset != 0
+	changesAnswer := f.BodySize != 0 || len(f.Header) > 0 || f.RetryAfter != "" || f.BodyDelay != 0 || f.ClockOffset != 0 ||
+		f.DateOffset != 0 || f.changesPage()
 	switch {
 	case f.Kind < Answer || f.Kind > WrongLength:
 		return fmt.Sprintf("Kind %d is unknown", f.Kind)

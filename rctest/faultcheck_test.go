@@ -23,6 +23,11 @@ func TestInjectInvalidFault(t *testing.T) {
 		{rctest.Fault{Code: 1000, Endpoint: "user/block.json"}, `Endpoint "user/block.json" doesn't start with a slash`},
 		{rctest.Fault{Code: 1000, Host: -1}, "Host -1 is unknown"},
 		{rctest.Fault{Code: 1000, Host: 3}, "Host 3 is unknown"},
+		{rctest.Fault{UserID: "a", Kind: rctest.ResetBefore}, "UserID is set, but this Kind doesn't read the request"},
+		{rctest.Fault{UserID: "a", Kind: rctest.RefuseConnection}, "UserID is set, but this Kind doesn't read the request"},
+		{rctest.Fault{Code: 1000, For: -1}, "For -1ns is negative"},
+		{rctest.Fault{For: time.Hour}, "the fault changes nothing"},
+		{rctest.Fault{UserID: "a"}, "the fault changes nothing"},
 		{rctest.Fault{Code: 1000, Times: -2}, "Times -2 is neither Always nor a number of calls"},
 		{rctest.Fault{Code: 1000, Every: -1}, "Every -1 is negative"},
 		{rctest.Fault{Code: 1000, Probability: -0.1}, "Probability -0.1 is not between 0 and 1"},
@@ -56,8 +61,8 @@ func TestInjectInvalidFault(t *testing.T) {
 	for kind, faults := range map[rctest.FaultKind][]rctest.Fault{
 		rctest.RefuseConnection: {{HeaderDelay: 1}, {Applied: true}, {Code: 1}},
 		rctest.ResetBefore:      {{HeaderDelay: 1}, {Applied: true}, {Status: 500}},
-		rctest.Hang:             {{HeaderDelay: 1}, {Body: "a"}, {BodySize: 1}, {BodyDelay: 1}},
-		rctest.LostAnswer:       {{Applied: true}, {RetryAfter: "1"}, {Header: header("X")}, {ClockOffset: time.Hour}},
+		rctest.Hang:             {{HeaderDelay: 1}, {DateOffset: 1}, {Body: "a"}, {BodySize: 1}, {BodyDelay: 1}},
+		rctest.LostAnswer:       {{Applied: true}, {RetryAfter: "1"}, {Header: header("X")}, {ClockOffset: time.Hour}, {PageSize: 1}, {PageOmits: 1}},
 	} {
 		for _, fault := range faults {
 			fault.Kind = kind

@@ -1,8 +1,13 @@
 package rctest_test
 
 import (
+	"io"
+	"net/http"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -116,4 +121,91 @@ func TestFaultHost(t *testing.T) {
 			require.True(t, f.banned(), "the hosts are one server")
 		})
 	}
+}
+
+func TestFaultUserID(t *testing.T) {
+	t.Parallel()
+	hit := func(f rctest.Fault) rctest.Fault { f.UserID, f.Code, f.Times = "bad", 1002, rctest.Always; return f }
+	for name, c := range map[string]struct {
+		path, form string
+		code       int
+	}{
+		"alone":          {blockPath, "minute=1&userId=bad", 1002},
+		"among others":   {blockPath, "minute=1&userId=a&userId=bad", 1002},
+		"joined":         {deactivatePath, "userId=a%2Cbad%2Cc", 1002},
+		"of a blocklist": {blacklistAddPath, "userId=a&blackUserId=b&blackUserId=bad", 1002},
+		"owner":          {blacklistAddPath, "userId=bad&blackUserId=b", 1002},
+		"of another":     {whitelistAddPath, "userId=a&whiteUserId=bad", 1002},
+		"others":         {blockPath, "minute=1&userId=a&userId=badly", 200},
+		"other case":     {blockPath, "minute=1&userId=Bad", 200},
+		"a name":         {getTokenPath, "userId=a&name=bad", 200},
+		"not joined":     {blockPath, "minute=1&userId=a%2Cbad", 200},
+		"none":           {deactivateQueryPath, "", 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inMemoryAndOverPort(t, func(t *testing.T, f *fake, _ bool) {
+				f.Inject(hit(rctest.Fault{}))
+				require.Equal(t, c.code, f.call(c.path, c.form).code())
+				require.Equal(t, c.code, f.call(c.path, c.form).code())
+				require.Equal(t, c.code == 200, f.Requests()[1].Applied)
+				f.Inject(rctest.Fault{Kind: rctest.ResetBefore})
+				if c.code == 200 {
+					require.ErrorIs(t, f.try(f.request(c.path, c.form)).err, syscall.ECONNRESET, "another fault hits it")
+				}
+			})
+		})
+	}
+}
+
+// TestFaultUserIDCountsOnlyItsCalls has Times and Every count only calls with the id.
+func TestFaultUserIDCountsOnlyItsCalls(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.Inject(rctest.Fault{UserID: "b", Status: 500, Every: 2, Times: 1})
+	require.Equal(t, "...", f.pattern(blockPath, 3), "calls with user a")
+	require.Equal(t, 200, f.try(f.request(blockPath, "userId=b&minute=1")).status)
+	require.Equal(t, 500, f.try(f.request(blockPath, "userId=b&minute=1")).status)
+	require.Equal(t, 200, f.try(f.request(blockPath, "userId=b&minute=1")).status)
+	require.Equal(t, 1, f.FaultHits())
+
+	f.Inject(rctest.Fault{UserID: "b", Kind: rctest.LostAnswer})
+	req := f.request(blockPath, "")
+	req.Body = &failingBody{err: io.ErrUnexpectedEOF}
+	require.ErrorIs(t, f.try(req).err, io.ErrUnexpectedEOF, "a body that can't be read has no ids")
+	require.ErrorIs(t, f.try(f.request(unblockPath, "userId=b")).err, syscall.ECONNRESET)
+}
+
+func TestFaultFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := setup(t)
+		f.Inject(rctest.Fault{Status: 500, For: 30 * time.Second})
+		f.Inject(rctest.Fault{Status: 501, For: time.Minute, Times: 2})
+		require.Equal(t, "xxx", f.pattern(blockPath, 3), "Times is all")
+		time.Sleep(30*time.Second - 1)
+		require.Equal(t, "x", f.pattern(blockPath, 1))
+		time.Sleep(1)
+		require.Equal(t, "yy.", f.pattern(blockPath, 3))
+		require.Equal(t, 6, f.FaultHits())
+
+		f.Inject(rctest.Fault{Kind: rctest.RefuseConnection, For: time.Hour})
+		require.ErrorIs(t, f.tryBan().err, syscall.ECONNREFUSED)
+		f.Advance(time.Hour)
+		require.Equal(t, http.StatusOK, f.tryBan().status, "the server's clock counts")
+	})
+}
+
+// TestFaultForOverPort has both hosts out of reach for a time.
+func TestFaultForOverPort(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.usePort(f.Listen())
+	f.Inject(rctest.Fault{Kind: rctest.ResetBefore, For: time.Hour})
+	for _, base := range []string{f.Listen(), f.ListenBackup()} {
+		f.base = base
+		require.ErrorIs(t, f.tryBan().err, syscall.ECONNRESET)
+	}
+	f.Advance(time.Hour)
+	require.Equal(t, http.StatusOK, f.tryBan().status)
 }

@@ -136,8 +136,8 @@ func (r listResource) query(s *state, p *params) (fields, *refusal) {
 			return nil, refuse(codeParameter, "pageToken is unknown")
 		}
 	}
-	ids, last := members.page(before, int(size))
-	found := fields{"users": ids}
+	ids, last := members.page(before, int(p.pageSize(size)))
+	found := fields{"users": pageItems(p, ids)}
 	if last != 0 {
 		found["next"] = r.pageToken(owner, last)
 	}

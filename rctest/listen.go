@@ -85,17 +85,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 }
 
 func (s *Server) handle(w http.ResponseWriter, req *http.Request, host Host) {
-	f, hit := s.state.pickFault(host, req)
+	body := &requestBody{req: req}
+	f, hit := s.pickFault(host, req, body)
 	if f.preventsRequest() {
 		reset(w)
 		return
 	}
-	body, err := readBody(req)
+	content, err := body.read()
 	if err != nil {
-		body = nil // the client is gone: half a form must not be applied, and nobody reads the refusal
+		content = nil // the client is gone: half a form must not be applied, and nobody reads the refusal
 	}
-	out := s.serve(req, body, f, hit)
-	if f.answerDelay() != 0 && len(body) > maxBody {
+	out := s.serve(req, content, f, hit)
+	if f.answerDelay() != 0 && len(content) > maxBody {
 		_, _ = io.Copy(io.Discard, req.Body) // net/http notices that the client has gone only once the body is read
 	}
 	if err := s.state.wait(req.Context(), f.answerDelay(), nil); err != nil || f.hasNoAnswer() {

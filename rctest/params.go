@@ -21,6 +21,7 @@ const (
 type params struct {
 	values  url.Values
 	now     time.Time // of the server's clock
+	fault   *Fault    // that hit the call
 	refused *refusal
 }
 

@@ -85,12 +85,46 @@ func singleSlashes(path string) string {
 	return path
 }
 
-// readBody reads at most maxBody+1 bytes: the extra byte distinguishes a body that is too large from one that just fits.
-func readBody(req *http.Request) ([]byte, error) {
-	if req.Body == nil {
-		return nil, nil
+// requestBody is a request's body, which is read only once it is needed.
+type requestBody struct {
+	req     *http.Request
+	isRead  bool
+	content []byte
+	err     error
+}
+
+// read reads at most maxBody+1 bytes: the extra byte distinguishes a body that is too large from one that just fits.
+// Further calls return the same.
+func (b *requestBody) read() ([]byte, error) {
+	if !b.isRead && b.req.Body != nil {
+		b.content, b.err = io.ReadAll(io.LimitReader(b.req.Body, maxBody+1))
 	}
-	return io.ReadAll(io.LimitReader(req.Body, maxBody+1))
+	b.isRead = true
+	return b.content, b.err
+}
+
+// userIDs returns the ids of a form in all fields for user ids: userId, blackUserId and whiteUserId. joined says that
+// commas separate ids.
+func (b *requestBody) userIDs(joined bool) []string {
+	content, err := b.read()
+	if err != nil || len(content) > maxBody {
+		return nil
+	}
+	form, _ := url.ParseQuery(string(content)) // with an error, the fields that could be parsed
+	var ids []string
+	for name, values := range form {
+		if !strings.HasSuffix(strings.ToLower(name), "userid") {
+			continue
+		}
+		for _, value := range values {
+			if joined {
+				ids = append(ids, strings.Split(value, ",")...)
+			} else {
+				ids = append(ids, value)
+			}
+		}
+	}
+	return ids
 }
 
 func (in *received) isForm() bool {
@@ -151,7 +185,7 @@ func (s *Server) apply(in *received) (fields, *refusal) {
 	if refused != nil {
 		return nil, refused
 	}
-	return e.handle(s.state, &params{values: in.form, now: s.state.runDue()})
+	return e.handle(s.state, &params{values: in.form, now: s.state.runDue(), fault: &in.fault})
 }
 
 func (s *Server) route(in *received) (*endpoint, *refusal) {

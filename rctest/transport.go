@@ -39,18 +39,19 @@ func (s *Server) roundTrip(req *http.Request) (*http.Response, error) {
 	if err := s.dial(req.URL.Hostname()); err != nil {
 		return nil, err
 	}
-	f, hit := s.state.pickFault(hostOf(req.URL.Hostname()), req)
+	body := &requestBody{req: req}
+	f, hit := s.pickFault(hostOf(req.URL.Hostname()), req, body)
 	switch f.Kind {
 	case RefuseConnection:
 		return nil, connRefused()
 	case ResetBefore:
 		return nil, connReset()
 	}
-	body, err := readBody(req)
+	content, err := body.read()
 	if err != nil {
 		return nil, err
 	}
-	out := s.serve(req, body, f, hit)
+	out := s.serve(req, content, f, hit)
 	if err := s.state.wait(req.Context(), f.answerDelay(), nil); err != nil {
 		return nil, err
 	}

@@ -199,7 +199,7 @@ func (s *state) queryDeactivated(p *params) (fields, *refusal) {
 		return nil, p.refused
 	}
 	ids := []string{}
-	for _, d := range s.deactivated.page(page, size) {
+	for _, d := range pageItems(p, s.deactivated.page(page, p.pageSize(size))) {
 		ids = append(ids, d.id)
 	}
 	return fields{"users": ids}, nil
