@@ -150,13 +150,13 @@ func (s *AllowlistService) All(ctx context.Context, ownerID string) iter.Seq2[st
 // Replace makes the owner's allowlist equal to want. Order, limits, errors and concurrent changes are as in
 // [BlocklistService.Replace]. RC requires the owner's allowlist to be enabled if users are to be added, see
 // [AllowlistService.Enable].
-func (s *AllowlistService) Replace(ctx context.Context, ownerID string, want iter.Seq[string]) (Change, error) {
-	return replaceList(ctx, s, ownerID, want)
+func (s *AllowlistService) Replace(ctx context.Context, ownerID string, want []string) (Change, error) {
+	return replaceList(ctx, s, "allowlist", ownerID, want)
 }
 
 // Plan returns the Change that [AllowlistService.Replace] would make now, and checks the arguments in the same way.
 // It reads the list and changes nothing.
-func (s *AllowlistService) Plan(ctx context.Context, ownerID string, want iter.Seq[string]) (Change, error) {
+func (s *AllowlistService) Plan(ctx context.Context, ownerID string, want []string) (Change, error) {
 	return planList(ctx, s, ownerID, want)
 }
 

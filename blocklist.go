@@ -69,28 +69,33 @@ func (s *BlocklistService) All(ctx context.Context, ownerID string) iter.Seq2[st
 	})
 }
 
-// Replace makes the owner's blocklist equal to want; order and duplicates don't matter. It reads want, then the list,
-// and then adds the missing users and removes the others, 20 ids a call. If nothing differs, it makes no change.
-// Users are added first, unless the list would exceed 3000 users meanwhile; then the others are removed first. On a
-// plan with shorter lists, RC may refuse additions for which the list has no room yet. want can't report an error: if
-// its source fails half-way, the ids that it didn't yield are removed from the list.
+// Replace makes the owner's blocklist equal to want; order and duplicates don't matter. It reads the list, and then adds
+// the missing users and removes the others, 20 ids a call. If nothing differs, it makes no change. An empty want removes
+// everybody; nil is refused, because it is what a failed query leaves. Users are added first, unless the list would exceed
+// 3000 users meanwhile; then the others are removed first. On a plan with shorter lists, RC may refuse additions for which
+// the list has no room yet.
 //
-// The Change lists exactly the users of the calls that RC confirmed, even if there is an error. Replace stops at the
-// first error. The users of the failed call may have been changed too if the error's Outcome is [Unknown]. Calling
-// Replace again completes the work.
+// If RC refuses a call for a reason that may lie in one of its ids, the call is split in halves until the refused ids
+// stand alone, and the others are still done. While RC hasn't confirmed any call, at most three calls are split so, and
+// then Replace stops. It stops at the first call that fails in any other way.
+//
+// The Change lists exactly the users of the calls that RC confirmed, even if there is an error. Calling Replace again
+// completes the work.
 //
 // Replace isn't atomic. Changes that others make meanwhile may be undone or missed. Such a change may also hide an id
 // from the reading of the list: a wanted id is then added again, which changes nothing, and another id stays on the
 // list.
 //
-// Errors: an [*ArgumentError], before anything is sent, for more than 3000 different ids or an invalid one.
-func (s *BlocklistService) Replace(ctx context.Context, ownerID string, want iter.Seq[string]) (Change, error) {
-	return replaceList(ctx, s, ownerID, want)
+// Errors: an [*ArgumentError], before anything is sent, for nil, more than 3000 different ids or an invalid one; an
+// [*Error] if the list can't be read; a [*BulkError] if not all changes were confirmed. Its report has each id that isn't
+// done, with its position in the Change that [BlocklistService.Plan] returned before, Added and then Removed.
+func (s *BlocklistService) Replace(ctx context.Context, ownerID string, want []string) (Change, error) {
+	return replaceList(ctx, s, "blocklist", ownerID, want)
 }
 
 // Plan returns the Change that [BlocklistService.Replace] would make now, and checks the arguments in the same way.
 // It reads the list and changes nothing.
-func (s *BlocklistService) Plan(ctx context.Context, ownerID string, want iter.Seq[string]) (Change, error) {
+func (s *BlocklistService) Plan(ctx context.Context, ownerID string, want []string) (Change, error) {
 	return planList(ctx, s, ownerID, want)
 }
 

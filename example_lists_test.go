@@ -3,7 +3,6 @@ package rcuser_test
 import (
 	"context"
 	"fmt"
-	"slices"
 )
 
 func ExampleBlocklistService_Replace() {
@@ -15,7 +14,7 @@ func ExampleBlocklistService_Replace() {
 		panic(err)
 	}
 	want := []string{"carol", "dave"} // from the app's database
-	done, err := client.Blocklist.Replace(ctx, "alice", slices.Values(want))
+	done, err := client.Blocklist.Replace(ctx, "alice", want)
 	fmt.Println("added:", done.Added, "removed:", done.Removed, err)
 	fmt.Println("dave can message alice:", rc.CanMessage("dave", "alice"))
 	// Output:
@@ -31,7 +30,7 @@ func ExampleBlocklistService_Plan() {
 	if err := client.Blocklist.Add(ctx, "alice", []string{"bob", "carol"}); err != nil {
 		panic(err)
 	}
-	plan, err := client.Blocklist.Plan(ctx, "alice", slices.Values([]string{"carol", "dave"}))
+	plan, err := client.Blocklist.Plan(ctx, "alice", []string{"carol", "dave"})
 	if err != nil {
 		panic(err)
 	}

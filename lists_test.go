@@ -26,8 +26,8 @@ type listService interface {
 	Remove(ctx context.Context, ownerID string, userIDs []string) error
 	List(ctx context.Context, ownerID string, cursor rcuser.CursorOptions) (rcuser.Page, error)
 	All(ctx context.Context, ownerID string) iter.Seq2[string, error]
-	Replace(ctx context.Context, ownerID string, want iter.Seq[string]) (rcuser.Change, error)
-	Plan(ctx context.Context, ownerID string, want iter.Seq[string]) (rcuser.Change, error)
+	Replace(ctx context.Context, ownerID string, want []string) (rcuser.Change, error)
+	Plan(ctx context.Context, ownerID string, want []string) (rcuser.Change, error)
 	Contains(ctx context.Context, ownerID, userID string) (bool, error)
 }
 

@@ -54,7 +54,7 @@ func (a *app) readAll(cmd *cobra.Command, file string) ([]string, error) {
 }
 
 func plan(cmd *cobra.Command, client *rcuser.Client, owner string, want []string) error {
-	change, err := client.Blocklist.Plan(cmd.Context(), owner, slices.Values(want))
+	change, err := client.Blocklist.Plan(cmd.Context(), owner, want)
 	if err != nil {
 		return asUsageError(err)
 	}
@@ -64,7 +64,7 @@ func plan(cmd *cobra.Command, client *rcuser.Client, owner string, want []string
 }
 
 func replace(cmd *cobra.Command, client *rcuser.Client, owner string, want []string) error {
-	change, err := client.Blocklist.Replace(cmd.Context(), owner, slices.Values(want))
+	change, err := client.Blocklist.Replace(cmd.Context(), owner, want)
 	if _, ok := errors.AsType[*rcuser.ArgumentError](err); ok {
 		return asUsageError(err)
 	}

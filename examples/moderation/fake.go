@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/f0207b22/rcuser"
@@ -55,6 +56,6 @@ func populate(ctx context.Context, server *rctest.Server, client *rcuser.Client)
 	if _, err := client.Bulk.Ban(ctx, fakeIDs(100, fakeUsers), 48*time.Hour, rcuser.BulkOptions{}); err != nil {
 		return err
 	}
-	_, err := client.Blocklist.Replace(ctx, "u1", fakeIDs(1, 40))
+	_, err := client.Blocklist.Replace(ctx, "u1", slices.Collect(fakeIDs(1, 40)))
 	return err
 }
