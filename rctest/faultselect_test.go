@@ -185,7 +185,7 @@ func TestFaultFor(t *testing.T) {
 		require.Equal(t, "xxx", f.pattern(blockPath, 3), "Times is all")
 		time.Sleep(30*time.Second - 1)
 		require.Equal(t, "x", f.pattern(blockPath, 1))
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		require.Equal(t, "yy.", f.pattern(blockPath, 3))
 		require.Equal(t, 6, f.FaultHits())
 
