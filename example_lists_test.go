@@ -2,7 +2,11 @@ package rcuser_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+
+	"github.com/f0207b22/rcuser"
+	"github.com/f0207b22/rcuser/rctest"
 )
 
 func ExampleBlocklistService_Replace() {
@@ -20,6 +24,23 @@ func ExampleBlocklistService_Replace() {
 	// Output:
 	// added: [dave] removed: [bob] <nil>
 	// dave can message alice: false
+}
+
+func ExampleBlocklistService_Replace_refused() {
+	client, rc := connect()
+	defer rc.Close()
+	rc.Inject(rctest.Fault{UserID: "bob", Code: 1002, Times: rctest.Always})
+
+	done, err := client.Blocklist.Replace(context.Background(), "alice", []string{"bob", "carol", "dave"})
+	fmt.Println("added:", done.Added)
+	if failure, ok := errors.AsType[*rcuser.BulkError](err); ok {
+		for _, f := range failure.Report.Failures {
+			fmt.Println(f.UserID, f.State)
+		}
+	}
+	// Output:
+	// added: [carol dave]
+	// bob failed
 }
 
 func ExampleBlocklistService_Plan() {

@@ -22,14 +22,17 @@ func replaceList(ctx context.Context, list userList, name, ownerID string, want 
 		return Change{}, err
 	}
 	var done Change
-	first := &listStep{change: list.Add, ids: plan.Added, done: &done.Added}
-	second := &listStep{change: list.Remove, ids: plan.Removed, position: len(plan.Added), done: &done.Removed}
-	if length+len(plan.Added) > maxListed {
-		first, second = second, first
-	}
+	add := &listStep{change: list.Add, ids: plan.Added, done: &done.Added}
+	remove := &listStep{change: list.Remove, ids: plan.Removed, position: len(plan.Added), done: &done.Removed}
 	r := replacement{ownerID: ownerID}
-	r.run(ctx, first)
-	r.run(ctx, second)
+	if length+len(plan.Added) > maxListed {
+		r.run(ctx, remove)
+		r.run(ctx, add)
+	} else {
+		add.makesRoom = remove
+		r.run(ctx, add)
+		r.run(ctx, remove)
+	}
 	return done, r.err(fmt.Sprintf("replace %s %q", name, ownerID), len(plan.Added)+len(plan.Removed))
 }
 
@@ -91,40 +94,45 @@ func wantedIDs(want []string) ([]string, map[string]bool, error) {
 
 // listStep is one of the two steps of a Replace: all additions, or all removals.
 type listStep struct {
-	change   listChange
-	ids      []string
-	position int       // of the first id in the report
-	done     *[]string // the ids that RC confirmed
+	change    listChange
+	ids       []string
+	position  int       // of the first id in the report
+	done      *[]string // the ids that RC confirmed
+	refused   int       // batches that were split to the end before RC confirmed any id
+	makesRoom *listStep // runs once RC refuses a call of this step: the list may have no room; may be nil
+	ran       bool
 }
 
-// maxRefusedBatches is how many batches are split in vain before RC has confirmed any call: what it refuses then
-// probably doesn't lie in the ids.
+// maxRefusedBatches is how many batches of a step are split in vain before RC has confirmed any of its ids: what it
+// refuses then probably doesn't lie in the ids.
 const maxRefusedBatches = 3
 
 // replacement is the state of one Replace after the list was read.
 type replacement struct {
-	ownerID   string
-	confirmed bool  // RC confirmed a call
-	refused   int   // batches that were split to the end before that
-	stopped   error // why no further call is made, or nil
-	failures  []BulkFailure
+	ownerID  string
+	stopped  error // why no further call is made, or nil
+	failures []BulkFailure
 }
 
-// run makes the calls of a step, for at most 20 ids each.
+// run makes the calls of a step, for at most 20 ids each, unless it has run before.
 func (r *replacement) run(ctx context.Context, step *listStep) {
+	if step.ran {
+		return
+	}
+	step.ran = true
 	for from := 0; from < len(step.ids); from += maxIDs {
 		r.send(ctx, step, from, min(from+maxIDs, len(step.ids)), attempted{state: BulkNotStarted})
-		if r.confirmed || r.stopped != nil {
+		if len(*step.done) > 0 || r.stopped != nil {
 			continue
 		}
-		if r.refused++; r.refused == maxRefusedBatches {
+		if step.refused++; step.refused == maxRefusedBatches {
 			r.stopped = r.failures[len(r.failures)-1].Err
 		}
 	}
 }
 
 // send makes the call for the ids from from to to. If RC refuses it for a reason that may lie in one of them, it sends the
-// two halves; any other failure stops the replacement. before is what earlier calls left the ids in.
+// two halves, but first makes room; any other failure stops the replacement. before is what earlier calls left the ids in.
 func (r *replacement) send(ctx context.Context, step *listStep, from, to int, before attempted) {
 	if r.stopped != nil {
 		r.fail(step, from, to, before)
@@ -132,7 +140,6 @@ func (r *replacement) send(ctx context.Context, step *listStep, from, to int, be
 	}
 	err := step.change(ctx, r.ownerID, step.ids[from:to])
 	if err == nil {
-		r.confirmed = true
 		*step.done = append(*step.done, step.ids[from:to]...)
 		return
 	}
@@ -141,6 +148,9 @@ func (r *replacement) send(ctx context.Context, step *listStep, from, to int, be
 	case !isAboutIDs(err):
 		r.stopped = err
 		r.fail(step, from, to, after)
+	case step.makesRoom != nil && !step.makesRoom.ran && len(step.makesRoom.ids) > 0:
+		r.run(ctx, step.makesRoom)
+		r.send(ctx, step, from, to, after)
 	case to-from == 1:
 		r.fail(step, from, to, after)
 	default:

@@ -85,10 +85,11 @@ func TestReplaceStopsWithoutSuccess(t *testing.T) {
 		l.server.Inject(rctest.Fault{Endpoint: kind.paths + "add.json", Code: 20004, Times: rctest.Always})
 		done, err := l.service.Replace(t.Context(), "ann", manyIDs(200))
 		report := requireBulkError(t, err).Report
-		require.Equal(t, rcuser.Change{}, done)
-		require.Equal(t, []int{60, 141}, []int{report.Failed, report.NotStarted})
-		require.ErrorIs(t, report.Failures[200].Err, rcuser.ErrorCode(20004), "why the removal wasn't started")
-		require.Len(t, l.sent(), 1+3*39, "three calls with 20 ids, split to the end")
+		require.Equal(t, rcuser.Change{Removed: []string{"old"}}, done)
+		require.Equal(t, []int{60, 140}, []int{report.Failed, report.NotStarted})
+		require.ErrorIs(t, report.Failures[199].Err, rcuser.ErrorCode(20004), "why it wasn't started")
+		require.Equal(t, []string{"query", "add 20", "remove 1", "add 20", "add 10"}, l.sent()[:5])
+		require.Len(t, l.sent(), 3+3*39, "three calls with 20 ids, split to the end")
 	})
 }
 

@@ -18,10 +18,11 @@ import (
 )
 
 // blockServer keeps one blocklist, newest first. Its pages have 7 ids, whatever was asked for; some are empty. It refuses
-// calls with refused, and closes the connection of every tenth call after having applied it.
+// calls with refused or for which the list has no room, and closes the connection of every tenth call after having applied it.
 type blockServer struct {
 	t       *testing.T
 	refused string
+	limit   int // of the list
 
 	mu    sync.Mutex
 	ids   []string
@@ -46,14 +47,15 @@ func (s *blockServer) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		answer(w, http.StatusOK, s.page(form.Get("pageToken")))
 		return
 	case "add.json", "remove.json":
-		if slices.Contains(ids, s.refused) {
-			answer(w, http.StatusBadRequest, `{"code":1005,"errorMessage":"userId too long"}`)
+		changed := without(s.ids, ids...)
+		if path.Base(req.URL.Path) == "add.json" {
+			changed = append(changed, ids...)
+		}
+		if slices.Contains(ids, s.refused) || len(changed) > s.limit {
+			answer(w, http.StatusBadRequest, `{"code":1005,"errorMessage":"parameter too long"}`)
 			return
 		}
-		s.ids = without(s.ids, ids...)
-		if path.Base(req.URL.Path) == "add.json" {
-			s.ids = append(s.ids, ids...)
-		}
+		s.ids = changed
 	}
 	if s.calls%10 == 0 {
 		panic(http.ErrAbortHandler)
@@ -78,7 +80,7 @@ func (s *blockServer) page(token string) string {
 func TestReplaceOverTheWire(t *testing.T) {
 	t.Parallel()
 	ids := manyIDs(200)
-	s := &blockServer{t: t, refused: "u111", ids: ids[:100]}
+	s := &blockServer{t: t, refused: "u111", limit: 3000, ids: ids[:100]}
 	client := overWire(t, serve(t, s.ServeHTTP).URL)
 	done, err := client.Blocklist.Replace(t.Context(), "ann", ids[50:])
 	require.Equal(t, without(ids[100:], "u111"), done.Added)
@@ -87,6 +89,23 @@ func TestReplaceOverTheWire(t *testing.T) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	require.ElementsMatch(t, without(ids[50:], "u111"), s.ids)
+}
+
+// TestReplaceOnAPlanWithShorterLists has a full list of 50, or one with room for a part: the additions fit only after the
+// removals.
+func TestReplaceOnAPlanWithShorterLists(t *testing.T) {
+	t.Parallel()
+	for _, listed := range []int{50, 45, 31} {
+		ids := manyIDs(95)
+		s := &blockServer{t: t, limit: 50, ids: ids[:listed]}
+		client := overWire(t, serve(t, s.ServeHTTP).URL)
+		done, err := client.Blocklist.Replace(t.Context(), "ann", ids[45:])
+		require.NoError(t, err, listed)
+		require.Equal(t, rcuser.Change{Added: ids[max(45, listed):], Removed: ids[:min(45, listed)]}, done, listed)
+		s.mu.Lock()
+		require.ElementsMatch(t, ids[45:], s.ids, listed)
+		s.mu.Unlock()
+	}
 }
 
 // TestReplaceReadsShortPages has a server whose pages are shorter than asked for.
