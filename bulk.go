@@ -168,8 +168,10 @@ func (s *BulkService) runForOwner(ctx context.Context, name, ownerID string, ids
 // Register is [UsersService.Register] for any number of users, one a call and 200 a second. It yields one result a user,
 // in the order in which the calls end; memory doesn't grow with their number. Each range starts again from the first user
 // and repeats the calls. When a range is left early, the calls in flight are cancelled. A user whose call didn't begin has
-// a result with the error that prevented it; users that weren't taken from the stream have none. Only the options Progress,
-// Expected and StopAfter apply; a Journal is an [*ArgumentError], as it can't return tokens again.
+// a result with the error that prevented it; users that weren't taken from the stream have none. What ended the work early
+// and concerns no user comes last: a result without a UserID, whose Err is a [*BulkError]. As there are no batches to split,
+// the work ends when RC has refused 60 calls and none has succeeded. A Journal is an [*ArgumentError], as it can't return
+// tokens again.
 func (s *BulkService) Register(ctx context.Context, users iter.Seq2[Registration, error], opts BulkOptions) iter.Seq[BulkResult[Token]] {
 	return each(ctx, s, users, opts, eachWork[Registration, Token]{
 		name:  "register",
@@ -189,6 +191,45 @@ func (s *BulkService) Online(ctx context.Context, ids iter.Seq2[string, error], 
 		check: func(id string) error { return checkID("userID", id) },
 		call: func(ctx context.Context, c *Client, id string) (bool, error) {
 			return c.Presence.Online(ctx, id)
+		},
+	})
+}
+
+// OwnedList is what [BulkService.ReplaceBlocklists] and [BulkService.ReplaceAllowlists] make of one user's list.
+type OwnedList struct {
+	OwnerID string
+	UserIDs []string // at most 3000 different ids; empty clears the list, nil is an [*ArgumentError]
+}
+
+// ReplaceBlocklists is [BlocklistService.Replace] for any number of owners. It yields its results as Register does, one an
+// owner; if Err isn't nil, Value has the changes that RC confirmed all the same.
+func (s *BulkService) ReplaceBlocklists(ctx context.Context, lists iter.Seq2[OwnedList, error], opts BulkOptions) iter.Seq[BulkResult[Change]] {
+	return replaceLists(ctx, s, "replace blocklists", lists, opts, func(c *Client) listReplace { return c.Blocklist.Replace })
+}
+
+// ReplaceAllowlists is [AllowlistService.Replace] for any number of owners. It yields its results as ReplaceBlocklists does.
+func (s *BulkService) ReplaceAllowlists(ctx context.Context, lists iter.Seq2[OwnedList, error], opts BulkOptions) iter.Seq[BulkResult[Change]] {
+	return replaceLists(ctx, s, "replace allowlists", lists, opts, func(c *Client) listReplace { return c.Allowlist.Replace })
+}
+
+type listReplace func(ctx context.Context, ownerID string, want []string) (Change, error)
+
+func replaceLists(ctx context.Context, s *BulkService, name string, lists iter.Seq2[OwnedList, error], opts BulkOptions, replace func(*Client) listReplace) iter.Seq[BulkResult[Change]] {
+	return each(ctx, s, lists, opts, eachWork[OwnedList, Change]{
+		name: name,
+		id:   func(list OwnedList) string { return list.OwnerID },
+		check: func(list OwnedList) error {
+			if err := checkID("OwnedList.OwnerID", list.OwnerID); err != nil {
+				return err
+			}
+			_, _, err := wantedIDs(list.UserIDs)
+			return err
+		},
+		call: func(ctx context.Context, c *Client, list OwnedList) (Change, error) {
+			return replace(c)(ctx, list.OwnerID, list.UserIDs)
+		},
+		merge: func(earlier, later Change) Change {
+			return Change{append(earlier.Added, later.Added...), append(earlier.Removed, later.Removed...)}
 		},
 	})
 }

@@ -12,19 +12,31 @@ type eachWork[I, T any] struct {
 	id    func(I) string
 	check func(I) error // an *ArgumentError if no request could carry the item
 	call  func(context.Context, *Client, I) (T, error)
+	merge func(earlier, later T) T // the values of two calls for an item, if one that fails has a value too; may be nil
 }
 
-// eachItem is an item and its position in the stream.
-type eachItem[I any] struct {
+// eachItem is an item, its position in the stream, and the value of its calls.
+type eachItem[I, T any] struct {
 	item     I
 	position int
+	value    T
+}
+
+// do makes a call for an item.
+func (w *eachWork[I, T]) do(ctx context.Context, c *Client, item *eachItem[I, T]) error {
+	value, err := w.call(ctx, c, item.item)
+	if w.merge != nil {
+		value = w.merge(item.value, value)
+	}
+	item.value = value
+	return err
 }
 
 // eachRun is one range over the results of such work.
 type eachRun[I, T any] struct {
 	work    eachWork[I, T]
 	tally   *tally
-	engine  *bulkEngine[eachItem[I], T]
+	engine  *bulkEngine[eachItem[I, T], struct{}]
 	cancel  context.CancelFunc
 	yield   func(BulkResult[T]) bool
 	left    bool // the range was left early
@@ -45,8 +57,8 @@ func each[I, T any](ctx context.Context, s *BulkService, items iter.Seq2[I, erro
 		}
 		ctx, cancel := context.WithCancel(ctx)
 		r := &eachRun[I, T]{work: work, tally: newTally(work.name, opts), cancel: cancel, yield: yield}
-		r.engine = newBulkEngine(s.client, opts, r, func(c *Client, call *bulkCall[eachItem[I]]) (T, error) {
-			return work.call(ctx, c, call.item.item)
+		r.engine = newBulkEngine(s.client, opts, r, func(c *Client, call *bulkCall[eachItem[I, T]]) (struct{}, error) {
+			return struct{}{}, work.do(ctx, c, &call.item)
 		})
 		defer func() { // waits for the calls in flight, also if the range is left early or panics
 			cancel()
@@ -71,10 +83,11 @@ func (r *eachRun[I, T]) take(ctx context.Context, item I) {
 	position := r.taken
 	r.taken++
 	if err := r.work.check(item); err != nil {
-		r.failed(BulkFailure{r.work.id(item), position, BulkFailed, err})
+		var none T
+		r.failed(BulkFailure{r.work.id(item), position, BulkFailed, err}, none)
 		return
 	}
-	r.engine.add(ctx, eachItem[I]{item, position})
+	r.engine.add(ctx, eachItem[I, T]{item: item, position: position})
 }
 
 // errLeft ends the work when the range is left early.
@@ -90,7 +103,7 @@ func (r *eachRun[I, T]) give(result BulkResult[T]) {
 }
 
 // failed counts a user whose call failed.
-func (r *eachRun[I, T]) failed(f BulkFailure) {
+func (r *eachRun[I, T]) failed(f BulkFailure, value T) {
 	if r.left {
 		return
 	}
@@ -99,30 +112,33 @@ func (r *eachRun[I, T]) failed(f BulkFailure) {
 	if r.tally.enough() {
 		r.engine.end(ErrStopped)
 	}
-	r.give(BulkResult[T]{UserID: f.UserID, Err: f.Err})
+	r.give(BulkResult[T]{UserID: f.UserID, Value: value, Err: f.Err})
 }
 
-func (r *eachRun[I, T]) succeed(c *bulkCall[eachItem[I]], value T) {
+func (r *eachRun[I, T]) succeed(c *bulkCall[eachItem[I, T]], _ struct{}) {
 	r.tally.done(1)
-	r.give(BulkResult[T]{UserID: r.work.id(c.item.item), Value: value})
+	r.give(BulkResult[T]{UserID: r.work.id(c.item.item), Value: c.item.value})
 }
 
-func (r *eachRun[I, T]) fail(c *bulkCall[eachItem[I]]) {
-	r.failed(BulkFailure{r.work.id(c.item.item), c.item.position, c.state(), c.failure(r.engine.stop)})
+func (r *eachRun[I, T]) fail(c *bulkCall[eachItem[I, T]]) {
+	r.failed(BulkFailure{r.work.id(c.item.item), c.item.position, c.state(), c.failure(r.engine.stop)}, c.item.value)
 }
 
 // maxRefused is how many calls in a row may be refused at the beginning before the reason must concern all of them. It is
 // the number of ids in the batches that other bulk work splits to find that out.
 const maxRefused = maxTrials * maxIDs
 
-func (r *eachRun[I, T]) refuse(c *bulkCall[eachItem[I]]) {
-	if r.refused++; r.engine.succeeded == 0 && r.refused == maxRefused {
+func (r *eachRun[I, T]) refuse(c *bulkCall[eachItem[I, T]]) {
+	if _, partly := errors.AsType[*BulkError](c.err); !partly {
+		r.refused++
+	}
+	if r.engine.succeeded == 0 && r.refused == maxRefused {
 		r.engine.end(c.err)
 	}
 	r.engine.fail(c)
 }
 
-func (r *eachRun[I, T]) undecided() bool                  { return false }
-func (r *eachRun[I, T]) end(*bulkCall[eachItem[I]])       {}
-func (r *eachRun[I, T]) settle()                          {}
-func (r *eachRun[I, T]) confirmed(*bulkCall[eachItem[I]]) {}
+func (r *eachRun[I, T]) undecided() bool                     { return false }
+func (r *eachRun[I, T]) end(*bulkCall[eachItem[I, T]])       {}
+func (r *eachRun[I, T]) settle()                             {}
+func (r *eachRun[I, T]) confirmed(*bulkCall[eachItem[I, T]]) {}

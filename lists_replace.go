@@ -162,11 +162,8 @@ func (r *replacement) send(ctx context.Context, step *listStep, from, to int, be
 
 // isAboutIDs reports whether a call may succeed without some of its ids.
 func isAboutIDs(err error) bool {
-	failure, ok := errors.AsType[*Error](err)
-	if !ok {
-		return true // an *ArgumentError: RC listed an id that no request may carry
-	}
-	return failure.StatusCode < 500 && mayLieInOneID(failure.Code)
+	_, invalid := errors.AsType[*ArgumentError](err) // RC listed an id that no request may carry
+	return invalid || scopeOf(err) == someIDs
 }
 
 func (r *replacement) fail(step *listStep, from, to int, last attempted) {
