@@ -106,7 +106,6 @@ func (r *bulkRun) failed(err error, failures ...BulkFailure) {
 // succeed counts the ids of a call as done. They are recorded first; if that fails, the work ends, as a later run would
 // send them again.
 func (r *bulkRun) succeed(c *bulkCall[bulkBatch], operation Operation) {
-	r.splits.succeeded(r)
 	ids, positions := c.item.occurrences()
 	if r.journal != nil {
 		if err := r.journal.record(ids, positions); err != nil {
@@ -118,6 +117,7 @@ func (r *bulkRun) succeed(c *bulkCall[bulkBatch], operation Operation) {
 	if hook := r.tally.opts.OnOperation; hook != nil && operation != (Operation{}) {
 		hook(operation, slices.Clone(c.item.ids))
 	}
+	r.splits.succeeded(r)
 }
 
 // confirmed records the ids of a call, but if the journal itself ended the work.

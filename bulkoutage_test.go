@@ -1,0 +1,221 @@
+package rcuser_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser"
+)
+
+// outages are the ways in which nobody answers a call.
+var outages = map[string]struct {
+	respond roundTripFunc
+	applied bool
+}{
+	"refused connections": {failWith(refusedDial()), false},
+	"lost answers":        {failWith(connReset()), true},
+	"503":                 {reply(503, html), false},
+	"503 and a code":      {reply(503, `{"code":4711}`), false},
+	"500 and code 1002":   {reply(500, `{"code":1002}`), true},
+	"429":                 {reply(429, limited), false},
+	"silence":             {hang, true},
+	"another's 200":       {reply(200, html), false},
+}
+
+// between answers with respond from a time after the first call until another.
+func between(from, to time.Duration, respond roundTripFunc, applied bool) func(int, []string) (roundTripFunc, bool) {
+	start := time.Now()
+	return func(int, []string) (roundTripFunc, bool) {
+		if since := time.Since(start); since >= from && since < to {
+			return respond, applied
+		}
+		return nil, true
+	}
+}
+
+// TestBulkOutlivesAnOutage bans 20,000 users; RC is out of reach for 30 s in the middle.
+func TestBulkOutlivesAnOutage(t *testing.T) {
+	skipUnderRace(t)
+	t.Parallel()
+	for name, o := range outages {
+		synctest.Test(t, func(t *testing.T) {
+			client, service := newIDService(t, between(4*time.Second, 34*time.Second, o.respond, o.applied), defaultLimiter)
+			start := time.Now()
+			report, err := client.Bulk.Ban(t.Context(), streamed(20_000), time.Hour, rcuser.BulkOptions{})
+			require.NoError(t, err, name)
+			require.Equal(t, rcuser.BulkReport{Total: 20_000, Done: 20_000}, report, name)
+			require.Len(t, service.confirmed, 20_000)
+			require.Zero(t, service.again, "%s: nothing that was confirmed is sent again", name)
+			require.Less(t, time.Since(start), 100*time.Second, name)
+		})
+	}
+}
+
+// TestBulkResultsOutliveAnOutage does the same with calls for single users.
+func TestBulkResultsOutliveAnOutage(t *testing.T) {
+	skipUnderRace(t)
+	t.Parallel()
+	for name, o := range outages {
+		synctest.Test(t, func(t *testing.T) {
+			client, service := newIDService(t, between(time.Second, 31*time.Second, o.respond, o.applied), defaultLimiter)
+			results := map[string]int{}
+			for result := range client.Bulk.Register(t.Context(), registrations(streamed(1000)), rcuser.BulkOptions{}) {
+				require.NoError(t, result.Err, name)
+				results[result.UserID]++
+			}
+			require.Len(t, results, 1000, name)
+			require.Zero(t, service.again, name)
+		})
+	}
+}
+
+// TestBulkProbes: while RC is out of reach, one call at a time is made after 1, 2, 4 ... 30 s, the stream isn't read, and after
+// MaxOutage the work ends.
+func TestBulkProbes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		taken := 0
+		ids := func(yield func(string, error) bool) {
+			for id := range streamed(1_000_000) {
+				if taken++; !yield(id, nil) {
+					return
+				}
+			}
+		}
+		client, service := newIDService(t, func(int, []string) (roundTripFunc, bool) { return failWith(refusedDial()), false }, defaultLimiter, once)
+		service.latency = 50 * time.Millisecond
+		start := time.Now()
+		report, err := client.Bulk.Ban(t.Context(), ids, time.Hour, rcuser.BulkOptions{})
+		bulk := requireIncomplete(t, report, err)
+		require.ErrorContains(t, bulk.Causes[0], "no call got through for 10m0s")
+		require.InDelta(t, (10 * time.Minute).Seconds(), time.Since(start).Seconds(), 1)
+		require.Equal(t, report.Total, report.NotStarted)
+		require.Equal(t, taken, report.Total)
+		require.LessOrEqual(t, taken, 7*20, "those of the calls in flight when the first failed, and one batch more")
+		var seconds []int
+		for i := 1; i < len(service.at); i++ {
+			if gap := service.at[i].Sub(service.at[i-1]); gap > 500*time.Millisecond {
+				seconds = append(seconds, int(gap.Round(time.Second).Seconds()))
+			}
+		}
+		require.Equal(t, []int{1, 2, 4, 8, 16, 30, 30, 30}, seconds[:8], "a probe each, later by its own time")
+	})
+}
+
+// TestBulkMaxOutage: a negative one ends the work at once, a short one after its time.
+func TestBulkMaxOutage(t *testing.T) {
+	t.Parallel()
+	for limit, took := range map[time.Duration]time.Duration{-1: 0, 5 * time.Second: 5 * time.Second, 90 * time.Second: 90 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			client, _ := newIDService(t, refuseAll(503, html), once)
+			start := time.Now()
+			report, err := client.Bulk.Unban(t.Context(), streamed(1_000_000), rcuser.BulkOptions{MaxOutage: limit})
+			requireIncomplete(t, report, err)
+			require.InDelta(t, took.Seconds(), time.Since(start).Seconds(), 0.1)
+			require.Equal(t, report.Total, report.Unknown+report.NotStarted)
+			require.LessOrEqual(t, report.Total, 257*20)
+		})
+	}
+}
+
+// TestBulkPauseEndsWithTheContext and not with the next probe; ids that a call may have applied are unknown.
+func TestBulkPauseEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]rcuser.BulkState{"refused connections": rcuser.BulkNotStarted, "lost answers": rcuser.BulkUnknown, "429": rcuser.BulkFailed} {
+		synctest.Test(t, func(t *testing.T) {
+			client, _ := newIDService(t, between(0, time.Hour, outages[name].respond, outages[name].applied), once)
+			ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+			defer cancel()
+			start := time.Now()
+			report, err := client.Bulk.Unban(ctx, streamed(20), rcuser.BulkOptions{})
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.Equal(t, 40*time.Second, time.Since(start))
+			require.Len(t, report.Failures, 20)
+			for _, failure := range report.Failures {
+				require.Equal(t, want, failure.State, name)
+				require.Error(t, failure.Err)
+			}
+		})
+	}
+}
+
+// TestBulkGivesUpOneBatch whose calls always end with 500, while others succeed.
+func TestBulkGivesUpOneBatch(t *testing.T) {
+	t.Parallel()
+	for _, latency := range []time.Duration{0, 300 * time.Millisecond} {
+		for _, change := range []func(*rcuser.Config){once, defaultLimiter} {
+			synctest.Test(t, func(t *testing.T) {
+				client, service := newIDService(t, func(_ int, ids []string) (roundTripFunc, bool) {
+					if slices.Contains(ids, "user777") {
+						return reply(500, `{"code":1000}`), false
+					}
+					return nil, true
+				}, change)
+				service.latency = latency
+				report, err := client.Bulk.Unban(t.Context(), streamed(4000), rcuser.BulkOptions{})
+				requireIncomplete(t, report, err)
+				require.Equal(t, []int{4000, 3980, 20}, []int{report.Total, report.Done, report.Unknown})
+				require.Equal(t, "user760", report.Failures[0].UserID)
+				require.ErrorIs(t, report.Failures[0].Err, rcuser.ErrInternal)
+			})
+		}
+	}
+}
+
+// TestBulkKeepsTheRefusedByTheRate: batches that others' use of the rate pushes out are sent until they pass.
+func TestBulkKeepsTheRefusedByTheRate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		refusals := 0
+		client, _ := newIDService(t, func(_ int, ids []string) (roundTripFunc, bool) {
+			if slices.Contains(ids, "user40") && refusals < 8 {
+				refusals++
+				return reply(429, limited), false
+			}
+			return nil, true
+		}, once)
+		report, err := client.Bulk.Unban(t.Context(), streamed(4000), rcuser.BulkOptions{})
+		require.NoError(t, err)
+		require.Equal(t, 4000, report.Done)
+		require.Equal(t, 8, refusals)
+	})
+}
+
+// TestBulkOutlivesItsLimiter: one that fails for a time, as it may if it asks a server, ends no work.
+func TestBulkOutlivesItsLimiter(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		client, _ := newIDService(t, nil, func(c *rcuser.Config) {
+			c.Limiter = limiterFunc(func(context.Context) error {
+				if since := time.Since(start); since > 0 && since < 20*time.Second {
+					return http.ErrHandlerTimeout
+				}
+				return nil
+			})
+		})
+		ids := func(yield func(string, error) bool) {
+			for id := range streamed(200) {
+				time.Sleep(time.Millisecond)
+				if !yield(id, nil) {
+					return
+				}
+			}
+		}
+		report, err := client.Bulk.Unban(t.Context(), ids, rcuser.BulkOptions{})
+		require.NoError(t, err)
+		require.Equal(t, 200, report.Done)
+	})
+}
+
+// limiterFunc is a limiter without pauses.
+type limiterFunc func(context.Context) error
+
+func (f limiterFunc) Wait(ctx context.Context, _ rcuser.LimitedAttempt) error { return f(ctx) }
+func (f limiterFunc) Pause(string, time.Duration)                             {}
