@@ -1,0 +1,106 @@
+package rcuser_test
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser"
+)
+
+// TestBulkKeepsFailures: as many as KeepFailures says, in the stream's order; OnFailure gets all.
+func TestBulkKeepsFailures(t *testing.T) {
+	t.Parallel()
+	for keep, kept := range map[int]int{0: 10_000, -1: 0, 7: 7, 1 << 20: 12_000} {
+		client, service := newIDService(t, nil)
+		told := 0
+		ids := slices.Concat(make([]string, 12_000), userIDs(20))
+		report, err := client.Bulk.Ban(t.Context(), streamOf(ids...), time.Hour, rcuser.BulkOptions{
+			KeepFailures: keep, OnFailure: func(rcuser.BulkFailure) { told++ },
+		})
+		bulk := requireIncomplete(t, report, err)
+		require.Equal(t, []int{12_020, 20, 12_000}, []int{report.Total, report.Done, report.Failed})
+		require.Equal(t, 12_000, told)
+		require.Len(t, report.Failures, kept)
+		for i, failure := range report.Failures {
+			require.Equal(t, i, failure.Position)
+		}
+		require.Len(t, bulk.Causes, 1)
+		require.Equal(t, 1, service.calls)
+	}
+}
+
+// TestBulkCausesAreDistinct: what ended the work, and then one error of each kind, at most 16 in all.
+func TestBulkCausesAreDistinct(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := newIDService(t, func(call int, _ []string) (roundTripFunc, bool) {
+			if call > 1 {
+				return reply(400, fmt.Sprintf(`{"code":%d}`, 3000+call%20)), false
+			}
+			return nil, true
+		}, defaultLimiter)
+		results := slices.Collect(client.Bulk.Online(t.Context(), streamed(1000), rcuser.BulkOptions{StopAfter: 290}))
+		bulk, ok := errors.AsType[*rcuser.BulkError](results[len(results)-1].Err)
+		require.True(t, ok)
+		require.Len(t, bulk.Causes, 16)
+		require.Equal(t, rcuser.ErrStopped, bulk.Causes[0])
+		require.ErrorIs(t, bulk, rcuser.ErrorCode(3002))
+		require.Equal(t, []int{1, 290}, []int{bulk.Report.Done, bulk.Report.Failed})
+		require.EqualError(t, bulk, "rcuser: online: 1 of 291 ids done, 290 failed, 0 unknown, 0 not started: stopped after BulkOptions.StopAfter failures")
+	})
+}
+
+// TestBulkMemoryWithFailures: 60,000 ids of which all fail, a third of them by calls. BenchmarkBulkFailures does it with
+// more; the memory is the same.
+func TestBulkMemoryWithFailures(t *testing.T) { require.Less(t, failMany(t, 60_000), 32.0) }
+
+// BenchmarkBulkFailures lets b.N ids fail and reports the largest live heap seen. 10,000,000 of them:
+//
+//	go test -run '^$' -bench BulkFailures -benchtime 10000000x
+func BenchmarkBulkFailures(b *testing.B) { b.ReportMetric(failMany(b, b.N), "MiB-live") }
+
+// failMany lets n ids fail, a third of them before they are sent, and returns the largest live heap in MiB. The first
+// batch succeeds, so that the work goes on.
+func failMany(t testing.TB, n int) float64 {
+	var largest uint64
+	calls := 0
+	client, service := newIDService(t, func(int, []string) (roundTripFunc, bool) {
+		if calls++; calls == 1 {
+			return nil, false
+		}
+		return reply(400, `{"code":1002,"errorMessage":"`+strings.Repeat("x", 900)+`"}`), false
+	})
+	ids := func(yield func(string, error) bool) {
+		for i := range n {
+			id := fmt.Sprintf("user%d", i)
+			if i > 20 && i%3 != 0 {
+				id += "\n"
+			}
+			if i%20_000 == 19_999 {
+				service.mu.Lock()
+				service.at = nil
+				service.mu.Unlock()
+				var m runtime.MemStats
+				runtime.GC()
+				runtime.ReadMemStats(&m)
+				largest = max(largest, m.HeapAlloc)
+			}
+			if !yield(id, nil) {
+				return
+			}
+		}
+	}
+	report, err := client.Bulk.Ban(t.Context(), ids, time.Hour, rcuser.BulkOptions{})
+	require.Error(t, err)
+	require.Equal(t, n, report.Total)
+	require.Equal(t, n, report.Done+report.Failed)
+	return float64(largest) / (1 << 20)
+}
