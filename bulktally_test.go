@@ -47,14 +47,14 @@ func TestBulkCausesAreDistinct(t *testing.T) {
 			}
 			return nil, true
 		}, defaultLimiter)
-		results := slices.Collect(client.Bulk.Online(t.Context(), streamed(1000), rcuser.BulkOptions{StopAfter: 290}))
+		results := slices.Collect(client.Bulk.Register(t.Context(), registrations(streamed(1000)), rcuser.BulkOptions{StopAfter: 290}))
 		bulk, ok := errors.AsType[*rcuser.BulkError](results[len(results)-1].Err)
 		require.True(t, ok)
 		require.Len(t, bulk.Causes, 16)
 		require.Equal(t, rcuser.ErrStopped, bulk.Causes[0])
 		require.ErrorIs(t, bulk, rcuser.ErrorCode(3002))
 		require.Equal(t, []int{1, 290}, []int{bulk.Report.Done, bulk.Report.Failed})
-		require.EqualError(t, bulk, "rcuser: online: 1 of 291 ids done, 290 failed, 0 unknown, 0 not started: stopped after BulkOptions.StopAfter failures")
+		require.EqualError(t, bulk, "rcuser: register: 1 of 291 ids done, 290 failed, 0 unknown, 0 not started: stopped after BulkOptions.StopAfter failures")
 	})
 }
 
