@@ -42,7 +42,7 @@ func bulk(rounds int) {
 }
 
 func banInBulk(client *rcuser.Client, ids []string) {
-	report, err := client.Bulk.Ban(context.Background(), slices.Values(ids), 10*time.Minute, rcuser.BulkOptions{})
+	report, err := client.Bulk.Ban(context.Background(), rcuser.Stream(slices.Values(ids)), 10*time.Minute, rcuser.BulkOptions{})
 	if err != nil || report.Done != len(ids) {
 		panic(fmt.Sprintf("%d of %d ids done: %v", report.Done, len(ids), err))
 	}
