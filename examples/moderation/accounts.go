@@ -26,7 +26,7 @@ func (a *app) expireTokensCommand() *cobra.Command {
 			return newUsageError("--journal needs --before: resuming must expire the same tokens")
 		}
 		b.name = "expire-tokens"
-		b.run = func(ctx context.Context, c *rcuser.Client, ids iter.Seq[string], o rcuser.BulkOptions) (rcuser.BulkReport, error) {
+		b.run = func(ctx context.Context, c *rcuser.Client, ids iter.Seq2[string, error], o rcuser.BulkOptions) (rcuser.BulkReport, error) {
 			return c.Bulk.ExpireTokens(ctx, ids, before, o)
 		}
 		return a.runBulk(cmd, &b)
@@ -36,7 +36,7 @@ func (a *app) expireTokensCommand() *cobra.Command {
 
 func (a *app) deactivateCommand() *cobra.Command {
 	b := bulkCommand{name: "deactivate"}
-	b.run = func(ctx context.Context, c *rcuser.Client, ids iter.Seq[string], o rcuser.BulkOptions) (rcuser.BulkReport, error) {
+	b.run = func(ctx context.Context, c *rcuser.Client, ids iter.Seq2[string, error], o rcuser.BulkOptions) (rcuser.BulkReport, error) {
 		return c.Bulk.Deactivate(ctx, ids, o)
 	}
 	cmd := b.addFlags(&cobra.Command{Use: "deactivate", Short: "Deactivate users; RC deletes their data within 15 minutes"}, true)

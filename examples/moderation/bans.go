@@ -19,7 +19,7 @@ func (a *app) banCommand() *cobra.Command {
 	_ = cmd.MarkFlagRequired("for")
 	cmd.RunE = a.checked(func(cmd *cobra.Command, _ []string) error {
 		b.name = "ban"
-		b.run = func(ctx context.Context, c *rcuser.Client, ids iter.Seq[string], o rcuser.BulkOptions) (rcuser.BulkReport, error) {
+		b.run = func(ctx context.Context, c *rcuser.Client, ids iter.Seq2[string, error], o rcuser.BulkOptions) (rcuser.BulkReport, error) {
 			return c.Bulk.Ban(ctx, ids, *d, o)
 		}
 		return a.runBulk(cmd, &b)
@@ -29,7 +29,7 @@ func (a *app) banCommand() *cobra.Command {
 
 func (a *app) unbanCommand() *cobra.Command {
 	b := bulkCommand{name: "unban"}
-	b.run = func(ctx context.Context, c *rcuser.Client, ids iter.Seq[string], o rcuser.BulkOptions) (rcuser.BulkReport, error) {
+	b.run = func(ctx context.Context, c *rcuser.Client, ids iter.Seq2[string, error], o rcuser.BulkOptions) (rcuser.BulkReport, error) {
 		return c.Bulk.Unban(ctx, ids, o)
 	}
 	cmd := b.addFlags(&cobra.Command{Use: "unban", Short: "Remove bans"}, false)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -46,11 +45,17 @@ func (a *app) readAll(cmd *cobra.Command, file string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	want := slices.Collect(src.ids(cmd.Context()))
+	var want []string
+	for id, err := range src.ids(cmd.Context()) {
+		if err != nil {
+			return nil, err
+		}
+		want = append(want, id)
+	}
 	if src.interrupted {
 		return nil, context.Canceled
 	}
-	return want, src.err
+	return want, nil
 }
 
 func plan(cmd *cobra.Command, client *rcuser.Client, owner string, want []string) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,7 +19,7 @@ type bulkCommand struct {
 	name    string
 	file    string
 	journal string // a path; "" = none
-	run     func(context.Context, *rcuser.Client, iter.Seq[string], rcuser.BulkOptions) (rcuser.BulkReport, error)
+	run     func(context.Context, *rcuser.Client, iter.Seq2[string, error], rcuser.BulkOptions) (rcuser.BulkReport, error)
 }
 
 func (b *bulkCommand) addFlags(cmd *cobra.Command, withJournal bool) *cobra.Command {
@@ -78,8 +77,7 @@ func withGracePeriod(ctx context.Context) (context.Context, context.CancelFunc) 
 	}
 }
 
-// fileJournal accepts only the ids that it was begun with: it records positions, which stand for other users in another
-// list of ids.
+// fileJournal accepts only the list of ids that it was begun with: another list is other work.
 type fileJournal struct {
 	*rcuser.FileJournal
 	checksum string
@@ -100,26 +98,28 @@ func (j *fileJournal) Begin(work string) error {
 	return j.FileJournal.Begin(work + ", ids " + j.checksum)
 }
 
-// newSummary keeps only those causes of err that aren't the errors of single ids, such as a journal that can't be written.
+// newSummary keeps only those causes of err that are neither the errors of single ids nor of the source: a journal that
+// can't be written, for example.
 func newSummary(name string, report rcuser.BulkReport, err error, src *source) *summary {
 	s := &summary{
-		name: name, expected: src.count, done: report.Done, read: report.Total,
-		failed: report.Failed, unknown: report.Unknown, readErr: src.err, interrupted: src.interrupted,
+		name: name, expected: src.count, done: report.Done, read: report.Total, failed: report.Failed, unknown: report.Unknown,
+		failures: report.Failures, readErr: src.err, interrupted: src.interrupted,
 	}
-	var joined interface{ Unwrap() []error }
-	if !errors.As(err, &joined) {
+	bulk, ok := errors.AsType[*rcuser.BulkError](err)
+	if !ok {
 		if err != nil {
 			s.otherCauses = []error{err}
 		}
 		return s
 	}
-	seen := map[string]bool{}
-	for _, f := range slices.Concat(report.Failed, report.Unknown) {
-		seen[f.Err.Error()] = true
+	ofIDs := map[string]bool{}
+	for _, f := range report.Failures {
+		if f.State != rcuser.BulkNotStarted {
+			ofIDs[f.Err.Error()] = true
+		}
 	}
-	for _, cause := range joined.Unwrap() {
-		if !seen[cause.Error()] {
-			seen[cause.Error()] = true
+	for _, cause := range bulk.Causes {
+		if !ofIDs[cause.Error()] && (src.err == nil || !errors.Is(cause, src.err)) {
 			s.otherCauses = append(s.otherCauses, cause)
 		}
 	}

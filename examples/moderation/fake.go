@@ -53,7 +53,7 @@ func populate(ctx context.Context, server *rctest.Server, client *rcuser.Client)
 	for id := range fakeIDs(3, fakeUsers) {
 		server.SetOnline(id, true)
 	}
-	if _, err := client.Bulk.Ban(ctx, fakeIDs(100, fakeUsers), 48*time.Hour, rcuser.BulkOptions{}); err != nil {
+	if _, err := client.Bulk.Ban(ctx, rcuser.Stream(fakeIDs(100, fakeUsers)), 48*time.Hour, rcuser.BulkOptions{}); err != nil {
 		return err
 	}
 	_, err := client.Blocklist.Replace(ctx, "u1", slices.Collect(fakeIDs(1, 40)))

@@ -77,8 +77,8 @@ func rereadable(lines iter.Seq2[string, error]) (*source, error) {
 }
 
 // ids streams the ids until ctx ends. If it ended early, err or interrupted says why.
-func (s *source) ids(ctx context.Context) iter.Seq[string] {
-	return func(yield func(string) bool) {
+func (s *source) ids(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
 		for id, err := range s.lines {
 			switch {
 			case ctx.Err() != nil:
@@ -86,8 +86,9 @@ func (s *source) ids(ctx context.Context) iter.Seq[string] {
 				return
 			case err != nil:
 				s.err = fmt.Errorf("reading ids: %w", err)
+				yield("", s.err)
 				return
-			case !yield(id):
+			case !yield(id, nil):
 				return
 			}
 		}

@@ -55,7 +55,7 @@ func TestJournalResumes(t *testing.T) {
 	server := startService(t)
 	ids := writeFile(t, slices.Collect(fakeIDs(1, 100))...)
 	journal := filepath.Join(t.TempDir(), "run.log")
-	server.Inject(rctest.Fault{Endpoint: "/user/block.json", Code: 1009})
+	server.Inject(rctest.Fault{Endpoint: "/user/block.json", Status: 403})
 	command := []string{"ban", "--file", ids, "--for", "24h", "--journal", journal}
 	got := do(t, command...)
 	require.Equal(t, statusFailed, got.status)

@@ -41,9 +41,14 @@ func (a *app) online(cmd *cobra.Command, client *rcuser.Client, src *source, row
 	start := time.Now()
 	var err error
 	for result := range client.Bulk.Online(ctx, src.ids(cmd.Context()), opts) {
+		if bulk, ok := errors.AsType[*rcuser.BulkError](result.Err); ok { // it concerns no user, and is the last
+			s = *newSummary(s.name, bulk.Report, bulk, src)
+			break
+		}
 		s.read++
 		if result.Err != nil {
-			s.failed = append(s.failed, rcuser.BulkFailure{UserID: result.UserID, Err: result.Err})
+			s.failed++
+			s.failures = append(s.failures, rcuser.BulkFailure{UserID: result.UserID, State: rcuser.BulkFailed, Err: result.Err})
 			continue
 		}
 		s.done++

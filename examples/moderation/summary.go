@@ -18,7 +18,8 @@ type summary struct {
 	expected        int // -1 = unknown
 	read            int // ids read
 	done            int
-	failed, unknown []rcuser.BulkFailure
+	failed, unknown int
+	failures        []rcuser.BulkFailure // of them and of those that weren't started
 	otherCauses     []error // causes that concern no single id
 	readErr         error
 	interrupted     bool
@@ -29,16 +30,16 @@ type summary struct {
 func (s *summary) total() int { return max(s.expected, s.read) }
 
 func (s *summary) notStarted() int {
-	return s.total() - s.done - len(s.failed) - len(s.unknown)
+	return s.total() - s.done - s.failed - s.unknown
 }
 
 // print writes the summary and returns the error that decides the exit status, nil if every user is done.
 func (s *summary) print(w io.Writer) error {
 	printf := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
 	printf("%s: total %d, done %d, failed %d, unknown %d, not started %d, in %s", s.name, s.total(), s.done,
-		len(s.failed), len(s.unknown), s.notStarted(), s.duration.Round(time.Millisecond))
-	printFailures(printf, "failed", s.failed)
-	printFailures(printf, "unknown", s.unknown)
+		s.failed, s.unknown, s.notStarted(), s.duration.Round(time.Millisecond))
+	s.printFailures(printf, rcuser.BulkFailed, s.failed)
+	s.printFailures(printf, rcuser.BulkUnknown, s.unknown)
 	for _, cause := range s.otherCauses[:min(3, len(s.otherCauses))] {
 		if !s.interrupted || !errors.Is(cause, context.Canceled) {
 			printf("cause: %v", cause)
@@ -60,14 +61,19 @@ func (s *summary) print(w io.Writer) error {
 }
 
 func (s *summary) complete() bool {
-	return s.notStarted() == 0 && len(s.failed)+len(s.unknown)+len(s.otherCauses) == 0 && s.readErr == nil && !s.interrupted
+	return s.notStarted() == 0 && s.failed+s.unknown+len(s.otherCauses) == 0 && s.readErr == nil && !s.interrupted
 }
 
-func printFailures(printf func(string, ...any), state string, failures []rcuser.BulkFailure) {
-	for _, f := range failures[:min(maxListed, len(failures))] {
-		printf("  %s: %q: %v", state, f.UserID, f.Err)
+// printFailures prints the first of the n failures of a state.
+func (s *summary) printFailures(printf func(string, ...any), state rcuser.BulkState, n int) {
+	printed := 0
+	for _, f := range s.failures {
+		if f.State == state && printed < maxListed {
+			printf("  %v: %q: %v", state, f.UserID, f.Err)
+			printed++
+		}
 	}
-	if more := len(failures) - maxListed; more > 0 {
-		printf("  %s: %d more", state, more)
+	if more := n - printed; more > 0 {
+		printf("  %v: %d more", state, more)
 	}
 }
