@@ -222,7 +222,7 @@ func replaceLists(ctx context.Context, s *BulkService, name string, lists iter.S
 			if err := checkID("OwnedList.OwnerID", list.OwnerID); err != nil {
 				return err
 			}
-			_, _, err := wantedIDs(list.UserIDs)
+			_, _, err := wantedIDs("OwnedList.UserIDs", list.UserIDs)
 			return err
 		},
 		call: func(ctx context.Context, c *Client, list OwnedList) (Change, error) {

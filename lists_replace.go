@@ -47,7 +47,7 @@ func compareList(ctx context.Context, list userList, ownerID string, want []stri
 	if err := checkID("ownerID", ownerID); err != nil {
 		return Change{}, 0, err
 	}
-	wanted, isWanted, err := wantedIDs(want)
+	wanted, isWanted, err := wantedIDs("want", want)
 	if err != nil {
 		return Change{}, 0, err
 	}
@@ -70,22 +70,22 @@ func compareList(ctx context.Context, list userList, ownerID string, want []stri
 	return plan, len(isListed), nil
 }
 
-// wantedIDs returns the ids of want without duplicates, in order and as a set.
-func wantedIDs(want []string) ([]string, map[string]bool, error) {
+// wantedIDs returns the ids of want, which is an argument of that name, without duplicates, in order and as a set.
+func wantedIDs(name string, want []string) ([]string, map[string]bool, error) {
 	if want == nil {
-		return nil, nil, &ArgumentError{"want", "is nil; an empty slice that isn't nil removes everybody"}
+		return nil, nil, &ArgumentError{name, "is nil; an empty slice that isn't nil removes everybody"}
 	}
 	var ids []string
 	set := map[string]bool{}
 	for position, id := range want {
 		if problem := idProblem(id); problem != "" {
-			return nil, nil, &ArgumentError{fmt.Sprintf("want[%d]", position), problem}
+			return nil, nil, &ArgumentError{fmt.Sprintf("%s[%d]", name, position), problem}
 		}
 		if set[id] {
 			continue
 		}
 		if len(ids) == maxListed {
-			return nil, nil, argumentErrorf("want", "more than %d different ids, at most %d are allowed", maxListed, maxListed)
+			return nil, nil, argumentErrorf(name, "more than %d different ids, at most %d are allowed", maxListed, maxListed)
 		}
 		ids, set[id] = append(ids, id), true
 	}

@@ -20,7 +20,7 @@ type summary struct {
 	done            int
 	failed, unknown int
 	failures        []rcuser.BulkFailure // of them and of those that weren't started
-	otherCauses     []error // causes that concern no single id
+	otherCauses     []error              // causes that concern no single id
 	readErr         error
 	interrupted     bool
 	duration        time.Duration

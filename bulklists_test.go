@@ -1,0 +1,151 @@
+package rcuser_test
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser"
+	"github.com/f0207b22/rcuser/rctest"
+)
+
+// ownedLists returns the lists of n owners, each with these ids.
+func ownedLists(n int, ids ...string) iter.Seq2[rcuser.OwnedList, error] {
+	return func(yield func(rcuser.OwnedList, error) bool) {
+		for i := range n {
+			if !yield(rcuser.OwnedList{OwnerID: fmt.Sprintf("owner%d", i), UserIDs: ids}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// TestBulkReplacesLists of 300 owners, whose list has b and c.
+func TestBulkReplacesLists(t *testing.T) {
+	t.Parallel()
+	client, server := newBulk(t)
+	for i := range 300 {
+		require.NoError(t, client.Blocklist.Add(t.Context(), fmt.Sprintf("owner%d", i), []string{"b", "c"}))
+	}
+	owners := map[string]bool{}
+	for result := range client.Bulk.ReplaceBlocklists(t.Context(), ownedLists(300, "a", "b"), rcuser.BulkOptions{}) {
+		require.NoError(t, result.Err)
+		require.Equal(t, rcuser.Change{Added: []string{"a"}, Removed: []string{"c"}}, result.Value)
+		require.ElementsMatch(t, []string{"a", "b"}, server.User(result.UserID).Blocklist)
+		owners[result.UserID] = true
+	}
+	require.Len(t, owners, 300)
+	for result := range client.Bulk.ReplaceAllowlists(t.Context(), ownedLists(2, "a"), rcuser.BulkOptions{}) {
+		require.NoError(t, result.Err)
+		require.Equal(t, rcuser.Change{Added: []string{"a"}}, result.Value)
+		require.Equal(t, []string{"a"}, server.User(result.UserID).Allowlist)
+	}
+}
+
+// TestBulkReplacesListsAtTheRate that RC allows, not one owner after the other: 1,000 owners at 98 reads and 98 changes a
+// second, with 200 ms for each call.
+func TestBulkReplacesListsAtTheRate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, _, _ := newLimited(t, func(time.Time, int) bool { return true }, 200*time.Millisecond)
+		start := time.Now()
+		for result := range client.Bulk.ReplaceBlocklists(t.Context(), ownedLists(1000, "a"), rcuser.BulkOptions{}) {
+			require.NoError(t, result.Err)
+		}
+		require.Less(t, time.Since(start), 12*time.Second)
+	})
+}
+
+// TestBulkReplaceOutlivesAnOutage in the middle of an owner's changes: its Change has all that was confirmed.
+func TestBulkReplaceOutlivesAnOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, _, server := newLimited(t, slidingWindow(), 100*time.Millisecond)
+		ids := userIDs(100)
+		time.AfterFunc(350*time.Millisecond, func() {
+			require.NotEmpty(t, server.User("owner0").Blocklist)
+			require.Less(t, len(server.User("owner0").Blocklist), 100)
+			server.Inject(rctest.Fault{Kind: rctest.RefuseConnection, For: 30 * time.Second, Times: rctest.Always})
+		})
+		results := slices.Collect(client.Bulk.ReplaceBlocklists(t.Context(), ownedLists(3, ids...), rcuser.BulkOptions{}))
+		require.Len(t, results, 3)
+		for _, result := range results {
+			require.NoError(t, result.Err)
+			require.Equal(t, ids, result.Value.Added)
+			require.Len(t, server.User(result.UserID).Blocklist, 100)
+		}
+	})
+}
+
+// TestBulkReplaceTellsWhatFailed: invalid lists before anything is sent, refused ids with the changes that were made.
+func TestBulkReplaceTellsWhatFailed(t *testing.T) {
+	t.Parallel()
+	client, server := newBulk(t)
+	server.Inject(rctest.Fault{Code: 1002, UserID: "bad", Times: rctest.Always})
+	lists := []rcuser.OwnedList{
+		{OwnerID: "", UserIDs: []string{"a"}},
+		{OwnerID: "o1", UserIDs: nil},
+		{OwnerID: "o2", UserIDs: []string{"a", "\n"}},
+		{OwnerID: "o3", UserIDs: []string{"a", "bad", "c"}},
+		{OwnerID: "o4", UserIDs: []string{"a"}},
+	}
+	failed := map[string]error{}
+	for result := range client.Bulk.ReplaceBlocklists(t.Context(), rcuser.Stream(slices.Values(lists)), rcuser.BulkOptions{}) {
+		if result.Err != nil {
+			failed[result.UserID] = result.Err
+		}
+		if result.UserID == "o3" {
+			require.Equal(t, []string{"a", "c"}, result.Value.Added)
+		}
+	}
+	require.Len(t, failed, 4)
+	for owner, name := range map[string]string{"": "OwnedList.OwnerID", "o1": "OwnedList.UserIDs", "o2": "OwnedList.UserIDs[1]"} {
+		argument, ok := errors.AsType[*rcuser.ArgumentError](failed[owner])
+		require.True(t, ok, owner)
+		require.Equal(t, name, argument.Name)
+	}
+	require.ErrorIs(t, failed["o3"], rcuser.ErrParameter)
+}
+
+// TestBulkReplaceEndsWhatCannotSucceed: a wrong key costs a handful of calls.
+func TestBulkReplaceEndsWhatCannotSucceed(t *testing.T) {
+	t.Parallel()
+	for code, most := range map[int]int{1002: 60, 1004: 1} {
+		synctest.Test(t, func(t *testing.T) {
+			client, service := newIDService(t, refuseAll(400, fmt.Sprintf(`{"code":%d}`, code)), defaultLimiter)
+			results := slices.Collect(client.Bulk.ReplaceAllowlists(t.Context(), ownedLists(10_000, "a"), rcuser.BulkOptions{}))
+			var bulk *rcuser.BulkError
+			require.ErrorAs(t, results[len(results)-1].Err, &bulk)
+			require.ErrorIs(t, bulk, rcuser.ErrorCode(code))
+			require.LessOrEqual(t, service.calls, most+5)
+		})
+	}
+}
+
+// TestBulkTellsOperations: one for each call that RC accepted, with its ids.
+func TestBulkTellsOperations(t *testing.T) {
+	t.Parallel()
+	client, server := newBulk(t)
+	server.Inject(rctest.Fault{Code: 1002, UserID: "user150", Times: rctest.Always})
+	ids := map[string]string{}
+	report, err := client.Bulk.Deactivate(t.Context(), streamed(250), rcuser.BulkOptions{OnOperation: func(operation rcuser.Operation, called []string) {
+		for _, id := range called {
+			require.Empty(t, ids[id], "once each")
+			ids[id] = operation.ID
+		}
+		called[0] = "ours"
+	}})
+	requireIncomplete(t, report, err)
+	require.Equal(t, 249, report.Done)
+	require.Len(t, ids, 249)
+	require.NotContains(t, ids, "user150")
+	require.NotEmpty(t, ids["user249"])
+	require.NotEqual(t, ids["user0"], ids["user249"])
+	require.Equal(t, ids["user0"], ids["user99"])
+}
