@@ -11,8 +11,8 @@ type bulkCall[I any] struct {
 	err     error // of the last call
 	unknown bool  // a call that carried these ids may have been applied
 	refused bool  // a call was refused
-	lost    int   // calls that found nobody, though others succeeded in between
-	before  int   // calls that had succeeded when the last of them failed
+	missed  int   // calls that found nobody, though others succeeded in between
+	others  int   // how many others had succeeded when the last of them failed
 }
 
 // failed notes the error of a call.
@@ -29,7 +29,7 @@ func (c *bulkCall[I]) failed(err error) {
 	}
 }
 
-const maxLost = 3
+const maxMissed = 3
 
 // givenUp counts a call that found nobody, and reports whether that happened so often while others succeeded that the
 // reason must lie in this call.
@@ -37,11 +37,11 @@ func (c *bulkCall[I]) givenUp(succeeded int) bool {
 	if failure, ok := errors.AsType[*Error](c.err); ok && failure.Code == ErrRateLimited {
 		return false // the others had the rate
 	}
-	if c.lost == 0 || succeeded > c.before {
-		c.lost++
+	if c.missed == 0 || succeeded > c.others {
+		c.missed++
 	}
-	c.before = succeeded
-	return c.lost >= maxLost
+	c.others = succeeded
+	return c.missed >= maxMissed
 }
 
 func (c *bulkCall[I]) state() BulkState {
@@ -72,6 +72,6 @@ func split(c *bulkCall[bulkBatch]) *bulkCall[bulkBatch] {
 	first, second := *c, *c
 	first.item, second.item = c.item.halves()
 	first.next = &second
-	first.lost, second.lost = 0, 0
+	first.missed, second.missed = 0, 0
 	return &first
 }

@@ -11,15 +11,15 @@ import (
 // bulkEngine makes the calls of bulk work. Its methods, and through them all hooks, are called by the goroutine that called
 // the method of [BulkService]; only the calls themselves are made by others.
 type bulkEngine[I, T any] struct {
-	launcher  *launcher[*bulkCall[I], T]
-	work      bulkHandler[I, T]
-	queue     []*bulkCall[I] // to be launched; at most those that were in flight when an outage began, and one more
-	stop      error          // why no further call begins
-	outage    outage
-	probe     *bulkCall[I] // in flight during an outage
-	mayPass   bool         // the latest call has passed the limiter
-	succeeded int          // calls
-	before    int          // calls refused before RC saw them, since one was not
+	launcher   *launcher[*bulkCall[I], T]
+	work       bulkHandler[I, T]
+	queue      []*bulkCall[I] // to be launched; at most those that were in flight when an outage began, and one more
+	stop       error          // why no further call begins
+	outage     outage
+	probe      *bulkCall[I] // in flight during an outage
+	mayPass    bool         // the latest call has passed the limiter
+	succeeded  int          // calls
+	turnedAway int          // calls in a row that were refused before RC saw them
 }
 
 func newBulkEngine[I, T any](client *Client, opts BulkOptions, work bulkHandler[I, T], do func(*Client, *bulkCall[I]) (T, error)) *bulkEngine[I, T] {
@@ -225,19 +225,19 @@ func (e *bulkEngine[I, T]) react(c *bulkCall[I], scope failureScope, probed bool
 		e.reached()
 		e.work.refuse(c)
 	default:
-		if e.before++; scope == everyCall || e.before >= maxRefusedBefore {
+		if e.turnedAway++; scope == everyCall || e.turnedAway >= maxTurnedAway {
 			e.end(c.err)
 		}
 		e.fail(c)
 	}
 }
 
-// maxRefusedBefore is the number of calls in a row that something other than RC may refuse.
-const maxRefusedBefore = 3
+// maxTurnedAway calls in a row, refused before RC saw them, end the work.
+const maxTurnedAway = 3
 
 // reached notes that RC has answered.
 func (e *bulkEngine[I, T]) reached() {
-	e.before = 0
+	e.turnedAway = 0
 	e.outage.over()
 }
 
@@ -255,7 +255,11 @@ func (e *bulkEngine[I, T]) putBack(c *bulkCall[I], probed bool) {
 
 // checkOutage ends the work if an outage lasts too long.
 func (e *bulkEngine[I, T]) checkOutage(now time.Time) {
-	if o := &e.outage; o.active() && !now.Before(o.end()) {
+	switch o := &e.outage; {
+	case !o.active() || now.Before(o.end()):
+	case o.limit < 0:
+		e.end(o.err)
+	default:
 		e.end(fmt.Errorf("no call got through for %v: %w", now.Sub(o.since).Round(time.Second), o.err))
 	}
 }

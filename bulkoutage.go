@@ -1,6 +1,9 @@
 package rcuser
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 const (
 	defaultMaxOutage = 10 * time.Minute
@@ -37,7 +40,15 @@ func (o *outage) failed(now time.Time, err error, probed bool) {
 	default:
 		return // launched before the outage began
 	}
-	o.probe = now.Add(o.wait)
+	o.probe = now.Add(max(o.wait, min(askedWait(err), maxProbeWait)))
+}
+
+// askedWait returns the Retry-After of the answer that an error tells of.
+func askedWait(err error) time.Duration {
+	if failure, ok := errors.AsType[*Error](err); ok {
+		return failure.RetryAfter
+	}
+	return 0
 }
 
 func (o *outage) over() { o.since = time.Time{} }

@@ -219,3 +219,22 @@ type limiterFunc func(context.Context) error
 
 func (f limiterFunc) Wait(ctx context.Context, _ rcuser.LimitedAttempt) error { return f(ctx) }
 func (f limiterFunc) Pause(string, time.Duration)                             {}
+
+// TestBulkProbesWhenAsked: a Retry-After puts a probe off, up to 30 s.
+func TestBulkProbesWhenAsked(t *testing.T) {
+	t.Parallel()
+	for asked, want := range map[string]time.Duration{"10": 10 * time.Second, "86400": 30 * time.Second, "0": time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			client, service := newIDService(t, func(call int, _ []string) (roundTripFunc, bool) {
+				if call == 1 {
+					return replyWith(503, html, "Retry-After", asked), false
+				}
+				return nil, true
+			}, once)
+			report, err := client.Bulk.Unban(t.Context(), streamed(5), rcuser.BulkOptions{})
+			require.NoError(t, err)
+			require.Equal(t, 5, report.Done)
+			require.Equal(t, want, service.at[1].Sub(service.at[0]))
+		})
+	}
+}

@@ -120,8 +120,9 @@ func (r *bulkRun) succeed(c *bulkCall[bulkBatch], operation Operation) {
 	r.splits.succeeded(r)
 }
 
-// confirmed records the ids of a call, but if the journal itself ended the work.
+// confirmed records the ids of a call, unless it is the journal that panicked. If it does so now, the first panic counts.
 func (r *bulkRun) confirmed(c *bulkCall[bulkBatch]) {
+	defer func() { _ = recover() }()
 	if r.journal != nil && !r.journal.busy {
 		_ = r.journal.record(c.item.occurrences())
 	}
