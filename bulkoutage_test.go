@@ -3,6 +3,7 @@ package rcuser_test
 import (
 	"context"
 	"net/http"
+	"os"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -237,4 +238,26 @@ func TestBulkProbesWhenAsked(t *testing.T) {
 			require.Equal(t, want, service.at[1].Sub(service.at[0]))
 		})
 	}
+}
+
+// TestBulkOutlivesALongOutage: RC is out of reach on both hosts for 10 minutes. RCUSER_LONG=1 bans 1,000,000 users.
+func TestBulkOutlivesALongOutage(t *testing.T) {
+	skipUnderRace(t)
+	t.Parallel()
+	n := 10_000
+	if os.Getenv("RCUSER_LONG") != "" {
+		n = 1_000_000
+	}
+	synctest.Test(t, func(t *testing.T) {
+		middle := time.Duration(n/20/98/2) * time.Second
+		client, service := newIDService(t, between(middle, middle+10*time.Minute, failWith(connReset()), true), defaultLimiter)
+		start := time.Now()
+		report, err := client.Bulk.Ban(t.Context(), streamed(n), time.Hour, rcuser.BulkOptions{MaxOutage: 15 * time.Minute})
+		require.NoError(t, err)
+		require.Equal(t, rcuser.BulkReport{Total: n, Done: n}, report)
+		require.Len(t, service.confirmed, n)
+		require.Zero(t, service.again)
+		require.LessOrEqual(t, service.calls, n/20+200, "a probe costs three attempts")
+		require.Less(t, time.Since(start), 2*middle+11*time.Minute)
+	})
 }
