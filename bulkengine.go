@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -151,16 +152,20 @@ func (e *bulkEngine[I, T]) launchable() bool {
 }
 
 func (e *bulkEngine[I, T]) launch() {
-	c := e.queue[0]
-	e.queue[0] = nil
-	if e.queue = e.queue[1:]; len(e.queue) == 0 {
-		e.queue = nil
-	}
+	at := 0
 	if e.outage.active() {
-		e.probe = c
+		at = e.probeIndex()
+		e.probe = e.queue[at]
 	}
+	c := e.queue[at]
+	e.queue = slices.Delete(e.queue, at, at+1)
 	e.mayPass = false
 	e.launcher.launch(c)
+}
+
+// probeIndex returns which call of the queue probes: one that hasn't failed yet, as the reason may lie in those that have.
+func (e *bulkEngine[I, T]) probeIndex() int {
+	return max(0, slices.IndexFunc(e.queue, func(c *bulkCall[I]) bool { return c.err == nil }))
 }
 
 // wait waits for a result, for the limiter, for the next probe, or for the end of ctx.
@@ -283,7 +288,7 @@ func (e *bulkEngine[I, T]) follow(c *bulkCall[I]) {
 }
 
 func (e *bulkEngine[I, T]) queueFirst(c *bulkCall[I]) {
-	e.queue = append([]*bulkCall[I]{c}, e.queue...)
+	e.queue = slices.Insert(e.queue, 0, c)
 }
 
 // close waits for the calls in flight, also after a panic.

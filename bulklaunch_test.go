@@ -264,7 +264,7 @@ func TestBulkStreamPanics(t *testing.T) {
 		client, service, _ := newLimited(t, slidingWindow(), time.Second)
 		require.PanicsWithValue(t, "no more ids", func() {
 			_, _ = client.Bulk.Unban(t.Context(), func(yield func(string, error) bool) {
-				for id := range streamed(100) {
+				for _, id := range userIDs(100) {
 					yield(id, nil)
 				}
 				panic("no more ids")
@@ -304,7 +304,7 @@ func TestBulkBeginsNoCallAfterAStop(t *testing.T) {
 					return reply(403, `{"code":1009}`)(req)
 				}, func(c *rcuser.Config) { c.Limiter = limiter })
 				report, err := client.Bulk.Unban(t.Context(), func(yield func(string, error) bool) {
-					for id := range streamed(40) {
+					for _, id := range userIDs(40) {
 						if id == "user20" {
 							close(taken)
 							synctest.Wait() // until the first batch has failed

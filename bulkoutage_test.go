@@ -83,7 +83,7 @@ func TestBulkProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		taken := 0
 		ids := func(yield func(string, error) bool) {
-			for id := range streamed(1_000_000) {
+			for _, id := range userIDs(20_000) {
 				if taken++; !yield(id, nil) {
 					return
 				}
@@ -93,8 +93,8 @@ func TestBulkProbes(t *testing.T) {
 		service.latency = 50 * time.Millisecond
 		start := time.Now()
 		report, err := client.Bulk.Ban(t.Context(), ids, time.Hour, rcuser.BulkOptions{})
-		bulk := requireIncomplete(t, report, err)
-		require.ErrorContains(t, bulk.Causes[0], "no call got through for 10m0s")
+		causes := requireIncomplete(t, report, err)
+		require.ErrorContains(t, causes[0], "no call got through for 10m0s")
 		require.InDelta(t, (10 * time.Minute).Seconds(), time.Since(start).Seconds(), 1)
 		require.Equal(t, report.Total, report.NotStarted)
 		require.Equal(t, taken, report.Total)
@@ -146,27 +146,54 @@ func TestBulkPauseEndsWithTheContext(t *testing.T) {
 	}
 }
 
-// TestBulkGivesUpOneBatch whose calls always end with 500, while others succeed.
+// TestBulkGivesUpOneBatch whose calls always end with 500, while others succeed. TestBulkWaitsForTheLastBatch is about one that
+// fails when no others are left.
 func TestBulkGivesUpOneBatch(t *testing.T) {
 	t.Parallel()
-	for _, latency := range []time.Duration{0, 300 * time.Millisecond} {
-		for _, change := range []func(*rcuser.Config){once, defaultLimiter} {
-			synctest.Test(t, func(t *testing.T) {
-				client, service := newIDService(t, func(_ int, ids []string) (roundTripFunc, bool) {
-					if slices.Contains(ids, "user777") {
-						return reply(500, `{"code":1000}`), false
-					}
-					return nil, true
-				}, change)
-				service.latency = latency
-				report, err := client.Bulk.Unban(t.Context(), streamed(4000), rcuser.BulkOptions{})
-				requireIncomplete(t, report, err)
-				require.Equal(t, []int{4000, 3980, 20}, []int{report.Total, report.Done, report.Unknown})
-				require.Equal(t, "user760", report.Failures[0].UserID)
-				require.ErrorIs(t, report.Failures[0].Err, rcuser.ErrInternal)
-			})
-		}
+	for _, tc := range []struct {
+		latency time.Duration
+		change  func(*rcuser.Config)
+		took    time.Duration // at most
+	}{
+		{0, once, 15 * time.Second}, {0, defaultLimiter, 15 * time.Second},
+		{300 * time.Millisecond, defaultLimiter, 15 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			client, service := newIDService(t, func(_ int, ids []string) (roundTripFunc, bool) {
+				if slices.Contains(ids, "user777") {
+					return reply(500, `{"code":1000}`), false
+				}
+				return nil, true
+			}, tc.change)
+			service.latency = tc.latency
+			start := time.Now()
+			report, err := client.Bulk.Unban(t.Context(), streamed(20_000), rcuser.BulkOptions{})
+			requireIncomplete(t, report, err)
+			require.Equal(t, []int{20_000, 19_980, 20}, []int{report.Total, report.Done, report.Unknown})
+			require.Equal(t, "user760", report.Failures[0].UserID)
+			require.ErrorIs(t, report.Failures[0].Err, rcuser.ErrInternal)
+			require.Less(t, time.Since(start), tc.took)
+		})
 	}
+}
+
+// TestBulkWaitsForTheLastBatch: when no others are left to succeed, a batch that always fails is an outage.
+func TestBulkWaitsForTheLastBatch(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := newIDService(t, func(_ int, ids []string) (roundTripFunc, bool) {
+			if slices.Contains(ids, "user99") {
+				return reply(500, `{"code":1000}`), false
+			}
+			return nil, true
+		}, once, defaultLimiter)
+		start := time.Now()
+		report, err := client.Bulk.Unban(t.Context(), streamed(100), rcuser.BulkOptions{MaxOutage: time.Minute})
+		causes := requireIncomplete(t, report, err)
+		require.ErrorContains(t, causes[0], "no call got through for 1m0s")
+		require.Equal(t, []int{80, 20}, []int{report.Done, report.Unknown})
+		require.InDelta(t, 60, time.Since(start).Seconds(), 1)
+	})
 }
 
 // TestBulkKeepsTheRefusedByTheRate: batches that others' use of the rate pushes out are sent until they pass.
@@ -202,7 +229,7 @@ func TestBulkOutlivesItsLimiter(t *testing.T) {
 			})
 		})
 		ids := func(yield func(string, error) bool) {
-			for id := range streamed(200) {
+			for _, id := range userIDs(200) {
 				time.Sleep(time.Millisecond)
 				if !yield(id, nil) {
 					return

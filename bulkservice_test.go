@@ -62,12 +62,6 @@ func (s *idService) receive(ids []string) roundTripFunc {
 	return respond
 }
 
-func (s *idService) count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.calls
-}
-
 // newIDService returns a client of such a service, without a limiter.
 func newIDService(t testing.TB, decide func(call int, ids []string) (roundTripFunc, bool), changes ...func(*rcuser.Config)) (*rcuser.Client, *idService) {
 	t.Helper()
@@ -91,8 +85,8 @@ func refuseAll(status int, body string) func(int, []string) (roundTripFunc, bool
 	return func(int, []string) (roundTripFunc, bool) { return reply(status, body), false }
 }
 
-// requireIncomplete requires err to be a *BulkError with this report, and returns it.
-func requireIncomplete(t *testing.T, report rcuser.BulkReport, err error) *rcuser.BulkError {
+// requireIncomplete requires err to be a *BulkError with this report, and returns its causes.
+func requireIncomplete(t *testing.T, report rcuser.BulkReport, err error) []error {
 	t.Helper()
 	var bulk *rcuser.BulkError
 	require.ErrorAs(t, err, &bulk)
@@ -100,5 +94,5 @@ func requireIncomplete(t *testing.T, report rcuser.BulkReport, err error) *rcuse
 	require.NotEmpty(t, bulk.Causes)
 	require.LessOrEqual(t, len(bulk.Causes), 16)
 	requireSum(t, report)
-	return bulk
+	return bulk.Causes
 }

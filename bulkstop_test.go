@@ -49,9 +49,9 @@ func TestBulkEndsWhatCannotSucceed(t *testing.T) {
 				service.latency = latency
 				start := time.Now()
 				report, err := client.Bulk.Ban(t.Context(), streamed(10_000), time.Hour, rcuser.BulkOptions{})
-				bulk := requireIncomplete(t, report, err)
+				causes := requireIncomplete(t, report, err)
 				if tc.is != nil {
-					require.ErrorIs(t, bulk.Causes[0], tc.is, name)
+					require.ErrorIs(t, causes[0], tc.is, name)
 				}
 				require.LessOrEqual(t, service.calls, 12+tc.most, name)
 				require.Zero(t, report.Done+report.Unknown, name)
@@ -105,8 +105,8 @@ func TestBulkEndsWithoutCredentials(t *testing.T) {
 		c.Limiter = nil
 	})
 	report, err := client.Bulk.Ban(t.Context(), streamed(10_000), time.Hour, rcuser.BulkOptions{})
-	bulk := requireIncomplete(t, report, err)
-	require.ErrorIs(t, bulk.Causes[0], locked)
+	causes := requireIncomplete(t, report, err)
+	require.ErrorIs(t, causes[0], locked)
 	require.Equal(t, report.Total, report.NotStarted)
 	require.LessOrEqual(t, asked, 6)
 	require.Zero(t, service.calls)
@@ -123,9 +123,9 @@ func TestBulkGoesOnAfterAProxysRefusal(t *testing.T) {
 			return nil, true
 		}, defaultLimiter)
 		report, err := client.Bulk.Ban(t.Context(), streamed(1000), time.Hour, rcuser.BulkOptions{})
-		bulk := requireIncomplete(t, report, err)
+		causes := requireIncomplete(t, report, err)
 		require.Equal(t, []int{1000, 900, 100}, []int{report.Total, report.Done, report.Failed})
-		require.Len(t, bulk.Causes, 1, "one of each kind")
+		require.Len(t, causes, 1, "one of each kind")
 	})
 }
 
@@ -137,8 +137,8 @@ func TestBulkStopsAfterOneFailure(t *testing.T) {
 	report, err := client.Bulk.Ban(t.Context(), streamed(100), time.Hour, rcuser.BulkOptions{StopAfter: 1, OnFailure: func(f rcuser.BulkFailure) {
 		failed = append(failed, f.UserID)
 	}})
-	bulk := requireIncomplete(t, report, err)
-	require.ErrorIs(t, bulk.Causes[0], rcuser.ErrStopped)
+	causes := requireIncomplete(t, report, err)
+	require.ErrorIs(t, causes[0], rcuser.ErrStopped)
 	require.LessOrEqual(t, service.calls, 10)
 	require.Len(t, failed, report.Total, "each is told")
 }

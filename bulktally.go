@@ -84,7 +84,7 @@ func kindOf(err error) causeKind {
 func innermost(err error) error {
 	for {
 		next := errors.Unwrap(err)
-		if many, ok := err.(interface{ Unwrap() []error }); ok && len(many.Unwrap()) > 0 { //nolint:errorlint // one step
+		if many, ok := err.(interface{ Unwrap() []error }); ok && len(many.Unwrap()) > 0 {
 			next = many.Unwrap()[len(many.Unwrap())-1]
 		}
 		if next == nil {

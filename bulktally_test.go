@@ -25,14 +25,14 @@ func TestBulkKeepsFailures(t *testing.T) {
 		report, err := client.Bulk.Ban(t.Context(), streamOf(ids...), time.Hour, rcuser.BulkOptions{
 			KeepFailures: keep, OnFailure: func(rcuser.BulkFailure) { told++ },
 		})
-		bulk := requireIncomplete(t, report, err)
+		causes := requireIncomplete(t, report, err)
 		require.Equal(t, []int{12_020, 20, 12_000}, []int{report.Total, report.Done, report.Failed})
 		require.Equal(t, 12_000, told)
 		require.Len(t, report.Failures, kept)
 		for i, failure := range report.Failures {
 			require.Equal(t, i, failure.Position)
 		}
-		require.Len(t, bulk.Causes, 1)
+		require.Len(t, causes, 1)
 		require.Equal(t, 1, service.calls)
 	}
 }
