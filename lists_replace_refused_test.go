@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/f0207b22/rcuser"
 	"github.com/f0207b22/rcuser/rctest"
@@ -59,6 +60,38 @@ func TestReplaceSplitsRefusedCalls(t *testing.T) {
 		again, err := l.service.Replace(t.Context(), "ann", want)
 		require.Equal(t, rcuser.Change{}, again)
 		require.Equal(t, map[rcuser.BulkState][]string{rcuser.BulkFailed: {"u7@0", "u33@1", "old@2"}}, states(requireBulkError(t, err).Report))
+	})
+}
+
+// TestReplaceWithRefusedIDs turns random lists into others while RC refuses some ids: exactly the others are done.
+func TestReplaceWithRefusedIDs(t *testing.T) {
+	t.Parallel()
+	onBothLists(t, func(t *testing.T, kind listKind) {
+		rapid.Check(t, func(r *rapid.T) {
+			from := rapid.SliceOfNDistinct(poolID, 0, 60, rapid.ID[string]).Draw(r, "from")
+			to := append([]string{}, rapid.SliceOfN(poolID, 0, 60).Draw(r, "to")...)
+			refused := rapid.SliceOfNDistinct(poolID, 0, 10, rapid.ID[string]).Draw(r, "refused")
+			l := newStoredList(r, kind, from)
+			for _, id := range refused {
+				l.server.Inject(rctest.Fault{UserID: id, Code: 1002, Times: rctest.Always})
+			}
+			wanted := change(from, to)
+			done, err := l.service.Replace(t.Context(), "ann", to)
+			require.Equal(r, without(wanted.Added, refused...), append(wanted.Added[:0:0], done.Added...))
+			require.Equal(r, without(wanted.Removed, refused...), append(wanted.Removed[:0:0], done.Removed...))
+			all := slices.Concat(wanted.Added, wanted.Removed)
+			if failed := len(all) - len(done.Added) - len(done.Removed); failed > 0 {
+				report := requireBulkError(r, err).Report
+				require.Equal(r, []int{len(all), failed, 0, 0}, []int{report.Total, report.Failed, report.Unknown, report.NotStarted})
+				for _, f := range report.Failures {
+					require.Equal(r, all[f.Position], f.UserID)
+				}
+			} else {
+				require.NoError(r, err)
+			}
+			left := without(from, done.Removed...)
+			require.ElementsMatch(r, append(left, done.Added...), l.ids())
+		})
 	})
 }
 
