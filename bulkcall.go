@@ -8,15 +8,20 @@ type bulkCall[I any] struct {
 	next  *bulkCall[I] // follows when this one has ended: the other half of a batch that was split
 	trial bool         // its batch is split to find out whether any id can succeed
 
+	callHistory
+	missed int // calls that found nobody, though others succeeded in between
+	others int // how many others had succeeded when the last of them failed
+}
+
+// callHistory is what the calls that carried some ids came to so far. The zero value means that there were none.
+type callHistory struct {
 	err     error // of the last call
-	unknown bool  // a call that carried these ids may have been applied
+	unknown bool  // a call may have been applied
 	refused bool  // a call was refused
-	missed  int   // calls that found nobody, though others succeeded in between
-	others  int   // how many others had succeeded when the last of them failed
 }
 
 // failed notes the error of a call.
-func (c *bulkCall[I]) failed(err error) {
+func (c *callHistory) failed(err error) {
 	c.err = err
 	failure, ok := errors.AsType[*Error](err)
 	switch {
@@ -27,6 +32,29 @@ func (c *bulkCall[I]) failed(err error) {
 	case failure.StatusCode != 0:
 		c.refused = true
 	}
+}
+
+func (c *callHistory) state() BulkState {
+	switch {
+	case c.unknown:
+		return BulkUnknown
+	case c.refused:
+		return BulkFailed
+	}
+	return BulkNotStarted
+}
+
+// failure returns why the call failed. stop is why the work ended, for a call that wasn't made.
+func (c *callHistory) failure(stop error) error {
+	switch failure, ok := c.err.(*Error); { //nolint:errorlint // a wrapped error is left as it is
+	case c.err == nil:
+		return stop
+	case ok && c.unknown && failure.Outcome != Unknown: // an earlier call may have been applied
+		known := *failure
+		known.Outcome = Unknown
+		return &known
+	}
+	return c.err
 }
 
 const maxMissed = 3
@@ -42,29 +70,6 @@ func (c *bulkCall[I]) givenUp(succeeded int) bool {
 	}
 	c.others = succeeded
 	return c.missed >= maxMissed
-}
-
-func (c *bulkCall[I]) state() BulkState {
-	switch {
-	case c.unknown:
-		return BulkUnknown
-	case c.refused:
-		return BulkFailed
-	}
-	return BulkNotStarted
-}
-
-// failure returns why the call failed. stop is why the work ended, for a call that wasn't made.
-func (c *bulkCall[I]) failure(stop error) error {
-	switch failure, ok := c.err.(*Error); { //nolint:errorlint // a wrapped error is left as it is
-	case c.err == nil:
-		return stop
-	case ok && c.unknown && failure.Outcome != Unknown: // an earlier call may have been applied
-		known := *failure
-		known.Outcome = Unknown
-		return &known
-	}
-	return c.err
 }
 
 // split returns a call of each half. The second follows the first.

@@ -1,11 +1,9 @@
 package rcuser
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 )
 
 // Change is what Replace changed in a list, or what it would change according to Plan. It contains no id twice. A
@@ -24,7 +22,7 @@ func replaceList(ctx context.Context, list userList, name, ownerID string, want 
 	var done Change
 	add := &listStep{change: list.Add, ids: plan.Added, done: &done.Added}
 	remove := &listStep{change: list.Remove, ids: plan.Removed, position: len(plan.Added), done: &done.Removed}
-	r := replacement{ownerID: ownerID}
+	r := replacement{ownerID: ownerID, tally: newTally(fmt.Sprintf("replace %s %q", name, ownerID), BulkOptions{})}
 	if length+len(plan.Added) > maxListed {
 		r.run(ctx, remove)
 		r.run(ctx, add)
@@ -33,7 +31,8 @@ func replaceList(ctx context.Context, list userList, name, ownerID string, want 
 		r.run(ctx, add)
 		r.run(ctx, remove)
 	}
-	return done, r.err(fmt.Sprintf("replace %s %q", name, ownerID), len(plan.Added)+len(plan.Removed))
+	_, err = r.tally.result(r.stopped)
+	return done, err
 }
 
 // planList implements Plan of both services.
@@ -98,20 +97,16 @@ type listStep struct {
 	ids       []string
 	position  int       // of the first id in the report
 	done      *[]string // the ids that RC confirmed
-	refused   int       // batches that were split to the end before RC confirmed any id
+	refused   int       // batches that were split to the end before RC confirmed any id; after maxTrials the work stops
 	makesRoom *listStep // runs once RC refuses a call of this step: the list may have no room; may be nil
 	ran       bool
 }
 
-// maxRefusedBatches is how many batches of a step are split in vain before RC has confirmed any of its ids: what it
-// refuses then probably doesn't lie in the ids.
-const maxRefusedBatches = 3
-
 // replacement is the state of one Replace after the list was read.
 type replacement struct {
-	ownerID  string
-	stopped  error // why no further call is made, or nil
-	failures []BulkFailure
+	ownerID string
+	stopped error // why no further call is made, or nil
+	tally   *tally
 }
 
 // run makes the calls of a step, for at most 20 ids each, unless it has run before.
@@ -121,43 +116,42 @@ func (r *replacement) run(ctx context.Context, step *listStep) {
 	}
 	step.ran = true
 	for from := 0; from < len(step.ids); from += maxIDs {
-		r.send(ctx, step, from, min(from+maxIDs, len(step.ids)), attempted{state: BulkNotStarted})
+		last := r.send(ctx, step, from, min(from+maxIDs, len(step.ids)), callHistory{})
 		if len(*step.done) > 0 || r.stopped != nil {
 			continue
 		}
-		if step.refused++; step.refused == maxRefusedBatches {
-			r.stopped = r.failures[len(r.failures)-1].Err
+		if step.refused++; step.refused == maxTrials {
+			r.stopped = last
 		}
 	}
 }
 
-// send makes the call for the ids from from to to. If RC refuses it for a reason that may lie in one of them, it sends the
-// two halves, but first makes room; any other failure stops the replacement. before is what earlier calls left the ids in.
-func (r *replacement) send(ctx context.Context, step *listStep, from, to int, before attempted) {
+// send makes the call for the ids from from to to and returns the error of the last of them. If RC refuses it for a reason
+// that may lie in one id, it sends the two halves, but first makes room; any other failure stops the replacement.
+func (r *replacement) send(ctx context.Context, step *listStep, from, to int, history callHistory) error {
 	if r.stopped != nil {
-		r.fail(step, from, to, before)
-		return
+		return r.fail(step, from, to, history)
 	}
 	err := step.change(ctx, r.ownerID, step.ids[from:to])
 	if err == nil {
 		*step.done = append(*step.done, step.ids[from:to]...)
-		return
+		r.tally.done(to - from)
+		return nil
 	}
-	after := before.after(err)
+	history.failed(err)
 	switch {
 	case !isAboutIDs(err):
 		r.stopped = err
-		r.fail(step, from, to, after)
+		return r.fail(step, from, to, history)
 	case step.makesRoom != nil && !step.makesRoom.ran && len(step.makesRoom.ids) > 0:
 		r.run(ctx, step.makesRoom)
-		r.send(ctx, step, from, to, after)
+		return r.send(ctx, step, from, to, history)
 	case to-from == 1:
-		r.fail(step, from, to, after)
-	default:
-		half := (from + to) / 2
-		r.send(ctx, step, from, half, after)
-		r.send(ctx, step, half, to, after)
+		return r.fail(step, from, to, history)
 	}
+	half := (from + to) / 2
+	_ = r.send(ctx, step, from, half, history)
+	return r.send(ctx, step, half, to, history)
 }
 
 // isAboutIDs reports whether a call may succeed without some of its ids.
@@ -166,68 +160,12 @@ func isAboutIDs(err error) bool {
 	return invalid || scopeOf(err) == someIDs
 }
 
-func (r *replacement) fail(step *listStep, from, to int, last attempted) {
-	if last.err == nil {
-		last.err = r.stopped
-	}
+// fail counts ids that aren't done, and returns the reason.
+func (r *replacement) fail(step *listStep, from, to int, history callHistory) error {
+	err := history.failure(r.stopped)
+	r.tally.addCause(err)
 	for i := from; i < to; i++ {
-		r.failures = append(r.failures, BulkFailure{step.ids[i], step.position + i, last.state, last.err})
+		r.tally.fail(BulkFailure{step.ids[i], step.position + i, history.state(), err})
 	}
-}
-
-// err returns the error for a Replace of total ids, or nil if all are done.
-func (r *replacement) err(work string, total int) error {
-	if len(r.failures) == 0 {
-		return nil
-	}
-	slices.SortFunc(r.failures, func(a, b BulkFailure) int { return cmp.Compare(a.Position, b.Position) })
-	report := BulkReport{Total: total, Done: total - len(r.failures), Failures: r.failures}
-	causes := causesOf(r.stopped, r.failures)
-	for _, f := range r.failures {
-		switch f.State {
-		case BulkUnknown:
-			report.Unknown++
-		case BulkNotStarted:
-			report.NotStarted++
-		default:
-			report.Failed++
-		}
-	}
-	return &BulkError{work, report, causes}
-}
-
-// attempted is what the calls that carried an id so far left it in, and the error that says why.
-type attempted struct {
-	state BulkState
-	err   error
-}
-
-// after returns the state after a further call that failed. Once a call may have been applied, a refusal of a later one
-// doesn't tell whether it was.
-func (a attempted) after(err error) attempted {
-	if a.state == BulkUnknown {
-		return a
-	}
-	failure, ok := errors.AsType[*Error](err)
-	switch {
-	case ok && failure.Outcome == Unknown:
-		return attempted{BulkUnknown, err}
-	case ok && failure.StatusCode == 0 && a.state == BulkNotStarted: // nothing was ever sent
-		return attempted{BulkNotStarted, err}
-	}
-	return attempted{BulkFailed, err}
-}
-
-// causesOf returns the error that stopped the work, if any, and the first different ones of the failures.
-func causesOf(stopped error, failures []BulkFailure) []error {
-	var causes []error
-	if stopped != nil {
-		causes = append(causes, stopped)
-	}
-	for _, f := range failures {
-		if len(causes) < maxCauses && !slices.Contains(causes, f.Err) {
-			causes = append(causes, f.Err)
-		}
-	}
-	return causes
+	return err
 }
