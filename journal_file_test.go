@@ -60,8 +60,27 @@ func TestJournalKnowsRunsOnly(t *testing.T) {
 		require.True(t, isDone(t, journal, run...), run)
 	}
 	for _, other := range [][]string{
-		{}, {""}, {"a"}, {"b"}, {"c"}, {"a", "b"}, {"b", "c"}, {"a", "c", "b"}, {"c", "b", "a"}, {"a", "b", "c", "d"}, {"a", "b", "x", "c"},
-		{"a", "b", "b", "c"}, {"d", "d"}, {"x"}, {"x", "a"}, {"a", "bc"}, {"abc"}, {"a", "b", "c", ""}, {"r"}, {"r", "r", "r"}, manyIDs(101),
+		{},
+		{""},
+		{"a"},
+		{"b"},
+		{"c"},
+		{"a", "b"},
+		{"b", "c"},
+		{"a", "c", "b"},
+		{"c", "b", "a"},
+		{"a", "b", "c", "d"},
+		{"a", "b", "x", "c"},
+		{"a", "b", "b", "c"},
+		{"d", "d"},
+		{"x"},
+		{"x", "a"},
+		{"a", "bc"},
+		{"abc"},
+		{"a", "b", "c", ""},
+		{"r"},
+		{"r", "r", "r"},
+		manyIDs(101),
 	} {
 		require.False(t, isDone(t, journal, other...), other)
 	}
@@ -239,8 +258,8 @@ func latestRun(runs [][]string, first string) (ids int) {
 
 // TestJournalMemory: a journal of 10,000,000 ids in batches of 20 has less than 16 MiB in memory, and recording keeps none.
 func TestJournalMemory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("writes 30 MB")
+	if testing.Short() || raceDetector {
+		t.Skip("is slow, and has no goroutines")
 	}
 	path := filepath.Join(t.TempDir(), "journal")
 	runs := 500_000
