@@ -90,15 +90,16 @@ func TestJournalDamagedLine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
 	lines := strings.SplitAfter(string(writeJournal(t, path, run1, run2, run3)), "\n")
 	for content, want := range map[string]string{
-		lines[0] + lines[1][:20] + lines[2] + lines[3]:               "line 2 is damaged",
-		lines[0] + lines[1] + "\n" + lines[2]:                        "line 3 is damaged",
-		lines[0] + lines[1] + lines[2] + lines[0]:                    "line 4 is damaged",
-		strings.ReplaceAll(lines[0]+lines[1], "\n", "\r\n"):          "first line is damaged",
-		lines[0] + strings.Repeat("\x00", 1<<20) + "\n" + lines[1]:   "line 2 is damaged",
-		lines[0] + strings.ToUpper(lines[1]):                         "line 2 is damaged",
-		lines[0] + "0 0123456789abcdef " + zeros(30) + " df1ec55b\n": "line 2 is damaged",
-		"\n" + lines[0] + lines[1]:                                   "isn't a journal",
-		lines[1] + lines[2]:                                          "isn't a journal",
+		lines[0] + lines[1][:20] + lines[2] + lines[3]:                 "line 2 is damaged",
+		lines[0] + lines[1] + "\n" + lines[2]:                          "line 3 is damaged",
+		lines[0] + lines[1] + lines[2] + lines[0]:                      "line 4 is damaged",
+		strings.ReplaceAll(lines[0]+lines[1], "\n", "\r\n"):            "first line is damaged",
+		lines[0] + strings.Repeat("\x00", 1<<20) + "\n" + lines[1]:     "line 2 is damaged",
+		lines[0] + strings.ToUpper(lines[1]):                           "line 2 is damaged",
+		lines[0] + "0 0123456789abcdef " + zeros(30) + " df1ec55b\n":   "line 2 is damaged",
+		lines[0] + "101 0123456789abcdef " + zeros(30) + " ac969856\n": "line 2 is damaged",
+		"\n" + lines[0] + lines[1]:                                     "isn't a journal",
+		lines[1] + lines[2]:                                            "isn't a journal",
 	} {
 		requireNotOpened(t, path, []byte(content), want)
 	}

@@ -1,0 +1,25 @@
+package rcuser
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestJournalReplacedWhileOpened: the lock must be one of the file that is written.
+func TestJournalReplacedWhileOpened(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "journal")
+	file, err := os.Create(path)
+	require.NoError(t, err)
+	require.NoError(t, os.Rename(path, path+".old"))
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	_, err = lockJournal(file)
+	require.ErrorContains(t, err, "it was replaced while it was opened")
+	require.NoError(t, file.Close())
+	j, err := OpenJournal(path)
+	require.NoError(t, err, "no lock is left behind")
+	require.NoError(t, j.Close())
+}
