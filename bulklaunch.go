@@ -83,13 +83,13 @@ func (l *launcher[C, T]) received(r *launched[C, T]) {
 
 // close waits until all calls have ended, and gives those that succeeded and weren't received to confirmed.
 func (l *launcher[C, T]) close(confirmed func(C)) {
+	defer l.group.Wait() // also if confirmed panics
+	defer close(l.calls)
 	for ; l.inFlight > 0; l.inFlight-- {
 		if r := <-l.ended; r.err == nil && !r.aborted {
 			confirmed(r.call)
 		}
 	}
-	close(l.calls)
-	l.group.Wait()
 }
 
 // work makes a call and then those that follow, until the launcher is closed.
