@@ -155,7 +155,8 @@ func TestBulkGivesUpOneBatch(t *testing.T) {
 		change  func(*rcuser.Config)
 		took    time.Duration // at most
 	}{
-		{0, once, 15 * time.Second}, {0, defaultLimiter, 15 * time.Second},
+		{0, once, 15 * time.Second},
+		{0, defaultLimiter, 15 * time.Second},
 		{300 * time.Millisecond, defaultLimiter, 15 * time.Second},
 	} {
 		synctest.Test(t, func(t *testing.T) {

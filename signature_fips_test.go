@@ -4,7 +4,6 @@ import (
 	"crypto/sha1"
 	"os"
 	"os/exec"
-	"slices"
 	"testing"
 	"time"
 
@@ -31,7 +30,7 @@ func TestFIPS(t *testing.T) {
 	require.NoError(t, err)
 	_, err = client.Users.Register(t.Context(), rcuser.Registration{UserID: "alice", Name: "Alice"})
 	require.NoError(t, err)
-	report, err := client.Bulk.Ban(t.Context(), slices.Values([]string{"alice"}), time.Hour, rcuser.BulkOptions{})
+	report, err := client.Bulk.Ban(t.Context(), streamOf("alice"), time.Hour, rcuser.BulkOptions{})
 	require.NoError(t, err)
 	require.Equal(t, 1, report.Done)
 	require.Equal(t, "45beb7cc7307889a8e711219a47b7cf6a5b000e8", rcuser.Sign("uwd1c0sxdlx2", "14314", "1408706337"))
