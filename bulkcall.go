@@ -9,8 +9,8 @@ type bulkCall[I any] struct {
 	trial bool         // its batch is split to find out whether any id can succeed
 
 	callHistory
-	missed int // calls that found nobody, though others succeeded in between
-	others int // how many others had succeeded when the last of them failed
+	unanswered int // calls that found nobody, though others succeeded in between
+	succeeded  int // how many others had succeeded when the last of them failed
 }
 
 // callHistory is what the calls that carried some ids came to so far. The zero value means that there were none.
@@ -57,19 +57,18 @@ func (c *callHistory) failure(stop error) error {
 	return c.err
 }
 
-const maxMissed = 3
+// maxUnanswered calls that found nobody, while others succeeded, mean that the reason lies in what they carry.
+const maxUnanswered = 3
 
-// givenUp counts a call that found nobody, and reports whether that happened so often while others succeeded that the
-// reason must lie in this call.
-func (c *bulkCall[I]) givenUp(succeeded int) bool {
+// countUnanswered counts a call that found nobody. succeeded is how many others have succeeded so far.
+func (c *bulkCall[I]) countUnanswered(succeeded int) {
 	if failure, ok := errors.AsType[*Error](c.err); ok && failure.Code == ErrRateLimited {
-		return false // the others had the rate
+		return // the others used the rate
 	}
-	if c.missed == 0 || succeeded > c.others {
-		c.missed++
+	if c.unanswered == 0 || succeeded > c.succeeded {
+		c.unanswered++
 	}
-	c.others = succeeded
-	return c.missed >= maxMissed
+	c.succeeded = succeeded
 }
 
 // split returns a call of each half. The second follows the first.
@@ -77,6 +76,6 @@ func split(c *bulkCall[bulkBatch]) *bulkCall[bulkBatch] {
 	first, second := *c, *c
 	first.item, second.item = c.item.halves()
 	first.next = &second
-	first.missed, second.missed = 0, 0
+	first.unanswered, second.unanswered = 0, 0
 	return &first
 }

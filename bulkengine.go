@@ -12,15 +12,15 @@ import (
 // bulkEngine makes the calls of bulk work. Its methods, and through them all hooks, are called by the goroutine that called
 // the method of [BulkService]; only the calls themselves are made by others.
 type bulkEngine[I, T any] struct {
-	launcher   *launcher[*bulkCall[I], T]
-	work       bulkHandler[I, T]
-	queue      []*bulkCall[I] // to be launched; at most those that were in flight when an outage began, and one more
-	stop       error          // why no further call begins
-	outage     outage
-	probe      *bulkCall[I] // in flight during an outage
-	mayPass    bool         // the latest call has passed the limiter
-	succeeded  int          // calls
-	turnedAway int          // calls in a row that were refused before RC saw them
+	launcher     *launcher[*bulkCall[I], T]
+	work         bulkHandler[I, T]
+	queue        []*bulkCall[I] // to be launched; at most those that were in flight when an outage began, and one more
+	stop         error          // why no further call begins
+	outage       outage
+	probe        *bulkCall[I] // in flight during an outage
+	mayPass      bool         // the latest call has passed the limiter
+	succeeded    int          // calls
+	refusedInRow int          // the latest calls that were all refused before RC saw them
 }
 
 func newBulkEngine[I, T any](client *Client, opts BulkOptions, work bulkHandler[I, T], do func(*Client, *bulkCall[I]) (T, error)) *bulkEngine[I, T] {
@@ -230,25 +230,25 @@ func (e *bulkEngine[I, T]) react(c *bulkCall[I], scope failureScope, probed bool
 		e.reached()
 		e.work.refuse(c)
 	default:
-		if e.turnedAway++; scope == everyCall || e.turnedAway >= maxTurnedAway {
+		if e.refusedInRow++; scope == everyCall || e.refusedInRow >= maxRefusedInRow {
 			e.end(c.err)
 		}
 		e.fail(c)
 	}
 }
 
-// maxTurnedAway calls in a row, refused before RC saw them, end the work.
-const maxTurnedAway = 3
+// maxRefusedInRow calls in a row that were refused before RC saw them end the work.
+const maxRefusedInRow = 3
 
 // reached notes that RC has answered.
 func (e *bulkEngine[I, T]) reached() {
-	e.turnedAway = 0
+	e.refusedInRow = 0
 	e.outage.over()
 }
 
 // putBack queues a call again that found nobody.
 func (e *bulkEngine[I, T]) putBack(c *bulkCall[I], probed bool) {
-	if c.givenUp(e.succeeded) {
+	if c.countUnanswered(e.succeeded); c.unanswered >= maxUnanswered {
 		e.fail(c)
 		return
 	}
