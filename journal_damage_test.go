@@ -149,6 +149,21 @@ func TestJournalRefusesOtherFiles(t *testing.T) {
 	}
 }
 
+// TestJournalRefusesHugeFiles without reading them.
+func TestJournalRefusesHugeFiles(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "journal")
+	for content, reason := range map[string]string{"": "isn't a journal", string(writeJournal(t, path, run1)): "line 3 is damaged"} {
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+		require.NoError(t, os.Truncate(path, 1<<40))
+		_, err := rcuser.OpenJournal(path)
+		require.ErrorContains(t, err, reason)
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		require.EqualValues(t, 1<<40, info.Size())
+	}
+}
+
 // TestJournalTornFirstLine: a file that has only the beginning of a first line is left alone until Begin, which completes
 // exactly this line or fails.
 func TestJournalTornFirstLine(t *testing.T) {

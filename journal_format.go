@@ -28,6 +28,7 @@ const (
 	maxJournalLine = 4096 // bytes of the first line
 	minRunLine     = 59   // bytes of the shortest line of a run
 	maxRun         = 100  // ids
+	maxTornEnd     = 1 << 20
 )
 
 var errNotJournal = errors.New("it isn't a journal, or its first line is damaged")
@@ -104,12 +105,15 @@ func eachLine(r io.Reader, do func(number int, line []byte) error) (size int64, 
 	reader := bufio.NewReaderSize(r, 16*maxJournalLine)
 	for number := 1; ; number++ {
 		line, err := reader.ReadSlice('\n')
-		for errors.Is(err, bufio.ErrBufferFull) {
+		for skipped := 0; errors.Is(err, bufio.ErrBufferFull) && number > 1 && skipped < maxTornEnd; skipped += reader.Size() {
 			line = nil
 			_, err = reader.ReadSlice('\n')
 		}
-		if errors.Is(err, io.EOF) {
+		switch {
+		case errors.Is(err, io.EOF):
 			return size, nil
+		case errors.Is(err, bufio.ErrBufferFull):
+			line, err = nil, nil
 		}
 		if err == nil {
 			err = do(number, line)
