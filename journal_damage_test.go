@@ -160,7 +160,7 @@ func TestJournalRefusesHugeFiles(t *testing.T) {
 		require.ErrorContains(t, err, reason)
 		info, err := os.Stat(path)
 		require.NoError(t, err)
-		require.EqualValues(t, 1<<40, info.Size())
+		require.Equal(t, int64(1<<40), info.Size())
 	}
 }
 
