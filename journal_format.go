@@ -48,7 +48,7 @@ func newJournalRun(ids []string, buf []byte) (journalRun, []byte) {
 		buf = append(buf, id...)
 	}
 	sum := sha256.Sum256(buf)
-	return journalRun{hashOfID(ids[0]), uint8(len(ids)), [15]byte(sum[:])}, buf
+	return journalRun{hashOfID(ids[0]), uint8(len(ids)), [15]byte(sum[:])}, buf //nolint:gosec // at most maxRun
 }
 
 func hashOfID(id string) uint64 {

@@ -186,7 +186,7 @@ func (m *bulkModel) openJournal() (*rcuser.FileJournal, error) {
 	}
 	content, err := os.ReadFile(m.path)
 	if err == nil && len(content) > 0 && m.chance(0.3) {
-		err = os.WriteFile(m.path, append(content, "20 0123456789abcd"...), 0o600)
+		err = os.WriteFile(m.path, append(content, "20 0123456789abcd"...), 0o600) //nolint:gosec // a test's path
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
