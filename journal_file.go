@@ -13,9 +13,9 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// FileJournal is a [Journal] in a text file to which lines are appended: one that names the work, and one a run with its
-// number of ids and hashes of them. Lines aren't synced to the disk: if the last ones are lost in a crash, their ids are
-// sent again. In memory it has 24 bytes for each run that was in the file at Begin, and nothing for later ones.
+// FileJournal is a [Journal] in a text file to which lines are appended: the first names the work, each further one has the
+// number of ids of a run, and hashes of them. Lines aren't synced to the disk: if the last ones are lost in a crash, their
+// ids are sent again. Memory has 24 bytes for each run that was in the file at Begin, and nothing for later ones.
 type FileJournal struct {
 	mu   sync.Mutex
 	file *os.File
