@@ -36,8 +36,8 @@ var errJournalClosed = errors.New("the journal is closed")
 //
 // The file is locked until Close or until the process ends, however it does: opening it a second time meanwhile is an
 // error, under another name or in another process too. On Windows, whose locks would keep others from reading, a second
-// file beside it is locked, whose name ends in .lock and which may be deleted while no process uses the journal. Locks on
-// network file systems are only as good as these file systems are.
+// file beside it is locked, so that hard links aren't noticed; its name ends in .lock, and it may be deleted while no process
+// uses the journal. Locks on network file systems are only as good as these file systems are.
 func OpenJournal(path string) (*FileJournal, error) {
 	j, err := openJournal(path)
 	if err != nil {
