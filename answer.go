@@ -187,7 +187,7 @@ func (a *answer) open(d *dialect, data []byte, header http.Header, result result
 	case !a.fromRC:
 		a.problem = a.foreignError(body, header.Get("Content-Type"), err)
 	case success && a.status != http.StatusOK:
-		a.problem = fmt.Errorf("broken answer: code %d under HTTP %d", e.Code.value, a.status)
+		a.problem = brokenSuccess{fmt.Errorf("code %d under HTTP %d", e.Code.value, a.status)}
 	case !success:
 		a.code = ErrorCode(e.Code.value)
 		a.message = truncate(string(cmp.Or(e.ErrorMessage, e.Msg)), maxMessage)
@@ -196,13 +196,19 @@ func (a *answer) open(d *dialect, data []byte, header http.Header, result result
 			err = result.accept()
 		}
 		if err != nil {
-			a.problem = fmt.Errorf("broken answer: %w", err)
+			a.problem = brokenSuccess{err}
 		}
 	}
 	if !a.fromRC && !secret {
 		a.excerpt = bytes.Clone(data[:min(len(data), maxExcerpt)])
 	}
 }
+
+// brokenSuccess is why a success of RC's can't be understood. It concerns the one call: RC can be reached.
+type brokenSuccess struct{ err error }
+
+func (e brokenSuccess) Error() string { return "broken answer: " + e.err.Error() }
+func (e brokenSuccess) Unwrap() error { return e.err }
 
 // foreignError says what is wrong with an answer without RC's code. A success and a 5xx may be RC's own, cut off or empty,
 // unless their type says otherwise.

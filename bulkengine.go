@@ -229,6 +229,9 @@ func (e *bulkEngine[I, T]) react(c *bulkCall[I], scope failureScope, probed bool
 	case scope == someIDs:
 		e.reached()
 		e.work.refuse(c)
+	case scope == oneCall:
+		e.reached()
+		e.fail(c)
 	default:
 		if e.refusedInRow++; scope == everyCall || e.refusedInRow >= maxRefusedInRow {
 			e.end(c.err)

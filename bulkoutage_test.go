@@ -53,7 +53,11 @@ func TestBulkOutlivesAnOutage(t *testing.T) {
 			require.Equal(t, rcuser.BulkReport{Total: 20_000, Done: 20_000}, report, name)
 			require.Len(t, service.confirmed, 20_000)
 			require.Zero(t, service.again, "%s: nothing that was confirmed is sent again", name)
-			require.Less(t, time.Since(start), 100*time.Second, name)
+			longest := 100 * time.Second
+			if name == "429" {
+				longest = 150 * time.Second // the rate is lowered and recovers slowly
+			}
+			require.Less(t, time.Since(start), longest, name)
 		})
 	}
 }
@@ -287,5 +291,35 @@ func TestBulkOutlivesALongOutage(t *testing.T) {
 		require.Zero(t, service.again)
 		require.LessOrEqual(t, service.calls, n/20+200, "a probe costs three attempts")
 		require.Less(t, time.Since(start), 2*middle+11*time.Minute)
+	})
+}
+
+// TestBulkTakesNoOddSuccessForAnOutage: RC's answer lacks what the call returns for some users, or for all. Nothing is
+// split, repeated or waited for.
+func TestBulkTakesNoOddSuccessForAnOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for every, want := range map[int]int{1: 100, 10: 10} {
+			client, service := newIDService(t, func(call int, _ []string) (roundTripFunc, bool) {
+				if call%every == 0 {
+					return reply(200, success), true
+				}
+				return reply(200, `{"code":200,"status":"1","operateId":"o"}`), true
+			}, func(c *rcuser.Config) { c.DataCenter = rcuser.DataCenter{Primary: "https://a.example.com"} })
+			start := time.Now()
+			unknown := 0
+			for result := range client.Bulk.Online(t.Context(), streamed(100), rcuser.BulkOptions{}) {
+				if result.Err != nil {
+					require.Equal(t, rcuser.Unknown, requireError(t, result.Err).Outcome)
+					require.ErrorContains(t, result.Err, "broken answer: its field status")
+					unknown++
+				}
+			}
+			require.Equal(t, []int{want, 100}, []int{unknown, service.calls})
+			report, err := client.Bulk.Deactivate(t.Context(), streamed(200), rcuser.BulkOptions{})
+			requireSum(t, report)
+			require.Equal(t, every == 1, err != nil)
+			require.Zero(t, time.Since(start))
+		}
 	})
 }

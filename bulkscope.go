@@ -10,6 +10,7 @@ type failureScope int
 
 const (
 	someIDs     failureScope = iota // the refusal may lie in one of the ids
+	oneCall                         // RC's answer to it can't be understood
 	everyCall                       // RC refuses every call of the work for the same reason
 	beforeRC                        // the call was refused before RC saw it, as others may be
 	unreachable                     // nobody answered, or RC couldn't serve the call at that time
@@ -24,6 +25,8 @@ func scopeOf(err error) failureScope {
 		return beforeRC
 	case failure.StatusCode == 0 || failure.StatusCode >= 500 || failure.StatusCode == http.StatusTooManyRequests:
 		return unreachable
+	case isBrokenSuccess(err):
+		return oneCall
 	case failure.Code == 0 && failure.StatusCode >= 300:
 		return beforeRC
 	case failure.Code == 0 || failure.Code.transient():
@@ -47,6 +50,11 @@ type credentialsError struct{ err error }
 
 func (e credentialsError) Error() string { return "credentials: " + e.err.Error() }
 func (e credentialsError) Unwrap() error { return e.err }
+
+func isBrokenSuccess(err error) bool {
+	_, ok := errors.AsType[brokenSuccess](err)
+	return ok
+}
 
 func isCredentialsError(err error) bool {
 	_, ok := errors.AsType[credentialsError](err)
