@@ -70,10 +70,10 @@ func (s *BlocklistService) All(ctx context.Context, ownerID string) iter.Seq2[st
 }
 
 // Replace makes the owner's blocklist equal to want; order and duplicates don't matter. It reads the list, and then adds
-// the missing users and removes the others, 20 ids a call. If nothing differs, it makes no change. An empty want removes
-// everybody; nil is refused, because it is what a failed query leaves. Users are added first, unless the list would exceed
-// 3000 users meanwhile; then the others are removed first, as they are once RC refuses an addition, because the list may
-// be a shorter one without room.
+// the missing users and removes the others, 20 ids a call. If nothing differs, it makes no change. An empty want, also nil,
+// removes everybody: check the error of what want was read from. Users are added first, unless the list would exceed 3000
+// users meanwhile; then the others are removed first, as they are once RC refuses an addition, because the list may be a
+// shorter one without room.
 //
 // If RC refuses a call for a reason that may lie in one of its ids, the call is split in halves until the refused ids
 // stand alone, and the others are still done. While RC hasn't confirmed any addition, at most three calls for 20 ids are
@@ -87,7 +87,7 @@ func (s *BlocklistService) All(ctx context.Context, ownerID string) iter.Seq2[st
 // from the reading of the list: a wanted id is then added again, which changes nothing, and another id stays on the
 // list.
 //
-// Errors: an [*ArgumentError], before anything is sent, for nil, more than 3000 different ids or an invalid one; an
+// Errors: an [*ArgumentError], before anything is sent, for more than 3000 different ids or an invalid one; an
 // [*Error] if the list can't be read; a [*BulkError] if not all changes were confirmed. Its report has each id that isn't
 // done; its positions count the changes that were needed, additions before removals.
 func (s *BlocklistService) Replace(ctx context.Context, ownerID string, want []string) (Change, error) {

@@ -198,7 +198,7 @@ func (s *BulkService) Online(ctx context.Context, ids iter.Seq2[string, error], 
 // OwnedList is what [BulkService.ReplaceBlocklists] and [BulkService.ReplaceAllowlists] make of one user's list.
 type OwnedList struct {
 	OwnerID string
-	UserIDs []string // at most 3000 different ids; empty clears the list, nil is an [*ArgumentError]
+	UserIDs []string // at most 3000 different ids; none clears the list
 }
 
 // ReplaceBlocklists is [BlocklistService.Replace] for any number of owners. It yields its results as Register does, one an

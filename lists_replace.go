@@ -71,9 +71,6 @@ func compareList(ctx context.Context, list userList, ownerID string, want []stri
 
 // wantedIDs returns the ids of want, which is an argument of that name, without duplicates, in order and as a set.
 func wantedIDs(name string, want []string) ([]string, map[string]bool, error) {
-	if want == nil {
-		return nil, nil, &ArgumentError{name, "is nil; an empty slice that isn't nil removes everybody"}
-	}
 	var ids []string
 	set := map[string]bool{}
 	for position, id := range want {

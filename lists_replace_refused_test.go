@@ -261,21 +261,21 @@ func TestReplaceRemembersALostAnswer(t *testing.T) {
 	})
 }
 
-// TestReplaceClearsAList needs a slice that isn't nil, which is what a failed query leaves.
+// TestReplaceClearsAList with a slice that is empty or nil.
 func TestReplaceClearsAList(t *testing.T) {
 	t.Parallel()
 	onBothLists(t, func(t *testing.T, kind listKind) {
-		l := newStoredList(t, kind, []string{"a", "b"})
-		var unset []string
-		for _, method := range replacers(l.service) {
-			_, err := method(t.Context(), "ann", unset)
-			require.EqualError(t, err, "rcuser: want: is nil; an empty slice that isn't nil removes everybody")
+		for _, want := range [][]string{nil, {}} {
+			l := newStoredList(t, kind, []string{"a", "b"})
+			planned, err := l.service.Plan(t.Context(), "ann", want)
+			require.NoError(t, err)
+			require.Equal(t, []string{"a", "b"}, l.ids())
+			done, err := l.service.Replace(t.Context(), "ann", want)
+			require.NoError(t, err)
+			require.Equal(t, rcuser.Change{Removed: []string{"a", "b"}}, done)
+			require.Equal(t, planned, done)
+			require.Empty(t, l.ids())
 		}
-		require.Equal(t, []string{"a", "b"}, l.ids())
-		done, err := l.service.Replace(t.Context(), "ann", []string{})
-		require.NoError(t, err)
-		require.Equal(t, rcuser.Change{Removed: []string{"a", "b"}}, done)
-		require.Empty(t, l.ids())
 	})
 }
 
