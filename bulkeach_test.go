@@ -48,3 +48,22 @@ func TestBulkResults(t *testing.T) {
 		require.GreaterOrEqual(t, len(stopped), 5)
 	})
 }
+
+// TestBulkResultsLeftEarly cancels the calls in flight at once.
+func TestBulkResultsLeftEarly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := newIDService(t, func(call int, _ []string) (roundTripFunc, bool) {
+			if call < 100 {
+				return hang, true
+			}
+			return nil, true
+		}, func(c *rcuser.Config) { c.AttemptTimeout = time.Hour })
+		start := time.Now()
+		for result := range client.Bulk.Register(t.Context(), registrations(streamed(1000)), rcuser.BulkOptions{}) {
+			require.NoError(t, result.Err)
+			break
+		}
+		require.Zero(t, time.Since(start))
+	})
+}

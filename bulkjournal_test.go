@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -128,11 +129,17 @@ func TestBulkRecordsAtMostABatch(t *testing.T) {
 	t.Parallel()
 	client, service := newIDService(t, nil)
 	journal := new(countingJournal)
-	ids := make([]string, 10_000)
-	for i := range ids {
-		ids[i] = fmt.Sprintf("user%d", i/5000)
+	ids := func(yield func(string, error) bool) {
+		for i := range 10_000 {
+			if !yield(fmt.Sprintf("user%d", i/5000), nil) {
+				return
+			}
+		}
+		for service.count() == 0 { // nothing is held back until the stream ends
+			runtime.Gosched()
+		}
 	}
-	report, err := client.Bulk.Ban(t.Context(), streamOf(ids...), time.Hour, rcuser.BulkOptions{Journal: journal})
+	report, err := client.Bulk.Ban(t.Context(), ids, time.Hour, rcuser.BulkOptions{Journal: journal})
 	require.NoError(t, err)
 	require.Equal(t, rcuser.BulkReport{Total: 10_000, Done: 10_000}, report)
 	require.Equal(t, []int{20, 10_000}, []int{journal.longest, journal.ids})

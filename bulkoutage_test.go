@@ -159,7 +159,8 @@ func TestBulkGivesUpOneBatch(t *testing.T) {
 		change  func(*rcuser.Config)
 		took    time.Duration // at most
 	}{
-		{0, once, 15 * time.Second},
+		{0, once, 4 * time.Second},
+		{0, func(c *rcuser.Config) { once(c); defaultLimiter(c) }, 14 * time.Second}, // 10.2 s, and a pause of 1 s after each failure
 		{0, defaultLimiter, 15 * time.Second},
 		{300 * time.Millisecond, defaultLimiter, 15 * time.Second},
 	} {

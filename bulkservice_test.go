@@ -62,6 +62,12 @@ func (s *idService) receive(ids []string) roundTripFunc {
 	return respond
 }
 
+func (s *idService) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls
+}
+
 // newIDService returns a client of such a service, without a limiter.
 func newIDService(t testing.TB, decide func(call int, ids []string) (roundTripFunc, bool), changes ...func(*rcuser.Config)) (*rcuser.Client, *idService) {
 	t.Helper()
