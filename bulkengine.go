@@ -152,20 +152,13 @@ func (e *bulkEngine[I, T]) launchable() bool {
 }
 
 func (e *bulkEngine[I, T]) launch() {
-	at := 0
+	c := e.queue[0]
+	e.queue = slices.Delete(e.queue, 0, 1)
 	if e.outage.active() {
-		at = e.probeIndex()
-		e.probe = e.queue[at]
+		e.probe = c
 	}
-	c := e.queue[at]
-	e.queue = slices.Delete(e.queue, at, at+1)
 	e.mayPass = false
 	e.launcher.launch(c)
-}
-
-// probeIndex returns which call of the queue probes: one that hasn't failed yet, as the reason may lie in those that have.
-func (e *bulkEngine[I, T]) probeIndex() int {
-	return max(0, slices.IndexFunc(e.queue, func(c *bulkCall[I]) bool { return c.err == nil }))
 }
 
 // wait waits for a result, for the limiter, for the next probe, or for the end of ctx.
