@@ -29,9 +29,9 @@ type Outcome int
 const (
 	// Unknown means that a request was sent and may have been applied: it timed out, its connection broke, or the answer
 	// was an HTTP 5xx, the code [ErrInternal] or [ErrTimeout], a success that isn't RC's or can't be read, RC's code of a
-	// success under another HTTP status than 200, an HTTP 408 that isn't RC's, or broke off. If Config.HTTPClient has a
-	// RoundTripper that doesn't use net/http's Transport, every failure without an answer counts as Unknown, except a
-	// failed dial.
+	// success under another HTTP status than 200, an HTTP 408 that isn't RC's, or broke off. With Config.WrapTransport,
+	// or if Config.HTTPClient has another RoundTripper than net/http's Transport, a failure without an answer counts as
+	// Unknown unless no connection was seen and a dial, a TLS handshake or a proxy failed.
 	Unknown Outcome = iota
 	// NotApplied means that no request was sent, or that it was refused: by RC with any other code or, if something in
 	// between answered, with an HTTP 3xx or 4xx other than 408.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -198,5 +199,31 @@ func TestProxyOfTheUsersRefuses(t *testing.T) {
 			require.Equal(t, tc.want, rcErr.Outcome, text)
 			require.NotContains(t, rcErr.Error(), "pa55word")
 		}
+	}
+}
+
+// TestIdleTimeoutAnswerIsNoRefusal has a server that answers 408 to the second request on each connection and closes it,
+// as HAProxy does with one that was idle. The backup isn't asked.
+func TestIdleTimeoutAnswerIsNoRefusal(t *testing.T) {
+	t.Parallel()
+	const closing = "HTTP/1.1 408 Request Time-out\r\nConnection: close\r\nContent-Type: text/html\r\n\r\n" + html
+	for name, change := range transports(t) {
+		var served atomic.Int32
+		base := rawServer(t, func(conn net.Conn) {
+			r := bufio.NewReader(conn)
+			if readRequest(r) != nil {
+				served.Add(1)
+				_, _ = io.WriteString(conn, rawSuccess)
+				readRequest(r)
+				_, _ = io.WriteString(conn, closing)
+			}
+		})
+		var log warnings
+		client := overWire(t, base, change, log.to, deadBackup)
+		for range 5 {
+			require.NoError(t, ban(t.Context(), client), name)
+		}
+		require.EqualValues(t, 5, served.Load(), name)
+		require.Zero(t, log.count(switching), name)
 	}
 }
