@@ -19,14 +19,13 @@
 // A call is attempted several times if that may help and is harmless, see [RetryPolicy]. Every attempt has a new
 // signature. A call ends at the latest when its context does.
 //
-// [Client.Bulk] makes the same call for any number of users at the rate that RC allows. Interrupted work can be
-// resumed.
+// [Client.Bulk] makes the same call for any number of users at the rate that RC allows. It takes streams that may fail,
+// see [Stream]. Interrupted work can be resumed.
 //
 // # Errors
 //
-// A method returns one of two kinds of error. An [*ArgumentError] names an invalid argument; nothing was sent. Any
-// other failure of a call is an [*Error]. It has RC's answer, the cause and the [Outcome], which says whether RC may
-// have applied the call:
+// An [*ArgumentError] names an invalid argument; nothing was sent. Any other failure of a call is an [*Error]. It has
+// RC's answer, the cause and the [Outcome], which says whether RC may have applied the call:
 //
 //	var rcErr *rcuser.Error
 //	switch {
@@ -35,7 +34,8 @@
 //	case errors.As(err, &rcErr) && rcErr.Outcome == rcuser.NotApplied: // nothing was changed
 //	}
 //
-// The error of bulk work matches the errors of its calls with errors.Is and errors.As.
+// Bulk work and Replace that aren't complete return a [*BulkError]. It has a report, and matches what ended the work and
+// the errors of its calls with errors.Is and errors.As.
 //
 // # Webhooks
 //
