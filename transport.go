@@ -70,6 +70,9 @@ func requireResponse(resp *http.Response, err error) (*http.Response, error) {
 		return nil, errors.New("the transport returned neither an answer nor an error")
 	case resp.Body == nil:
 		resp.Body = http.NoBody
+	case resp.StatusCode == http.StatusSwitchingProtocols: // its body is the connection, and no deadline ends a read of that
+		_ = resp.Body.Close()
+		resp.Body = http.NoBody
 	}
 	return resp, nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -225,5 +226,27 @@ func TestIdleTimeoutAnswerIsNoRefusal(t *testing.T) {
 		}
 		require.EqualValues(t, 5, served.Load(), name)
 		require.Zero(t, log.count(switching), name)
+	}
+}
+
+// TestSwitchedProtocols: the peer sends 101, which nothing asked for, and then keeps the connection open.
+func TestSwitchedProtocols(t *testing.T) {
+	t.Parallel()
+	for name, change := range transports(t) {
+		end := make(chan struct{})
+		base := rawServer(t, func(conn net.Conn) {
+			readRequest(bufio.NewReader(conn))
+			_, _ = io.WriteString(conn, hostileAnswers["switched protocols"].sent)
+			<-end
+		})
+		failed := make(chan error, 1)
+		go func() { failed <- ban(t.Context(), overWire(t, base, change, once)) }()
+		select {
+		case err := <-failed:
+			require.Equal(t, rcuser.Unknown, requireError(t, err).Outcome, name)
+		case <-time.After(10 * time.Second):
+			t.Errorf("%s: the call hangs", name)
+		}
+		close(end)
 	}
 }
