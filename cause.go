@@ -98,6 +98,13 @@ func failedSOCKS(err error) bool {
 	return ok && op.Op == "socks connect"
 }
 
-var userinfo = regexp.MustCompile(`://[^\s"]*@`)
+var (
+	userinfo = regexp.MustCompile(`://[^\s"]*@`)
+	unparsed = regexp.MustCompile(`(invalid proxy address|parse) ".*`)
+)
 
-func withoutUserinfo(text string) string { return userinfo.ReplaceAllString(text, "://") }
+// withoutUserinfo takes users and passwords out of the URLs in a text. Of a URL that couldn't be parsed nothing is left, as
+// a password can be anywhere in it, and in what follows: a slash in a password makes its beginning an "invalid port".
+func withoutUserinfo(text string) string {
+	return userinfo.ReplaceAllString(unparsed.ReplaceAllString(text, "$1 "+redacted), "://")
+}

@@ -68,6 +68,16 @@ func TestNameCause(t *testing.T) {
 		},
 		{errors.New("proxy socks5://user@proxy:1080 is down"), unanswered, "proxy socks5://proxy:1080 is down"},
 		{errors.New("mail a@b"), unanswered, "mail a@b"},
+		{
+			fmt.Errorf("invalid proxy address %q: %w", "http://user:p ss@proxy", parseError("http://user:p ss@proxy")), notConnected,
+			"invalid proxy address [redacted]",
+		},
+		{
+			fmt.Errorf("invalid proxy address %q: %w", "7:p%zz@proxy", parseError("7:p%zz@proxy")), notConnected,
+			"invalid proxy address [redacted]",
+		},
+		{parseError("http://user:pa/ss@proxy:3128"), notConnected, "parse [redacted]"},
+		{fmt.Errorf("span: %w", parseError(`http://user:p"ss@proxy`)), notConnected, "span: parse [redacted]"},
 	} {
 		err := nameCause(tc.err, tc.at)
 		require.EqualError(t, err, tc.text)
@@ -80,4 +90,9 @@ func TestNameCause(t *testing.T) {
 
 func refusedDialError() error {
 	return &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+}
+
+func parseError(address string) error {
+	_, err := url.Parse(address)
+	return err
 }
