@@ -135,6 +135,10 @@ func (s *sender) sendPooled(ctx context.Context, a *attempt, req *request, resul
 
 // read takes the answer; an error means that it couldn't be read to its end.
 func (s *sender) read(a *attempt, resp *http.Response, req *request, result result) error {
+	if resp.StatusCode < http.StatusContinue { // net/http accepts 000 to 099, and a RoundTripper may return anything
+		_ = resp.Body.Close()
+		return fmt.Errorf("broken answer: its HTTP status is %03d", resp.StatusCode)
+	}
 	a.answer.status, a.answer.retryAfter = resp.StatusCode, retryAfter(resp.Header)
 	buffer := bodies.Get().(*bodyBuffer)
 	defer buffer.release()

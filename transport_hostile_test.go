@@ -59,6 +59,8 @@ var hostileAnswers = map[string]struct {
 	"no reason phrase":    {"HTTP/1.1 200\r\nContent-Length: 12\r\n\r\n" + success, ""},
 	"a header of NULs":    {"HTTP/1.1 200 OK\r\nX: \x00\r\nContent-Length: 12\r\n\r\n" + success, "malformed"},
 	"a type of bad bytes": {"HTTP/1.1 200 OK\r\nContent-Type: " + strings.Repeat("\x80", 61) + "\r\nContent-Length: 1\r\n\r\n<", "not JSON"},
+	"status 000":          {"HTTP/1.1 000 OK\r\nContent-Length: 12\r\n\r\n" + success, "its HTTP status is 000"},
+	"status 042":          {"HTTP/1.1 042 OK\r\nContent-Length: 13\r\n\r\n" + `{"code":1002}`, "its HTTP status is 042"},
 	"switched protocols":  {"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", "empty"},
 }
 
