@@ -47,7 +47,12 @@ func (s *sender) sendWatched(ctx context.Context, a *attempt, req *request, resu
 	w := new(watched)
 	w.watch.Start(ctx, deadline, newConn)
 	out := s.newRequest(&w.watch, &w.outgoing, req, a, credentials)
-	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(req.body)), nil }
+	out.GetBody = func() (io.ReadCloser, error) {
+		if w.watch.Resent() {
+			return nil, errResent
+		}
+		return io.NopCloser(bytes.NewReader(req.body)), nil
+	}
 	resp, err := requireResponse(s.transport.RoundTrip(out)) //nolint:bodyclose // read closes it
 	a.sent = !w.watch.NotSent(s.transport, err)
 	a.connClosed = ctx.Err() == nil && w.watch.PeerClosed(resp, err)
@@ -56,6 +61,9 @@ func (s *sender) sendWatched(ctx context.Context, a *attempt, req *request, resu
 	}
 	return s.read(a, resp, req, result)
 }
+
+// errResent ends an attempt that a transport has repeated by itself: the limiter and the budget know nothing of that.
+var errResent = errors.New("the server refused the request twice over HTTP/2, without an answer")
 
 // requireResponse accepts what net/http's client accepts: RoundTrippers written for tests return answers without a body,
 // and careless ones an answer beside an error.

@@ -26,6 +26,7 @@ type Watch struct {
 	answered  atomic.Bool                           // a byte came
 	asked     atomic.Bool                           // a transport looked for a connection
 	got       atomic.Bool                           // and got one
+	resent    atomic.Bool                           // and then another, for HTTP/2
 	unused    atomic.Bool                           // one that wasn't used before
 	closed    atomic.Bool                           // a Pool found that the peer had already closed its last connection
 }
@@ -93,7 +94,9 @@ func (w *Watch) gotConn(info httptrace.GotConnInfo) {
 		_ = info.Conn.Close()
 		return
 	}
-	w.got.Store(true)
+	if w.got.Swap(true) && isHTTP2(info.Conn) {
+		w.resent.Store(true)
+	}
 	if !info.Reused {
 		w.unused.Store(true)
 	}
@@ -151,6 +154,10 @@ func all(errs []error, is func(error) bool) bool {
 
 // MayBeConnected reports whether a connection was seen, or the transport didn't look for one where that is seen.
 func (w *Watch) MayBeConnected() bool { return w.got.Load() || !w.asked.Load() }
+
+// Resent reports whether a transport has sent the request over HTTP/2 and then once more. net/http repeats a request that the
+// server refused with GOAWAY, REFUSED_STREAM or PROTOCOL_ERROR, the first and the last hundreds of times a second.
+func (w *Watch) Resent() bool { return w.resent.Load() }
 
 // Answered reports whether a byte of an answer came.
 func (w *Watch) Answered() bool { return w.answered.Load() }
