@@ -62,7 +62,7 @@ func parseBaseURL(name, raw string, allowHTTP bool) (*url.URL, error) {
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(raw, "#"):
 		return nil, &ArgumentError{name, "holds a query or a fragment"}
 	case u.RawPath != "":
-		return nil, &ArgumentError{name, "has a path with escaped slashes"}
+		return nil, &ArgumentError{name, "has a path with a character that is or would have to be escaped"}
 	case u.Hostname() == "" || u.Opaque != "":
 		return nil, &ArgumentError{name, "has no host; it reads like https://api.rong-api.com"}
 	case !validPort(u.Port()):

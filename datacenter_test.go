@@ -39,6 +39,8 @@ var baseURLs = []struct {
 	{"https://user:pa55word@api.example.com:port", false, "not a URL"},
 	{"https://api.example.com?x=1", false, "query"},
 	{"https://api.example.com/?", false, "query"},
+	{"https://api.example.com/r c", false, "would have to be escaped"},
+	{"https://api.example.com/a%2Fb", false, "would have to be escaped"},
 	{"https://api.example.com#x", false, "fragment"},
 	{"https://api.example.com#", false, "fragment"},
 	{"api.example.com", false, "no host"},
