@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -147,4 +149,33 @@ func TestBulkTellsOperations(t *testing.T) {
 	require.NotEmpty(t, ids["user249"])
 	require.NotEqual(t, ids["user0"], ids["user249"])
 	require.Equal(t, ids["user0"], ids["user99"])
+}
+
+// TestBulkReplaceGoesOnAfterOddLists: lists that can't be read to their end, or with an id that no request may carry, concern
+// their owners alone.
+func TestBulkReplaceGoesOnAfterOddLists(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]int{
+		`{"code":200,"users":["x"],"next":"again"}`:                    0,
+		`{"code":200,"users":["` + strings.Repeat("x", 65) + `"]}`:     0,
+		`{"code":200,"users":["` + strings.Repeat("x", 65) + `","b"]}`: 1,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			client, _ := newClient(t, func(req *http.Request) (*http.Response, error) {
+				if strings.HasSuffix(req.URL.Path, "/query.json") {
+					return reply(200, body)(req)
+				}
+				return reply(200, success)(req)
+			})
+			start := time.Now()
+			results := slices.Collect(client.Bulk.ReplaceBlocklists(t.Context(), ownedLists(10), rcuser.BulkOptions{}))
+			require.Len(t, results, 10, body)
+			for _, result := range results {
+				require.Error(t, result.Err)
+				require.NotEmpty(t, result.UserID, body)
+				require.Len(t, result.Value.Removed, want)
+			}
+			require.Zero(t, time.Since(start), "no outage")
+		})
+	}
 }

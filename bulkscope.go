@@ -19,8 +19,8 @@ const (
 func scopeOf(err error) failureScope {
 	failure, ok := errors.AsType[*Error](err)
 	switch {
-	case !ok: // the ids were checked before
-		return beforeRC
+	case !ok: // an *ArgumentError: RC listed an id that no request may carry, all others were checked before
+		return someIDs
 	case isCredentialsError(err):
 		return beforeRC
 	case failure.StatusCode == 0 || failure.StatusCode >= 500 || failure.StatusCode == http.StatusTooManyRequests:

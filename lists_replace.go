@@ -2,7 +2,6 @@ package rcuser
 
 import (
 	"context"
-	"errors"
 	"fmt"
 )
 
@@ -137,7 +136,7 @@ func (r *replacement) send(ctx context.Context, step *listStep, from, to int, hi
 	}
 	history.failed(err)
 	switch {
-	case !isAboutIDs(err):
+	case scopeOf(err) != someIDs:
 		r.stopped = err
 		return r.fail(step, from, to, history)
 	case step.makesRoom != nil && !step.makesRoom.ran && len(step.makesRoom.ids) > 0:
@@ -149,12 +148,6 @@ func (r *replacement) send(ctx context.Context, step *listStep, from, to int, hi
 	half := (from + to) / 2
 	_ = r.send(ctx, step, from, half, history)
 	return r.send(ctx, step, half, to, history)
-}
-
-// isAboutIDs reports whether a call may succeed without some of its ids.
-func isAboutIDs(err error) bool {
-	_, invalid := errors.AsType[*ArgumentError](err) // RC listed an id that no request may carry
-	return invalid || scopeOf(err) == someIDs
 }
 
 // fail counts ids that aren't done, and returns the reason.

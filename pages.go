@@ -1,6 +1,7 @@
 package rcuser
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -133,5 +134,5 @@ func withoutZero[T comparable](items []T) []T {
 
 // noProgress is the error for a listing that repeats itself and would never end.
 func noProgress(ep endpoint, reason string) error {
-	return &Error{Endpoint: ep.path, StatusCode: 200, Attempts: 1, Err: fmt.Errorf("broken answer: %s", reason)}
+	return &Error{Endpoint: ep.path, StatusCode: 200, Attempts: 1, Err: brokenSuccess{errors.New(reason)}}
 }
