@@ -20,12 +20,20 @@ func newProgress(opts BulkOptions) *progress {
 }
 
 // skip counts ids that an earlier run did.
-func (p *progress) skip(n int) { p.skipped += n }
+func (p *progress) skip(n int) {
+	p.skipped += n
+	p.showInTime()
+}
 
 // count adds to the counts.
 func (p *progress) count(done, failed int) {
 	p.done += done
 	p.failed += failed
+	p.showInTime()
+}
+
+// showInTime calls Progress unless it was called less than progressInterval ago.
+func (p *progress) showInTime() {
 	if p.opts.Progress == nil {
 		return
 	}
@@ -45,7 +53,7 @@ func (p *progress) show() {
 		shown.Rate = float64(p.done) / seconds
 	}
 	if rest := p.opts.Expected - shown.Done - shown.Failed; rest > 0 && shown.Rate > 0 {
-		shown.Left = time.Duration(float64(rest) / shown.Rate * float64(time.Second))
+		shown.Left = nanoseconds(float64(rest) / shown.Rate * float64(time.Second))
 	}
 	p.opts.Progress(shown)
 }

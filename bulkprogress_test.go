@@ -1,6 +1,8 @@
 package rcuser_test
 
 import (
+	"math"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,4 +56,35 @@ func TestBulkProgressCountsFailures(t *testing.T) {
 	require.ErrorIs(t, err, rcuser.ErrNotEnabled)
 	require.Equal(t, 20, report.Failed)
 	require.Equal(t, []int{40, 20}, []int{last.Done, last.Failed})
+}
+
+// TestBulkProgressWhileResuming: it is called 4 times a second from the first id on, and the time left is never negative.
+func TestBulkProgressWhileResuming(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "journal")
+		client, _ := newIDService(t, nil)
+		_, err := banWithJournal(t, client, path, userIDs(200))
+		require.NoError(t, err)
+		journal := openJournal(t, path)
+		var done []int
+		ids := func(yield func(string, error) bool) {
+			for _, id := range userIDs(201) {
+				time.Sleep(50 * time.Millisecond)
+				if !yield(id, nil) {
+					return
+				}
+			}
+		}
+		_, err = client.Bulk.Ban(t.Context(), ids, time.Hour, rcuser.BulkOptions{
+			Journal: journal, Expected: math.MaxInt, Progress: func(p rcuser.BulkProgress) {
+				done = append(done, p.Done)
+				require.GreaterOrEqual(t, p.Left, time.Duration(0))
+			},
+		})
+		require.NoError(t, err)
+		require.NoError(t, journal.Close())
+		require.Len(t, done, 11, "once for each recorded run of 20, after 1 s each, and at the end")
+		require.Equal(t, []int{20, 40, 201}, []int{done[0], done[1], done[10]})
+	})
 }
