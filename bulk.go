@@ -166,8 +166,8 @@ func (s *BulkService) runForOwner(ctx context.Context, name, ownerID string, ids
 }
 
 // Register is [UsersService.Register] for any number of users, one a call and 200 a second. It yields one result a user,
-// in the order in which the calls end; memory doesn't grow with their number. Each range starts again from the first user
-// and repeats the calls. When a range is left early, the calls in flight are cancelled. A user whose call didn't begin has
+// in the order in which the calls end; memory doesn't grow with their number. Calls for the same user are made one after the
+// other, in the stream's order. Each range starts again from the first user and repeats the calls. When a range is left early, the calls in flight are cancelled. A user whose call didn't begin has
 // a result with the error that prevented it; users that weren't taken from the stream have none. What ended the work early
 // and concerns no user comes last: a result without a UserID, whose Err is a [*BulkError]. As there are no batches to split,
 // the work ends when RC has refused 60 calls and none has succeeded. A Journal is an [*ArgumentError], as it can't return
@@ -229,9 +229,23 @@ func replaceLists(ctx context.Context, s *BulkService, name string, lists iter.S
 			return replace(c)(ctx, list.OwnerID, list.UserIDs)
 		},
 		merge: func(earlier, later Change) Change {
-			return Change{append(earlier.Added, later.Added...), append(earlier.Removed, later.Removed...)}
+			return Change{union(earlier.Added, later.Added), union(earlier.Removed, later.Removed)}
 		},
 	})
+}
+
+// union returns the ids of both lists, each once: what one call did, others may have undone before the next.
+func union(a, b []string) []string {
+	in := map[string]bool{}
+	for _, id := range a {
+		in[id] = true
+	}
+	for _, id := range b {
+		if !in[id] {
+			a = append(a, id)
+		}
+	}
+	return a
 }
 
 // check returns an *ArgumentError for options that make no sense. missing means that there is no stream.

@@ -39,9 +39,10 @@ type eachRun[I, T any] struct {
 	engine  *bulkEngine[eachItem[I, T], struct{}]
 	cancel  context.CancelFunc
 	yield   func(BulkResult[T]) bool
-	left    bool // the range was left early
-	taken   int  // items, from the stream
-	refused int  // calls that RC refused while none had succeeded
+	left    bool                // the range was left early
+	running map[string]struct{} // ids whose calls haven't ended
+	taken   int                 // items, from the stream
+	refused int                 // calls that RC refused while none had succeeded
 }
 
 // each yields the results as they come.
@@ -56,7 +57,7 @@ func each[I, T any](ctx context.Context, s *BulkService, items iter.Seq2[I, erro
 			return
 		}
 		ctx, cancel := context.WithCancel(ctx)
-		r := &eachRun[I, T]{work: work, tally: newTally(work.name, opts), cancel: cancel, yield: yield}
+		r := &eachRun[I, T]{work: work, tally: newTally(work.name, opts), cancel: cancel, yield: yield, running: map[string]struct{}{}}
 		r.engine = newBulkEngine(s.client, opts, r, func(c *Client, call *bulkCall[eachItem[I, T]]) (struct{}, error) {
 			return struct{}{}, work.do(ctx, c, &call.item)
 		})
@@ -87,7 +88,21 @@ func (r *eachRun[I, T]) take(ctx context.Context, item I) {
 		r.failed(BulkFailure{r.work.id(item), position, BulkFailed, err}, none)
 		return
 	}
+	id := r.work.id(item)
+	r.waitFor(ctx, id)
+	r.running[id] = struct{}{}
 	r.engine.add(ctx, eachItem[I, T]{item: item, position: position})
+}
+
+// waitFor waits until no call for an id is running: of two that overlap, the earlier could be applied last, or undo parts of
+// the later.
+func (r *eachRun[I, T]) waitFor(ctx context.Context, id string) {
+	for r.engine.stop == nil {
+		if _, running := r.running[id]; !running {
+			return
+		}
+		r.engine.step(ctx)
+	}
 }
 
 // errLeft ends the work when the range is left early.
@@ -116,12 +131,16 @@ func (r *eachRun[I, T]) failed(f BulkFailure, value T) {
 }
 
 func (r *eachRun[I, T]) succeed(c *bulkCall[eachItem[I, T]], _ struct{}) {
+	id := r.work.id(c.item.item)
+	delete(r.running, id)
 	r.tally.done(1)
-	r.give(BulkResult[T]{UserID: r.work.id(c.item.item), Value: c.item.value})
+	r.give(BulkResult[T]{UserID: id, Value: c.item.value})
 }
 
 func (r *eachRun[I, T]) fail(c *bulkCall[eachItem[I, T]]) {
-	r.failed(BulkFailure{r.work.id(c.item.item), c.item.position, c.state(), c.failure(r.engine.stop)}, c.item.value)
+	id := r.work.id(c.item.item)
+	delete(r.running, id)
+	r.failed(BulkFailure{id, c.item.position, c.state(), c.failure(r.engine.stop)}, c.item.value)
 }
 
 // maxRefused is how many calls in a row may be refused at the beginning before the reason must concern all of them. It is

@@ -2,6 +2,7 @@ package rcuser_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -65,5 +66,62 @@ func TestBulkResultsLeftEarly(t *testing.T) {
 			break
 		}
 		require.Zero(t, time.Since(start))
+	})
+}
+
+// TestBulkRepeatedUsers: the last of the calls for a user counts, and none overlap, also after an outage.
+func TestBulkRepeatedUsers(t *testing.T) {
+	skipUnderRace(t)
+	t.Parallel()
+	for _, outage := range []time.Duration{0, 5 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			client, _, server := newLimited(t, slidingWindow(), 50*time.Millisecond)
+			server.Inject(rctest.Fault{Kind: rctest.RefuseConnection, For: outage})
+			var lists []rcuser.OwnedList
+			var users []rcuser.Registration
+			for i := range 60 {
+				owner := fmt.Sprintf("owner%d", i/3)
+				lists = append(lists, rcuser.OwnedList{OwnerID: owner, UserIDs: []string{fmt.Sprintf("user%d", i)}})
+				users = append(users, rcuser.Registration{UserID: owner, Name: fmt.Sprintf("name%d", i)})
+			}
+			for result := range client.Bulk.ReplaceBlocklists(t.Context(), rcuser.Stream(slices.Values(lists)), rcuser.BulkOptions{}) {
+				require.NoError(t, result.Err)
+			}
+			for result := range client.Bulk.Register(t.Context(), rcuser.Stream(slices.Values(users)), rcuser.BulkOptions{}) {
+				require.NoError(t, result.Err)
+			}
+			for i := range 20 {
+				user := server.User(fmt.Sprintf("owner%d", i))
+				require.Equal(t, []string{fmt.Sprintf("user%d", 3*i+2)}, user.Blocklist)
+				require.Equal(t, fmt.Sprintf("name%d", 3*i+2), user.Name)
+			}
+		})
+	}
+}
+
+// TestBulkRepeatedUserWhenTheWorkEnds: while an item waits for an earlier one of the same user, a cancel, StopAfter and a
+// range that is left end the work, and each item that was taken has a result.
+func TestBulkRepeatedUserWhenTheWorkEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := newIDService(t, func(call int, _ []string) (roundTripFunc, bool) {
+			if call == 1 {
+				return reply(400, `{"code":1002}`), false
+			}
+			return hang, true
+		}, once)
+		same := streamOf("a", "a", "a")
+		stopped := slices.Collect(client.Bulk.Online(t.Context(), same, rcuser.BulkOptions{StopAfter: 1}))
+		require.Len(t, stopped, 3, "the second is taken before the first has failed")
+		require.ErrorIs(t, stopped[1].Err, rcuser.ErrStopped)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		cancelled := slices.Collect(client.Bulk.Online(ctx, same, rcuser.BulkOptions{}))
+		require.Equal(t, time.Second, time.Since(start))
+		require.Len(t, cancelled, 3)
+		for range client.Bulk.Online(t.Context(), streamOf("b", "a", "a", ""), rcuser.BulkOptions{}) {
+			break
+		}
 	})
 }

@@ -179,3 +179,18 @@ func TestBulkReplaceGoesOnAfterOddLists(t *testing.T) {
 		})
 	}
 }
+
+// TestBulkReplaceTellsEachChangeOnce, also if others undo it before the call that follows an outage.
+func TestBulkReplaceTellsEachChangeOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		empty, ok := reply(200, `{"code":200,"users":[]}`), reply(200, success)
+		client, _ := newClient(t, inTurn(empty, ok, reply(503, html), empty, ok), once)
+		list := rcuser.OwnedList{OwnerID: "o", UserIDs: userIDs(40)}
+		lists := rcuser.Stream(slices.Values([]rcuser.OwnedList{list}))
+		results := slices.Collect(client.Bulk.ReplaceBlocklists(t.Context(), lists, rcuser.BulkOptions{}))
+		require.Len(t, results, 1)
+		require.NoError(t, results[0].Err)
+		require.Equal(t, userIDs(40), results[0].Value.Added)
+	})
+}
