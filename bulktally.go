@@ -50,12 +50,22 @@ func (t *tally) fail(f BulkFailure) {
 		t.report.NotStarted++
 	}
 	if len(t.report.Failures) < t.opts.KeepFailures {
-		t.report.Failures = append(t.report.Failures, f)
+		t.report.Failures = append(t.report.Failures, f.withoutList())
 	}
 	t.progress.count(0, 1)
 	if t.opts.OnFailure != nil {
 		t.opts.OnFailure(f)
 	}
+}
+
+// withoutList returns f without the failures that a BulkError has: for a list, they may be thousands.
+func (f BulkFailure) withoutList() BulkFailure {
+	if whole, ok := f.Err.(*BulkError); ok { //nolint:errorlint // a wrapped error is left as it is
+		short := *whole
+		short.Report.Failures = nil
+		f.Err = &short
+	}
+	return f
 }
 
 // failed returns how many ids aren't done.

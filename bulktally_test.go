@@ -3,9 +3,11 @@ package rcuser_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -105,4 +107,53 @@ func failMany(t testing.TB, n int) float64 {
 	require.Equal(t, n, report.Total)
 	require.Equal(t, n, report.Done+report.Failed)
 	return float64(largest) / (1 << 20)
+}
+
+// TestBulkMemoryWithLongErrors: 300 ids whose refusals have texts of 100 KB, and 300 owners of whom each has 3000 ids that are
+// refused or not sent.
+func TestBulkMemoryWithLongErrors(t *testing.T) {
+	long := strings.Repeat("x", 100_000)
+	var calls atomic.Int32
+	client, _ := newClient(t, func(req *http.Request) (*http.Response, error) {
+		switch call := calls.Add(1); {
+		case call == 1:
+			return reply(200, success)(req)
+		case strings.HasSuffix(req.URL.Path, "/query.json"):
+			return reply(200, `{"code":200,"users":[]}`)(req)
+		case strings.HasPrefix(req.URL.Path, "/user/whitelist"):
+			return reply(400, `{"code":20005}`)(req)
+		}
+		return reply(400, `{"code":20005,"errorMessage":"`+long+`"}`)(req)
+	}, func(c *rcuser.Config) {
+		c.HTTPClient = &http.Client{Transport: c.HTTPClient.Transport.(*wiretap).respond}
+	})
+	report, err := client.Bulk.Unban(t.Context(), streamed(320), rcuser.BulkOptions{})
+	require.Error(t, err)
+	require.Len(t, report.Failures, 300)
+	require.Less(t, liveMemory(), 16.0)
+	calls.Store(0)
+	lists := rcuser.Stream(func(yield func(rcuser.OwnedList) bool) {
+		_ = yield(rcuser.OwnedList{OwnerID: "first"})
+		for list := range ownedLists(300, userIDs(3000)...) {
+			_ = yield(list)
+		}
+	})
+	results := 0
+	for result := range client.Bulk.ReplaceAllowlists(t.Context(), lists, rcuser.BulkOptions{}) {
+		if bulk, ok := errors.AsType[*rcuser.BulkError](result.Err); ok {
+			require.Len(t, bulk.Report.Failures, 3000)
+		}
+		if results++; results == 301 {
+			require.Less(t, liveMemory(), 16.0)
+		}
+	}
+	require.Equal(t, 301, results)
+}
+
+// liveMemory returns the live heap in MiB.
+func liveMemory() float64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc) / (1 << 20)
 }

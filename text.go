@@ -28,7 +28,7 @@ func printable(text string) string {
 	}, text)
 }
 
-// truncate shortens text to at most n bytes without splitting a character.
+// truncate shortens text to at most n bytes without splitting a character. What is cut off isn't kept in memory.
 func truncate(text string, n int) string {
 	if len(text) <= n {
 		return text
@@ -36,5 +36,5 @@ func truncate(text string, n int) string {
 	for n > 0 && !utf8.RuneStart(text[n]) {
 		n--
 	}
-	return text[:n]
+	return strings.Clone(text[:n])
 }
