@@ -167,11 +167,11 @@ func (s *BulkService) runForOwner(ctx context.Context, name, ownerID string, ids
 
 // Register is [UsersService.Register] for any number of users, one a call and 200 a second. It yields one result a user,
 // in the order in which the calls end; memory doesn't grow with their number. Calls for the same user are made one after the
-// other, in the stream's order. Each range starts again from the first user and repeats the calls. When a range is left early, the calls in flight are cancelled. A user whose call didn't begin has
-// a result with the error that prevented it; users that weren't taken from the stream have none. What ended the work early
-// and concerns no user comes last: a result without a UserID, whose Err is a [*BulkError]. As there are no batches to split,
-// the work ends when RC has refused 60 calls and none has succeeded. A Journal is an [*ArgumentError], as it can't return
-// tokens again.
+// other, in the stream's order. Each range starts again from the first user and repeats the calls. When a range is left
+// early, the calls in flight are cancelled. A user whose call didn't begin has a result with the error that prevented it;
+// users that weren't taken from the stream have none. What ended the work early and concerns no user comes last: a result
+// without a UserID, whose Err is a [*BulkError]. As there are no batches to split, the work ends when RC has refused 60 calls
+// and none has succeeded. A Journal is an [*ArgumentError], as it can't return tokens again.
 func (s *BulkService) Register(ctx context.Context, users iter.Seq2[Registration, error], opts BulkOptions) iter.Seq[BulkResult[Token]] {
 	return each(ctx, s, users, opts, eachWork[Registration, Token]{
 		name:  "register",
@@ -202,7 +202,9 @@ type OwnedList struct {
 }
 
 // ReplaceBlocklists is [BlocklistService.Replace] for any number of owners. It yields its results as Register does, one an
-// owner; if Err isn't nil, Value has the changes that RC confirmed all the same.
+// owner; if Err isn't nil, Value has the changes that RC confirmed all the same. If Err is a [*BulkError], its Failures name
+// the ids; in the report of the last result they don't. The work ends when RC has refused 60 lists, or 20 ids or more of each
+// of three, and no change has succeeded.
 func (s *BulkService) ReplaceBlocklists(ctx context.Context, lists iter.Seq2[OwnedList, error], opts BulkOptions) iter.Seq[BulkResult[Change]] {
 	return replaceLists(ctx, s, "replace blocklists", lists, opts, func(c *Client) listReplace { return c.Blocklist.Replace })
 }

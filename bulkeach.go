@@ -42,7 +42,8 @@ type eachRun[I, T any] struct {
 	left    bool                // the range was left early
 	running map[string]struct{} // ids whose calls haven't ended
 	taken   int                 // items, from the stream
-	refused int                 // calls that RC refused while none had succeeded
+	refused int                 // ids that RC refused while none had succeeded
+	changed bool                // a list was changed in part
 }
 
 // each yields the results as they come.
@@ -143,15 +144,21 @@ func (r *eachRun[I, T]) fail(c *bulkCall[eachItem[I, T]]) {
 	r.failed(BulkFailure{id, c.item.position, c.state(), c.failure(r.engine.stop)}, c.item.value)
 }
 
-// maxRefused is how many calls in a row may be refused at the beginning before the reason must concern all of them. It is
-// the number of ids in the batches that other bulk work splits to find that out.
+// maxRefused is how many ids may be refused at the beginning before the reason must concern all of them. It is the number of
+// ids in the batches that other bulk work splits to find that out.
 const maxRefused = maxTrials * maxIDs
 
 func (r *eachRun[I, T]) refuse(c *bulkCall[eachItem[I, T]]) {
-	if _, partly := errors.AsType[*BulkError](c.err); !partly {
+	changes, ok := errors.AsType[*BulkError](c.err)
+	switch {
+	case !ok:
 		r.refused++
+	case changes.Report.Done > 0:
+		r.changed = true
+	case hasType[*Error](c.err): // not only ids that no request may carry
+		r.refused += min(changes.Report.Failed, maxIDs)
 	}
-	if r.engine.succeeded == 0 && r.refused == maxRefused {
+	if r.engine.succeeded == 0 && !r.changed && r.refused >= maxRefused {
 		r.engine.end(c.err)
 	}
 	r.engine.fail(c)

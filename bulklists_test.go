@@ -3,8 +3,10 @@ package rcuser_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -193,4 +195,40 @@ func TestBulkReplaceTellsEachChangeOnce(t *testing.T) {
 		require.NoError(t, results[0].Err)
 		require.Equal(t, userIDs(40), results[0].Value.Added)
 	})
+}
+
+// TestBulkReplaceEndsRefusedLists: three lists of which RC refuses every change end the work, while nothing has succeeded.
+func TestBulkReplaceEndsRefusedLists(t *testing.T) {
+	t.Parallel()
+	for changed, most := range map[bool]int{false: 3 * 120, true: 100 * 200} {
+		synctest.Test(t, func(t *testing.T) {
+			calls := 0
+			client, _ := newClient(t, func(req *http.Request) (*http.Response, error) {
+				body, _ := io.ReadAll(req.Body)
+				calls++
+				switch form, _ := url.ParseQuery(string(body)); {
+				case strings.HasSuffix(req.URL.Path, "/query.json"):
+					return reply(200, `{"code":200,"users":[]}`)(req)
+				case changed && slices.Contains(form["whiteUserId"], "user9") && len(form["whiteUserId"]) == 1:
+					return reply(200, success)(req)
+				}
+				return reply(400, `{"code":20005}`)(req)
+			}, func(c *rcuser.Config) {
+				c.HTTPClient = &http.Client{Transport: c.HTTPClient.Transport.(*wiretap).respond}
+			})
+			lists := func(yield func(rcuser.OwnedList, error) bool) {
+				for list := range ownedLists(100, userIDs(100)...) {
+					time.Sleep(time.Second)
+					if !yield(list, nil) {
+						return
+					}
+				}
+			}
+			results := slices.Collect(client.Bulk.ReplaceAllowlists(t.Context(), lists, rcuser.BulkOptions{}))
+			last := results[len(results)-1]
+			require.Equal(t, changed, last.UserID != "")
+			require.ErrorIs(t, last.Err, rcuser.ErrorCode(20005))
+			require.LessOrEqual(t, calls, most)
+		})
+	}
 }
