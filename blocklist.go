@@ -61,7 +61,7 @@ func (s *BlocklistService) List(ctx context.Context, ownerID string, cursor Curs
 
 // All returns an iterator over the owner's blocklist, newest first. It calls [BlocklistService.List] for 1000 ids at
 // a time, up to the page without a Next, and starts again from the first page every time it is ranged over. The first
-// error ends it and is yielded once, with an empty id. Page tokens that repeat without end are such an error, though ids
+// error ends it and is yielded once, with an empty id. Pages that repeat without end are such an error, though ids
 // may have been yielded several times before it is found.
 func (s *BlocklistService) All(ctx context.Context, ownerID string) iter.Seq2[string, error] {
 	return allCursors(listBlocklist, func(cursor CursorOptions) (Page, error) {

@@ -223,3 +223,23 @@ func TestListsAllWithAnEarlierToken(t *testing.T) {
 		require.Equal(t, l.bodies(1, 2, 3), tap.bodies())
 	})
 }
+
+// TestListsAllWithNewTokens of pages that repeat: a list of which RC names ever new tokens, after an empty page.
+func TestListsAllWithNewTokens(t *testing.T) {
+	t.Parallel()
+	onBothLists(t, func(t *testing.T, kind listKind) {
+		for _, period := range []int{1, 2, 57} {
+			calls := 0
+			client, _ := newClient(t, func(req *http.Request) (*http.Response, error) {
+				calls++
+				if calls < 4 {
+					return reply(http.StatusOK, cursorPage(nil, calls, true))(req)
+				}
+				return reply(http.StatusOK, cursorPage([]string{fmt.Sprint("user", calls%period)}, calls, true))(req)
+			})
+			_, err := kind.service(client).Contains(t.Context(), "ann", "nobody")
+			require.ErrorContains(t, err, "repeats earlier pages")
+			require.Less(t, calls, 10*period+10)
+		}
+	})
+}

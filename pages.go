@@ -67,12 +67,16 @@ type Page struct {
 func allCursors(ep endpoint, list func(CursorOptions) (Page, error)) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		cycle := cycleDetector[string]{equal: func(a, b string) bool { return a == b }, needed: 1}
+		pages := cycleDetector[[]string]{equal: slices.Equal[[]string], needed: 2} // the tokens may differ
 		for token := ""; ; {
 			if cycle.add(token) {
 				yield("", noProgress(ep, "a page token came twice"))
 				return
 			}
 			page, err := list(CursorOptions{Token: token})
+			if len(page.UserIDs) > 0 && pages.add(page.UserIDs) {
+				err = noProgress(ep, "a page repeats earlier pages")
+			}
 			if !yieldPage(page.UserIDs, err, yield) || page.Next == "" {
 				return
 			}
