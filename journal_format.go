@@ -96,6 +96,7 @@ func readJournal(file io.ReaderAt, size int64) (content journalContent, err erro
 		return nil
 	})
 	content.runs.sort()
+	content.runs = slices.Compact(content.runs) // an id that was given again and again has many equal ones
 	return content, err
 }
 
