@@ -7,28 +7,31 @@ import (
 	"time"
 )
 
-// BulkService applies one operation to any number of users: it splits a stream of ids into the largest batches that RC
+// BulkService applies one operation to any number of users. It splits a stream of ids into the largest batches that RC
 // accepts, and keeps up to 256 calls in flight, begun as fast as the client's [Limiter] allows. Use it as [Client.Bulk].
 //
-// The stream and all hooks of [BulkOptions] run in the goroutine that called, never concurrently. So a stream that waits
-// for its next id delays the hooks, the journal and the end of the work: a cancelled context cancels the calls in flight at
-// once, but the method returns only after the stream has yielded again or ended. An id that is given more than once within a
+// The stream and the hooks of [BulkOptions] run in the caller's goroutine, never concurrently. So a stream that waits for
+// its next id delays the hooks, the journal and the end of the work: a cancelled context cancels the calls in flight at
+// once, but the method returns only after the stream has yielded again or ended. An id that occurs more than once in a
 // batch is sent once and counted each time. If the stream yields an error, no more is read; what was read is still sent.
 //
 // The error is nil only if the stream ended by itself, without an error, and every id is done. Otherwise it is a
-// [*BulkError], or an [*ArgumentError] if no id was read. If ctx has ended when the stream ends, its error counts too.
+// [*BulkError] or, before anything is read or sent, an [*ArgumentError]. If ctx has ended when the stream ends, its error
+// is a cause too.
 //
-// Each call is retried as [RetryPolicy] describes. What follows if it fails in the end:
+// Each call is retried as [RetryPolicy] describes. What follows if it fails all the same:
 //
 //   - RC refuses it for a reason that may lie in one of its ids, such as [ErrParameter]: the batch is split in halves until
 //     the refused ids stand alone, so the others are still done. While no call at all has succeeded, three batches are
 //     split, one after the other, and if none of their ids succeeds the work ends.
 //   - RC refuses it with [ErrAppSecret], [ErrSignature], [ErrAppLocked], [ErrForbidden] or [ErrNotEnabled]: the work ends.
-//     It also ends after three calls in a row that were refused by a proxy, or for which Config.Credentials failed.
-//   - Nobody answered, or with HTTP 429 or 5xx: the call is kept, and no other begins for a second, then one alone, after 2 s,
-//     4 s and at most 30 s the next, until one succeeds and the work goes on, or [BulkOptions.MaxOutage] has passed and the
-//     work ends. The stream isn't read meanwhile. A call that failed so three times while others succeeded in between is
-//     given up.
+//   - A proxy refuses it or its form doesn't reach RC ([ErrNoData]), or Config.Credentials failed: its ids fail. After
+//     three such calls in a row the work ends.
+//   - RC's success can't be decoded: its ids fail, and their state is [BulkUnknown].
+//   - There is no answer, or one that asks for another attempt, such as [ErrRateLimited] or HTTP 5xx: the call is queued
+//     again. No call begins for a second, then one alone, the next after 2 s, 4 s and so on, at most 30 s, until RC answers
+//     one and the work goes on, or [BulkOptions.MaxOutage] has passed and the work ends. At most one more batch is read
+//     meanwhile. A call that failed so three times while others succeeded in between isn't queued again: its ids fail.
 //
 // When the work ends, for one of these reasons, after [BulkOptions.StopAfter] failures or because the rate limit would delay
 // a call past the context's deadline, no further call begins, and calls in flight run to their end. When the context
@@ -37,10 +40,11 @@ import (
 // [Journal] does the rest. Memory doesn't grow with the number of ids, nor of those that fail.
 //
 // A panic in the stream, a hook, a callback of [Config] or a transport, or [runtime.Goexit] there, ends the work in the
-// goroutine that called, after the calls in flight have ended; those that succeeded are in the journal.
+// caller's goroutine, after the calls in flight have ended; the ids of those that succeeded are in the journal.
 type BulkService service
 
-// BulkOptions are the options of bulk work. The zero value is valid.
+// BulkOptions are the options of bulk work. The zero value is valid. A negative Expected or StopAfter is an
+// [*ArgumentError].
 type BulkOptions struct {
 	Journal   Journal            // records which ids are done, so that the work can be resumed; nil = none
 	Progress  func(BulkProgress) // called at most 4 times a second, and once at the end
@@ -50,12 +54,11 @@ type BulkOptions struct {
 	// OnFailure is called for every id that isn't done, as soon as that is certain.
 	OnFailure func(BulkFailure)
 
-	// KeepFailures is how many ids that aren't done BulkReport.Failures has at most: the first that failed. 0 = 10,000,
-	// negative = none.
+	// KeepFailures limits BulkReport.Failures to the first ids that failed. 0 = 10,000, negative = none.
 	KeepFailures int
 
-	// MaxOutage is how long RC may be out of reach, without any call that succeeds, before the work ends. 0 = 10 minutes,
-	// negative = the work ends when the first call finds nobody.
+	// MaxOutage is how long RC may answer no call before the work ends. 0 = 10 minutes, negative = the work ends at the
+	// first call that isn't answered.
 	MaxOutage time.Duration
 
 	// OnOperation is called for every call of Deactivate and Reactivate that RC accepted, with its operation and its ids.
@@ -65,7 +68,7 @@ type BulkOptions struct {
 
 // BulkProgress is the state of running bulk work.
 type BulkProgress struct {
-	Done, Failed int           // ids; Failed counts all whose call failed, for any reason
+	Done, Failed int           // ids; Done includes those done by an earlier run, Failed all that aren't done, for any reason
 	Rate         float64       // ids done a second since the start, without those done by an earlier run
 	Left         time.Duration // the time left at this rate; 0 if BulkOptions.Expected or the rate is 0
 }
@@ -75,16 +78,16 @@ func (s *BulkService) Ban(ctx context.Context, ids iter.Seq2[string, error], d t
 	if err := checkBan(d); err != nil {
 		return BulkReport{}, err
 	}
-	return s.run(ctx, bulkWork{name: "ban " + d.String(), batch: maxIDs, check: idProblem, send: noOperation(func(ctx context.Context, c *Client, ids []string) error {
+	return s.run(ctx, changeWork("ban "+d.String(), func(ctx context.Context, c *Client, ids []string) error {
 		return c.Bans.Add(ctx, ids, d)
-	})}, ids, opts)
+	}), ids, opts)
 }
 
 // Unban is [BansService.Remove] for any number of users, 20 a call.
 func (s *BulkService) Unban(ctx context.Context, ids iter.Seq2[string, error], opts BulkOptions) (BulkReport, error) {
-	return s.run(ctx, bulkWork{name: "unban", batch: maxIDs, check: idProblem, send: noOperation(func(ctx context.Context, c *Client, ids []string) error {
+	return s.run(ctx, changeWork("unban", func(ctx context.Context, c *Client, ids []string) error {
 		return c.Bans.Remove(ctx, ids)
-	})}, ids, opts)
+	}), ids, opts)
 }
 
 // ExpireTokens is [TokensService.Expire] for any number of users, 20 a call.
@@ -93,76 +96,83 @@ func (s *BulkService) ExpireTokens(ctx context.Context, ids iter.Seq2[string, er
 		return BulkReport{}, err
 	}
 	name := fmt.Sprintf("expire tokens %d", before.UnixMilli())
-	return s.run(ctx, bulkWork{name: name, batch: maxIDs, check: idProblem, send: noOperation(func(ctx context.Context, c *Client, ids []string) error {
+	return s.run(ctx, changeWork(name, func(ctx context.Context, c *Client, ids []string) error {
 		return c.Tokens.Expire(ctx, ids, before)
-	})}, ids, opts)
+	}), ids, opts)
 }
 
 // Deactivate is [UsersService.Deactivate] for any number of users, 100 a call and 100 ids a second. Done means that RC
 // accepted the deactivation, which takes up to 15 minutes.
 func (s *BulkService) Deactivate(ctx context.Context, ids iter.Seq2[string, error], opts BulkOptions) (BulkReport, error) {
-	return s.run(ctx, bulkWork{name: "deactivate", batch: maxJoinedIDs, check: joinedIDProblem, send: func(ctx context.Context, c *Client, ids []string) (Operation, error) {
+	return s.run(ctx, operationWork("deactivate", func(ctx context.Context, c *Client, ids []string) (Operation, error) {
 		return c.Users.Deactivate(ctx, ids)
-	}}, ids, opts)
+	}), ids, opts)
 }
 
 // Reactivate is [UsersService.Reactivate] for any number of users, 100 a call and 100 ids a second.
 func (s *BulkService) Reactivate(ctx context.Context, ids iter.Seq2[string, error], opts BulkOptions) (BulkReport, error) {
-	return s.run(ctx, bulkWork{name: "reactivate", batch: maxJoinedIDs, check: joinedIDProblem, send: func(ctx context.Context, c *Client, ids []string) (Operation, error) {
+	return s.run(ctx, operationWork("reactivate", func(ctx context.Context, c *Client, ids []string) (Operation, error) {
 		return c.Users.Reactivate(ctx, ids)
-	}}, ids, opts)
+	}), ids, opts)
 }
 
 // EnableAllowlist is [AllowlistService.Enable] for any number of users, 20 a call.
 func (s *BulkService) EnableAllowlist(ctx context.Context, ids iter.Seq2[string, error], opts BulkOptions) (BulkReport, error) {
-	return s.run(ctx, bulkWork{name: "enable allowlist", batch: maxIDs, check: idProblem, send: noOperation(func(ctx context.Context, c *Client, ids []string) error {
+	return s.run(ctx, changeWork("enable allowlist", func(ctx context.Context, c *Client, ids []string) error {
 		return c.Allowlist.Enable(ctx, ids)
-	})}, ids, opts)
+	}), ids, opts)
 }
 
 // DisableAllowlist is [AllowlistService.Disable] for any number of users, 20 a call.
 func (s *BulkService) DisableAllowlist(ctx context.Context, ids iter.Seq2[string, error], opts BulkOptions) (BulkReport, error) {
-	return s.run(ctx, bulkWork{name: "disable allowlist", batch: maxIDs, check: idProblem, send: noOperation(func(ctx context.Context, c *Client, ids []string) error {
+	return s.run(ctx, changeWork("disable allowlist", func(ctx context.Context, c *Client, ids []string) error {
 		return c.Allowlist.Disable(ctx, ids)
-	})}, ids, opts)
+	}), ids, opts)
 }
 
 // Block is [BlocklistService.Add] for any number of users, 20 a call; a list has at most 3000.
 func (s *BulkService) Block(ctx context.Context, ownerID string, ids iter.Seq2[string, error], opts BulkOptions) (BulkReport, error) {
-	return s.runForOwner(ctx, "block", ownerID, ids, opts, func(c *Client) listChange { return c.Blocklist.Add })
+	return s.runForOwner(ctx, "block", ownerID, func(c *Client) listChange { return c.Blocklist.Add }, ids, opts)
 }
 
 // Unblock is [BlocklistService.Remove] for any number of users, 20 a call.
 func (s *BulkService) Unblock(ctx context.Context, ownerID string, ids iter.Seq2[string, error], opts BulkOptions) (BulkReport, error) {
-	return s.runForOwner(ctx, "unblock", ownerID, ids, opts, func(c *Client) listChange { return c.Blocklist.Remove })
+	return s.runForOwner(ctx, "unblock", ownerID, func(c *Client) listChange { return c.Blocklist.Remove }, ids, opts)
 }
 
 // Allow is [AllowlistService.Add] for any number of users, 20 a call; a list has at most 3000.
 func (s *BulkService) Allow(ctx context.Context, ownerID string, ids iter.Seq2[string, error], opts BulkOptions) (BulkReport, error) {
-	return s.runForOwner(ctx, "allow", ownerID, ids, opts, func(c *Client) listChange { return c.Allowlist.Add })
+	return s.runForOwner(ctx, "allow", ownerID, func(c *Client) listChange { return c.Allowlist.Add }, ids, opts)
 }
 
 // Disallow is [AllowlistService.Remove] for any number of users, 20 a call.
 func (s *BulkService) Disallow(ctx context.Context, ownerID string, ids iter.Seq2[string, error], opts BulkOptions) (BulkReport, error) {
-	return s.runForOwner(ctx, "disallow", ownerID, ids, opts, func(c *Client) listChange { return c.Allowlist.Remove })
+	return s.runForOwner(ctx, "disallow", ownerID, func(c *Client) listChange { return c.Allowlist.Remove }, ids, opts)
 }
 
-// noOperation adapts a call that starts no operation.
-func noOperation(send func(context.Context, *Client, []string) error) func(context.Context, *Client, []string) (Operation, error) {
-	return func(ctx context.Context, c *Client, ids []string) (Operation, error) {
+// changeWork is work whose calls take 20 ids and start no operation.
+func changeWork(name string, send func(context.Context, *Client, []string) error) bulkWork {
+	return bulkWork{name, maxIDs, idProblem, func(ctx context.Context, c *Client, ids []string) (Operation, error) {
 		return Operation{}, send(ctx, c, ids)
-	}
+	}}
+}
+
+// operationWork is work whose calls take 100 ids and start an operation.
+func operationWork(name string, send func(context.Context, *Client, []string) (Operation, error)) bulkWork {
+	return bulkWork{name, maxJoinedIDs, joinedIDProblem, send}
 }
 
 type listChange func(ctx context.Context, ownerID string, ids []string) error
 
-func (s *BulkService) runForOwner(ctx context.Context, name, ownerID string, ids iter.Seq2[string, error], opts BulkOptions, change func(*Client) listChange) (BulkReport, error) {
+func (s *BulkService) runForOwner(
+	ctx context.Context, name, ownerID string, change func(*Client) listChange, ids iter.Seq2[string, error], opts BulkOptions,
+) (BulkReport, error) {
 	if err := checkID("ownerID", ownerID); err != nil {
 		return BulkReport{}, err
 	}
-	return s.run(ctx, bulkWork{name: fmt.Sprintf("%s %q", name, ownerID), batch: maxIDs, check: idProblem, send: noOperation(func(ctx context.Context, c *Client, ids []string) error {
+	return s.run(ctx, changeWork(fmt.Sprintf("%s %q", name, ownerID), func(ctx context.Context, c *Client, ids []string) error {
 		return change(c)(ctx, ownerID, ids)
-	})}, ids, opts)
+	}), ids, opts)
 }
 
 // Register is [UsersService.Register] for any number of users, one a call and 200 a second. It yields one result a user,
@@ -216,7 +226,9 @@ func (s *BulkService) ReplaceAllowlists(ctx context.Context, lists iter.Seq2[Own
 
 type listReplace func(ctx context.Context, ownerID string, want []string) (Change, error)
 
-func replaceLists(ctx context.Context, s *BulkService, name string, lists iter.Seq2[OwnedList, error], opts BulkOptions, replace func(*Client) listReplace) iter.Seq[BulkResult[Change]] {
+func replaceLists(
+	ctx context.Context, s *BulkService, name string, lists iter.Seq2[OwnedList, error], opts BulkOptions, replace func(*Client) listReplace,
+) iter.Seq[BulkResult[Change]] {
 	return each(ctx, s, lists, opts, eachWork[OwnedList, Change]{
 		name: name,
 		id:   func(list OwnedList) string { return list.OwnerID },
