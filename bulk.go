@@ -184,9 +184,10 @@ func (s *BulkService) runForOwner(
 // and none has succeeded. A Journal is an [*ArgumentError], as it can't return tokens again.
 func (s *BulkService) Register(ctx context.Context, users iter.Seq2[Registration, error], opts BulkOptions) iter.Seq[BulkResult[Token]] {
 	return each(ctx, s, users, opts, eachWork[Registration, Token]{
-		name:  "register",
-		id:    func(user Registration) string { return user.UserID },
-		check: Registration.check,
+		name:   "register",
+		stream: "users",
+		id:     func(user Registration) string { return user.UserID },
+		check:  Registration.check,
 		call: func(ctx context.Context, c *Client, user Registration) (Token, error) {
 			return c.Users.Register(ctx, user)
 		},
@@ -196,9 +197,10 @@ func (s *BulkService) Register(ctx context.Context, users iter.Seq2[Registration
 // Online is [PresenceService.Online] for any number of users, one a call and 100 a second. It yields its results as Register does.
 func (s *BulkService) Online(ctx context.Context, ids iter.Seq2[string, error], opts BulkOptions) iter.Seq[BulkResult[bool]] {
 	return each(ctx, s, ids, opts, eachWork[string, bool]{
-		name:  "online",
-		id:    func(id string) string { return id },
-		check: func(id string) error { return checkID("userID", id) },
+		name:   "online",
+		stream: "ids",
+		id:     func(id string) string { return id },
+		check:  func(id string) error { return checkID("userID", id) },
 		call: func(ctx context.Context, c *Client, id string) (bool, error) {
 			return c.Presence.Online(ctx, id)
 		},
@@ -230,8 +232,9 @@ func replaceLists(
 	ctx context.Context, s *BulkService, name string, lists iter.Seq2[OwnedList, error], opts BulkOptions, replace func(*Client) listReplace,
 ) iter.Seq[BulkResult[Change]] {
 	return each(ctx, s, lists, opts, eachWork[OwnedList, Change]{
-		name: name,
-		id:   func(list OwnedList) string { return list.OwnerID },
+		name:   name,
+		stream: "lists",
+		id:     func(list OwnedList) string { return list.OwnerID },
 		check: func(list OwnedList) error {
 			if err := checkID("OwnedList.OwnerID", list.OwnerID); err != nil {
 				return err
@@ -262,11 +265,8 @@ func union(a, b []string) []string {
 	return a
 }
 
-// check returns an *ArgumentError for options that make no sense. missing means that there is no stream.
-func (o BulkOptions) check(missing bool) error {
+func (o BulkOptions) check() error {
 	switch {
-	case missing:
-		return &ArgumentError{"ids", "is nil"}
 	case o.Expected < 0:
 		return argumentErrorf("BulkOptions.Expected", "%d is negative", o.Expected)
 	case o.StopAfter < 0:

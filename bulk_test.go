@@ -133,7 +133,9 @@ func TestBulkRefusesBadArguments(t *testing.T) {
 			_, err := client.Bulk.Block(t.Context(), "", untouched, rcuser.BulkOptions{})
 			return err
 		},
-		"ids": func() error { _, err := client.Bulk.Unban(t.Context(), nil, rcuser.BulkOptions{}); return err },
+		"ids":   func() error { _, err := client.Bulk.Unban(t.Context(), nil, rcuser.BulkOptions{}); return err },
+		"users": func() error { return onlyResultError(client.Bulk.Register(t.Context(), nil, rcuser.BulkOptions{})) },
+		"lists": func() error { return onlyResultError(client.Bulk.ReplaceBlocklists(t.Context(), nil, rcuser.BulkOptions{})) },
 		"BulkOptions.StopAfter": func() error {
 			_, err := client.Bulk.Unban(t.Context(), untouched, rcuser.BulkOptions{StopAfter: -1})
 			return err
@@ -156,6 +158,15 @@ func TestBulkRefusesBadArguments(t *testing.T) {
 		require.Equal(t, name, argument.Name)
 	}
 	require.Empty(t, server.Requests())
+}
+
+// onlyResultError returns the error of the only result, or nil.
+func onlyResultError[T any](results iter.Seq[rcuser.BulkResult[T]]) error {
+	all := slices.Collect(results)
+	if len(all) != 1 {
+		return nil
+	}
+	return all[0].Err
 }
 
 func ExampleBulkService_Ban() {

@@ -8,11 +8,12 @@ import (
 
 // eachWork is bulk work that makes a call for each item of a stream and returns its value.
 type eachWork[I, T any] struct {
-	name  string
-	id    func(I) string
-	check func(I) error // an *ArgumentError if no request could carry the item
-	call  func(context.Context, *Client, I) (T, error)
-	merge func(earlier, later T) T // the values of two calls for an item, if one that fails has a value too; may be nil
+	name   string
+	stream string // the name of the stream's argument
+	id     func(I) string
+	check  func(I) error // an *ArgumentError if no request could carry the item
+	call   func(context.Context, *Client, I) (T, error)
+	merge  func(earlier, later T) T // the values of two calls for an item, if one that fails has a value too; may be nil
 }
 
 // eachItem is an item, its position in the stream, and the value of its calls.
@@ -49,7 +50,7 @@ type eachRun[I, T any] struct {
 // each yields the results as they come.
 func each[I, T any](ctx context.Context, s *BulkService, items iter.Seq2[I, error], opts BulkOptions, work eachWork[I, T]) iter.Seq[BulkResult[T]] {
 	return func(yield func(BulkResult[T]) bool) {
-		err := (*service)(s).checkBulk(ctx, opts, items == nil)
+		err := (*service)(s).checkBulk(ctx, work.stream, items == nil, opts)
 		if err == nil && opts.Journal != nil {
 			err = &ArgumentError{"BulkOptions.Journal", "is set, but can't give results again"}
 		}

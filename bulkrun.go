@@ -28,7 +28,7 @@ type bulkRun struct {
 
 // run does the work for all ids and waits for it.
 func (s *BulkService) run(ctx context.Context, work bulkWork, ids iter.Seq2[string, error], opts BulkOptions) (BulkReport, error) {
-	if err := (*service)(s).checkBulk(ctx, opts, ids == nil); err != nil {
+	if err := (*service)(s).checkBulk(ctx, "ids", ids == nil, opts); err != nil {
 		return BulkReport{}, err
 	}
 	r := &bulkRun{work: work, tally: newTally(work.name, opts), batcher: newBatcher(work.batch)}
@@ -48,14 +48,17 @@ func (s *BulkService) run(ctx context.Context, work bulkWork, ids iter.Seq2[stri
 	return r.tally.result(r.engine.stop, streamEnd)
 }
 
-func (s *service) checkBulk(ctx context.Context, opts BulkOptions, missing bool) error {
+// checkBulk checks the arguments that all bulk work has. stream is the name of the stream's.
+func (s *service) checkBulk(ctx context.Context, stream string, isNil bool, opts BulkOptions) error {
 	switch {
 	case s == nil || s.client == nil:
 		return &ArgumentError{"Client", "was not made by NewClient"}
 	case ctx == nil:
 		return &ArgumentError{"ctx", "is nil"}
+	case isNil:
+		return &ArgumentError{stream, "is nil"}
 	}
-	return opts.check(missing)
+	return opts.check()
 }
 
 // read sends the ids of the stream, until the stream or the work ends. It returns what ended the stream early.
