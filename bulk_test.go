@@ -135,7 +135,9 @@ func TestBulkRefusesBadArguments(t *testing.T) {
 		},
 		"ids":   func() error { _, err := client.Bulk.Unban(t.Context(), nil, rcuser.BulkOptions{}); return err },
 		"users": func() error { return onlyResultError(client.Bulk.Register(t.Context(), nil, rcuser.BulkOptions{})) },
-		"lists": func() error { return onlyResultError(client.Bulk.ReplaceBlocklists(t.Context(), nil, rcuser.BulkOptions{})) },
+		"lists": func() error {
+			return onlyResultError(client.Bulk.ReplaceBlocklists(t.Context(), nil, rcuser.BulkOptions{}))
+		},
 		"BulkOptions.StopAfter": func() error {
 			_, err := client.Bulk.Unban(t.Context(), untouched, rcuser.BulkOptions{StopAfter: -1})
 			return err

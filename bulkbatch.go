@@ -12,7 +12,7 @@ type bulkBatch struct {
 	repeats   map[string][]int // the further positions of those that were given again; nil if there are none
 }
 
-// maxRepeats bounds what a batch keeps of ids that are given again and again.
+// maxRepeats limits the memory of a batch whose ids are given again and again.
 const maxRepeats = 1000
 
 // batcher collects ids until they fill a batch.
@@ -20,7 +20,7 @@ type batcher struct {
 	size    int
 	batch   bulkBatch
 	has     map[string]struct{} // the ids of batch
-	repeats int
+	repeats int                 // positions in batch.repeats
 }
 
 func newBatcher(size int) *batcher {

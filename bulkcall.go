@@ -2,25 +2,25 @@ package rcuser
 
 import "errors"
 
-// bulkCall is a call that bulk work has to make, and what earlier attempts of it came to.
+// bulkCall is a call that bulk work has to make, and what is known from the times it was made before.
 type bulkCall[I any] struct {
 	item  I
 	next  *bulkCall[I] // follows when this one has ended: the other half of a batch that was split
 	trial bool         // its batch is split to find out whether any id can succeed
 
 	callHistory
-	unanswered int // calls that found nobody, though others succeeded in between
-	succeeded  int // how many others had succeeded when the last of them failed
+	unanswered int // how often it wasn't answered, though other calls succeeded in between
+	succeeded  int // how many others had succeeded the last time
 }
 
-// callHistory is what the calls that carried some ids came to so far. The zero value means that there were none.
+// callHistory is the result of all calls so far that carried the same ids. The zero value means that there were none.
 type callHistory struct {
 	err     error // of the last call
 	unknown bool  // a call may have been applied
 	refused bool  // a call was refused
 }
 
-// failed notes the error of a call.
+// failed adds the error of a call.
 func (c *callHistory) failed(err error) {
 	c.err = err
 	failure, ok := errors.AsType[*Error](err)
@@ -57,10 +57,10 @@ func (c *callHistory) failure(stop error) error {
 	return c.err
 }
 
-// maxUnanswered calls that found nobody, while others succeeded, mean that the reason lies in what they carry.
+// maxUnanswered is how often a call may go unanswered while others succeed. After that the reason must lie in its ids.
 const maxUnanswered = 3
 
-// countUnanswered counts a call that found nobody. succeeded is how many others have succeeded so far.
+// countUnanswered counts that the call wasn't answered. succeeded is how many others have succeeded so far.
 func (c *bulkCall[I]) countUnanswered(succeeded int) {
 	if failure, ok := errors.AsType[*Error](c.err); ok && failure.Code == ErrRateLimited {
 		return // the others used the rate
@@ -71,7 +71,7 @@ func (c *bulkCall[I]) countUnanswered(succeeded int) {
 	c.succeeded = succeeded
 }
 
-// split returns a call of each half. The second follows the first.
+// split returns a call for the first half of the ids; its next is the call for the second.
 func split(c *bulkCall[bulkBatch]) *bulkCall[bulkBatch] {
 	first, second := *c, *c
 	first.item, second.item = c.item.halves()

@@ -33,7 +33,7 @@ func (w *eachWork[I, T]) do(ctx context.Context, c *Client, item *eachItem[I, T]
 	return err
 }
 
-// eachRun is one range over the results of such work.
+// eachRun is one range over the results of eachWork.
 type eachRun[I, T any] struct {
 	work    eachWork[I, T]
 	tally   *tally
@@ -42,7 +42,7 @@ type eachRun[I, T any] struct {
 	yield   func(BulkResult[T]) bool
 	left    bool                // the range was left early
 	running map[string]struct{} // ids whose calls haven't ended
-	taken   int                 // items, from the stream
+	taken   int                 // items taken from the stream
 	refused int                 // ids that RC refused while none had succeeded
 	changed bool                // a list was changed in part
 }
@@ -145,8 +145,8 @@ func (r *eachRun[I, T]) fail(c *bulkCall[eachItem[I, T]]) {
 	r.failed(BulkFailure{id, c.item.position, c.state(), c.failure(r.engine.stop)}, c.item.value)
 }
 
-// maxRefused is how many ids may be refused at the beginning before the reason must concern all of them. It is the number of
-// ids in the batches that other bulk work splits to find that out.
+// maxRefused is how many ids RC may refuse before the first success; after that the reason must concern all of them. It is
+// the number of ids in the batches that other bulk work splits to find that out.
 const maxRefused = maxTrials * maxIDs
 
 func (r *eachRun[I, T]) refuse(c *bulkCall[eachItem[I, T]]) {

@@ -18,7 +18,7 @@ type bulkEngine[I, T any] struct {
 	stop         error          // why no further call begins
 	outage       outage
 	probe        *bulkCall[I] // in flight during an outage
-	mayPass      bool         // the latest call has passed the limiter
+	mayPass      bool         // the next call needn't wait: the latest has passed the limiter
 	succeeded    int          // calls
 	refusedInRow int          // the latest calls that were all refused before RC saw them
 }
@@ -52,9 +52,9 @@ type bulkHandler[I, T any] interface {
 	succeed(c *bulkCall[I], value T)
 	refuse(c *bulkCall[I])    // the refusal may lie in one of the ids
 	fail(c *bulkCall[I])      // for good
-	end(c *bulkCall[I])       // c, and what followed it, have ended
-	undecided() bool          // no call for further ids should begin
-	settle()                  // fails the calls that it holds back
+	end(c *bulkCall[I])       // c and all calls that were split off with it have ended
+	undecided() bool          // no call for further ids may begin yet
+	settle()                  // fails the calls that it holds back, as the work has ended
 	confirmed(c *bulkCall[I]) // c succeeded, but a panic has ended the work
 }
 
@@ -170,7 +170,7 @@ func (e *bulkEngine[I, T]) wait(ctx context.Context) {
 	var probe <-chan time.Time
 	if e.outage.active() && e.probe == nil {
 		now := time.Now()
-		timer := time.NewTimer(e.outage.event(now).Sub(now))
+		timer := time.NewTimer(e.outage.nextEvent(now).Sub(now))
 		defer timer.Stop()
 		probe = timer.C
 	}
@@ -236,13 +236,13 @@ func (e *bulkEngine[I, T]) react(c *bulkCall[I], scope failureScope, probed bool
 // maxRefusedInRow calls in a row that were refused before RC saw them end the work.
 const maxRefusedInRow = 3
 
-// reached notes that RC has answered.
+// reached ends an outage, as RC has answered.
 func (e *bulkEngine[I, T]) reached() {
 	e.refusedInRow = 0
 	e.outage.over()
 }
 
-// putBack queues a call again that found nobody.
+// putBack queues a call again that wasn't answered, or fails it if that was so too often.
 func (e *bulkEngine[I, T]) putBack(c *bulkCall[I], probed bool) {
 	if c.countUnanswered(e.succeeded); c.unanswered >= maxUnanswered {
 		e.fail(c)
@@ -271,7 +271,7 @@ func (e *bulkEngine[I, T]) fail(c *bulkCall[I]) {
 	e.follow(c)
 }
 
-// follow goes on after a call that has ended.
+// follow queues the call that is to follow c, which has ended, or fails it if the work has ended.
 func (e *bulkEngine[I, T]) follow(c *bulkCall[I]) {
 	switch next := c.next; {
 	case next == nil:

@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// resumer holds ids of the stream back while they may be a run of ids that the journal has as done.
+// resumer holds back ids of the stream for as long as they may turn out to be a run that the journal has recorded as done.
 type resumer struct {
 	journal Journal
-	most    int      // ids that are recorded at once
+	limit   int      // of the ids of a run
 	ids     []string // held back
 	first   int      // the position of the first of them
-	run     int      // ids of the recorded run that begins with the first; 0 if that isn't known yet
+	run     int      // length of the recorded run that begins with the first; 0: not looked up yet
 	busy    bool     // recording
 }
 
@@ -32,14 +32,14 @@ func (j *resumer) release(n int) {
 	j.run = 0
 }
 
-// next returns how many ids, from the first that is held back, are decided, and whether they are done. It returns 0 if more
-// ids are needed; complete says that there are none.
+// next returns the number of ids, from the first that is held back, of which it is known whether they are done, and whether
+// they are. It returns 0 if it takes more ids to know that; complete says that there are none.
 func (j *resumer) next(complete bool) (n int, done bool, err error) {
 	if j.run == 0 {
 		j.run = max(1, j.journal.Recorded(j.ids[0]))
 	}
 	switch {
-	case j.run > len(j.ids) && j.run <= j.most && !complete:
+	case j.run > len(j.ids) && j.run <= j.limit && !complete:
 		return 0, false, nil
 	case j.run > len(j.ids):
 		return 1, false, nil
@@ -55,7 +55,7 @@ func (j *resumer) record(ids []string, positions []int) error {
 	j.busy = true
 	for len(ids) > 0 {
 		n := 1
-		for n < min(len(ids), j.most) && positions[n] == positions[0]+n {
+		for n < min(len(ids), j.limit) && positions[n] == positions[0]+n {
 			n++
 		}
 		if err := j.journal.Record(ids[:n:n]); err != nil {
@@ -72,7 +72,7 @@ func (j *resumer) record(ids []string, positions []int) error {
 func (r *bulkRun) resume(ctx context.Context, complete bool) {
 	for len(r.journal.ids) > 0 {
 		if r.engine.stop != nil {
-			complete = true // they are needed for the report
+			complete = true // no more will be read, and all of them belong into the report
 		}
 		n, done, err := 1, false, error(nil)
 		if r.engine.stop == nil {

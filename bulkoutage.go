@@ -11,13 +11,13 @@ const (
 	maxProbeWait     = 30 * time.Second
 )
 
-// outage is the time during which no call got through. While it lasts, one call at a time probes.
+// outage is the time since RC stopped answering. While it lasts, one call at a time is made, to see whether RC answers again.
 type outage struct {
 	limit time.Duration // BulkOptions.MaxOutage with its default
 	since time.Time     // zero: there is none
-	wait  time.Duration
-	probe time.Time // when the next call may begin
-	err   error     // of the last call that found nobody
+	wait  time.Duration // before the next call
+	probe time.Time     // when the next call may begin
+	err   error         // of the last call that wasn't answered
 }
 
 func newOutage(limit time.Duration) outage {
@@ -29,7 +29,7 @@ func newOutage(limit time.Duration) outage {
 
 func (o *outage) active() bool { return !o.since.IsZero() }
 
-// failed begins an outage or, after a probe that failed, sets the time of the next.
+// failed is for a call that wasn't answered. It begins an outage or, after a probe, sets the time of the next.
 func (o *outage) failed(now time.Time, err error, probed bool) {
 	o.err = err
 	switch {
@@ -43,7 +43,7 @@ func (o *outage) failed(now time.Time, err error, probed bool) {
 	o.probe = now.Add(max(o.wait, min(askedWait(err), maxProbeWait)))
 }
 
-// askedWait returns the Retry-After of the answer that an error tells of.
+// askedWait returns the Retry-After of the answer that the error describes.
 func askedWait(err error) time.Duration {
 	if failure, ok := errors.AsType[*Error](err); ok {
 		return failure.RetryAfter
@@ -53,11 +53,11 @@ func askedWait(err error) time.Duration {
 
 func (o *outage) over() { o.since = time.Time{} }
 
-// end returns when the work ends if no call has got through by then.
+// end returns when the work ends if RC hasn't answered by then.
 func (o *outage) end() time.Time { return o.since.Add(max(o.limit, 0)) }
 
-// event returns when the next call may begin or, if that time has come, when the work ends.
-func (o *outage) event(now time.Time) time.Time {
+// nextEvent returns when the next call may begin or, if that time has come, when the work ends.
+func (o *outage) nextEvent(now time.Time) time.Time {
 	if o.probe.After(now) && o.probe.Before(o.end()) {
 		return o.probe
 	}

@@ -6,10 +6,10 @@ import "time"
 type progress struct {
 	opts    BulkOptions
 	start   time.Time
-	skipped int
+	skipped int // ids that an earlier run did
 	done    int
 	failed  int
-	shown   time.Time
+	shown   time.Time // when Progress was called last
 }
 
 const progressInterval = 250 * time.Millisecond

@@ -20,8 +20,8 @@ func Stream[T any](seq iter.Seq[T]) iter.Seq2[T, error] {
 	}
 }
 
-// BulkReport counts what became of the ids that were taken from the stream: Total is the sum of Done, Failed, Unknown and
-// NotStarted. An id that was given several times is counted each time.
+// BulkReport counts the ids that were taken from the stream: Total is the sum of Done, Failed, Unknown and NotStarted. An id
+// that was given several times is counted each time.
 type BulkReport struct {
 	Total      int
 	Done       int           // confirmed by RC, in this run or, with a journal, in an earlier one

@@ -15,7 +15,7 @@ type bulkWork struct {
 	send  func(ctx context.Context, c *Client, ids []string) (Operation, error)
 }
 
-// bulkRun is one bulk call that sends many ids a call.
+// bulkRun is one use of a method of [BulkService] that sends many ids a call.
 type bulkRun struct {
 	work    bulkWork
 	tally   *tally
@@ -23,7 +23,7 @@ type bulkRun struct {
 	batcher *batcher
 	journal *resumer // nil: there is none
 	splits  splits
-	taken   int // ids, from the stream
+	taken   int // ids taken from the stream
 }
 
 // run does the work for all ids and waits for it.
@@ -36,7 +36,7 @@ func (s *BulkService) run(ctx context.Context, work bulkWork, ids iter.Seq2[stri
 		if err := opts.Journal.Begin(work.name); err != nil {
 			return r.tally.result(journalError(err))
 		}
-		r.journal = &resumer{journal: opts.Journal, most: work.batch}
+		r.journal = &resumer{journal: opts.Journal, limit: work.batch}
 	}
 	r.engine = newBulkEngine(s.client, opts, r, func(c *Client, call *bulkCall[bulkBatch]) (Operation, error) {
 		return work.send(ctx, c, call.item.ids)
@@ -106,7 +106,7 @@ func (r *bulkRun) failed(err error, failures ...BulkFailure) {
 	}
 }
 
-// succeed counts the ids of a call as done. They are recorded first; if that fails, the work ends, as a later run would
+// succeed counts the ids of a call as done. They are recorded first; if that fails, the work ends, because a later run will
 // send them again.
 func (r *bulkRun) succeed(c *bulkCall[bulkBatch], operation Operation) {
 	ids, positions := c.item.occurrences()
@@ -123,7 +123,8 @@ func (r *bulkRun) succeed(c *bulkCall[bulkBatch], operation Operation) {
 	r.splits.succeeded(r)
 }
 
-// confirmed records the ids of a call, unless it is the journal that panicked. If it does so now, the first panic counts.
+// confirmed records the ids of a call, unless it was the journal that panicked. If recording panics now, that is ignored:
+// the first panic goes on.
 func (r *bulkRun) confirmed(c *bulkCall[bulkBatch]) {
 	defer func() { _ = recover() }()
 	if r.journal != nil && !r.journal.busy {

@@ -12,8 +12,8 @@ const (
 	someIDs     failureScope = iota // the refusal may lie in one of the ids
 	oneCall                         // RC's answer to it can't be understood
 	everyCall                       // RC refuses every call of the work for the same reason
-	beforeRC                        // the call was refused before RC saw it, as others may be
-	unreachable                     // nobody answered, or RC couldn't serve the call at that time
+	beforeRC                        // it was refused before RC saw it, as others may be
+	unreachable                     // it wasn't answered, or the answer asks for another attempt
 )
 
 func scopeOf(err error) failureScope {
@@ -42,7 +42,7 @@ func scopeOfCode(code ErrorCode) failureScope {
 	case ErrNoData:
 		return beforeRC
 	}
-	return someIDs // a code that isn't known may mean that too
+	return someIDs // assumed of unknown codes too
 }
 
 // credentialsError is the error of Config.Credentials, or of what it returned.

@@ -4,9 +4,9 @@ package rcuser
 // the refusal may concern every id, as that of an unknown app key does: then one batch is split at a time, others that are
 // refused meanwhile wait, and after maxTrials batches without a success the work ends.
 type splits struct {
-	trying  bool // a batch is being split to find out whether any id can succeed
-	tried   int  // such batches of which no id did
-	waiting []*bulkCall[bulkBatch]
+	trying  bool                   // a batch is being split to find out whether any id can succeed
+	tried   int                    // such batches of which no id did
+	waiting []*bulkCall[bulkBatch] // refused meanwhile
 }
 
 const maxTrials = 3
@@ -14,7 +14,7 @@ const maxTrials = 3
 // undecided reports whether a batch is being split to find out whether any id can succeed.
 func (r *bulkRun) undecided() bool { return r.splits.trying }
 
-// refuse splits a batch that was refused, or lets it wait.
+// refuse splits a batch that was refused or, while another is being split for the trial, keeps it for later.
 func (r *bulkRun) refuse(c *bulkCall[bulkBatch]) {
 	switch s := &r.splits; {
 	case r.engine.succeeded > 0 || c.trial:
@@ -35,7 +35,7 @@ func (r *bulkRun) split(c *bulkCall[bulkBatch]) {
 	r.engine.queueFirst(split(c))
 }
 
-// succeeded ends the waiting.
+// succeeded splits the batches that wait, because a call has succeeded.
 func (s *splits) succeeded(r *bulkRun) {
 	waiting := s.waiting
 	s.trying, s.waiting = false, nil
@@ -61,7 +61,7 @@ func (r *bulkRun) end(c *bulkCall[bulkBatch]) {
 	}
 }
 
-// settle fails what waits.
+// settle fails the batches that wait.
 func (r *bulkRun) settle() {
 	waiting := r.splits.waiting
 	r.splits.waiting = nil

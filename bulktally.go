@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// tally counts what becomes of the ids of bulk work, and tells the hooks of its options.
+// tally counts the ids of bulk work by their results, and calls the hooks of its options.
 type tally struct {
 	work     string
 	opts     BulkOptions
@@ -74,7 +74,7 @@ func (t *tally) failed() int { return t.report.Failed + t.report.Unknown + t.rep
 // enough reports whether BulkOptions.StopAfter is reached.
 func (t *tally) enough() bool { return t.opts.StopAfter > 0 && t.failed() >= t.opts.StopAfter }
 
-// causeKind is what makes two causes alike.
+// causeKind is equal for causes of which only the first is kept.
 type causeKind struct {
 	code   ErrorCode
 	status int
