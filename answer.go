@@ -30,7 +30,7 @@ type answer struct {
 	incomplete bool          // its body couldn't be read to the end
 	excerpt    []byte        // for Error.Body
 	retryAfter time.Duration // 0 if the answer doesn't ask to wait
-	problem    error         // why it can't be understood
+	problem    error         // why it is neither a success nor a refusal of RC's
 }
 
 type verdict int
@@ -41,7 +41,7 @@ const (
 	undecided         // the call may have been applied or not
 )
 
-// verdict lets the HTTP status and the body's code decide together.
+// verdict follows from the HTTP status and the body's code together.
 func (a *answer) verdict() verdict {
 	switch {
 	case a.status >= 500, a.code == ErrInternal, a.code == ErrTimeout:
@@ -204,7 +204,7 @@ func (a *answer) open(d *dialect, data []byte, header http.Header, result result
 	}
 }
 
-// brokenSuccess is why a success of RC's can't be understood. It concerns the one call: RC can be reached.
+// brokenSuccess is the error for a success of RC's that can't be decoded. It concerns that call alone.
 type brokenSuccess struct{ err error }
 
 func (e brokenSuccess) Error() string { return "broken answer: " + e.err.Error() }

@@ -38,8 +38,8 @@ type attempt struct {
 	serverTime time.Time // of an answer that refused the signature, if it says so
 	sent       bool      // something may have left this machine
 	abandoned  bool      // the caller's context ended during it
-	silent     bool      // and that was its deadline, after the host had not answered for long enough to be blamed
-	final      bool      // another attempt would fail the same way
+	silent     bool      // by its deadline, when the host had sent nothing for so long that it counts as failed
+	final      bool      // the credentials failed, so no other attempt is made
 	connClosed bool      // the peer had already closed the reused connection
 	answer     answer
 	err        error // the cause of a failure, if it isn't RC's code alone
@@ -100,10 +100,10 @@ func (s *sender) attempt(ctx context.Context, req *request, result result, to st
 	return a
 }
 
-// silentPart is the part of an attempt's time after which a host that sent nothing is blamed for a caller's deadline.
+// silentPart of an attempt's time without a byte makes a host count as failed when a caller's deadline passes: a fifth.
 const silentPart = 5
 
-// lateEnough reports whether ctx ended by its deadline, and long enough after start to blame a silent host.
+// lateEnough reports whether ctx ended by its deadline, and so long after start that a host without an answer has failed.
 func (s *sender) lateEnough(ctx context.Context, start time.Time) bool {
 	return !errors.Is(ctx.Err(), context.Canceled) && time.Since(start) >= s.timeout/silentPart
 }
@@ -133,7 +133,7 @@ func (s *sender) sendPooled(ctx context.Context, a *attempt, req *request, resul
 	return err
 }
 
-// read takes the answer; an error means that it couldn't be read to its end.
+// read reads the answer into a and result. An error means that it couldn't be read to its end.
 func (s *sender) read(a *attempt, resp *http.Response, req *request, result result) error {
 	if resp.StatusCode < http.StatusContinue { // net/http accepts 000 to 099, and a RoundTripper may return anything
 		_ = resp.Body.Close()

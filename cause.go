@@ -67,7 +67,7 @@ var closedTexts = [...]string{
 	halfAnswered: "the connection was closed in the middle of the answer",
 }
 
-// withoutEnd cuts off the end of a text that says no more than that the connection was closed.
+// withoutEnd cuts off the ends of a text that only say that the connection was closed.
 func withoutEnd(text string) string {
 	for _, end := range closedEnds {
 		text = strings.TrimSuffix(strings.TrimSuffix(text, end), ": ")
@@ -75,9 +75,9 @@ func withoutEnd(text string) string {
 	return text
 }
 
-// closedEnds are ends of texts of net/http and of the errors below it, from the last to the first.
+// closedEnds are such ends in net/http's texts, in the order in which they are cut off.
 var closedEnds = [...]string{
-	"%!w(<nil>)", "readLoopPeekFailLocked", // net/http writes so if the server sent bytes that nobody had asked for
+	"%!w(<nil>)", "readLoopPeekFailLocked", // net/http's text if the server sent bytes without a request
 	io.ErrUnexpectedEOF.Error(), io.EOF.Error(), net.ErrClosed.Error(), "http: server closed idle connection",
 	"net/http: HTTP/1.x transport connection broken",
 }

@@ -37,9 +37,10 @@ type Config struct {
 	HTTPClient *http.Client
 
 	// WrapTransport, if not nil, is called once, by NewClient, with the SDK's own transport, or that of HTTPClient, and
-	// returns the one that requests are sent through. It is for tracing and metrics. What it gets keeps its rules for
-	// connections and for the end of an attempt, if the requests that reach it have the context that came with them or
-	// one derived from it; without that, a failure that isn't a failed dial counts as Unknown.
+	// returns the transport through which requests are sent. It serves tracing and metrics. The wrapper must pass requests
+	// on with their own context or one derived from it. Otherwise the end of a call's context doesn't end the attempt, a
+	// failure without an answer counts as Unknown unless no connection could be made, and a connection that the peer had
+	// already closed counts as the host's failure.
 	WrapTransport func(http.RoundTripper) http.RoundTripper
 
 	// AttemptTimeout limits one attempt, from fetching the credentials to reading the answer. Zero means 5 s.
@@ -60,9 +61,8 @@ type Config struct {
 	// traces.
 	OnAttempt func(context.Context, Attempt)
 
-	// OnCall, if not nil, is called once a call, in its goroutine, however it ended: also if no attempt was made, or if
-	// something of the caller's panicked in it. It isn't called for an *ArgumentError, which is returned before a call
-	// begins.
+	// OnCall, if not nil, is called once a call, in its goroutine, however it ended: also if no attempt was made, or if a
+	// hook or a transport panicked. It isn't called for an *ArgumentError, which is returned before a call begins.
 	OnCall func(context.Context, CallInfo)
 
 	// UserAgent is appended to the SDK's own User-Agent header.

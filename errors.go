@@ -27,11 +27,11 @@ func argumentErrorf(name, format string, args ...any) *ArgumentError {
 type Outcome int
 
 const (
-	// Unknown means that a request was sent and may have been applied: it timed out, its connection broke, or the answer
-	// was an HTTP 5xx, the code [ErrInternal] or [ErrTimeout], a success that isn't RC's or can't be read, RC's code of a
-	// success under another HTTP status than 200, an HTTP 408 that isn't RC's, or broke off. With Config.WrapTransport,
-	// or if Config.HTTPClient has another RoundTripper than net/http's Transport, a failure without an answer counts as
-	// Unknown unless no connection was seen and a dial, a TLS handshake or a proxy failed.
+	// Unknown means that a request was sent and may have been applied: it timed out, its connection broke, or its answer
+	// broke off or was an HTTP 5xx, [ErrInternal], [ErrTimeout], a success that isn't RC's or can't be decoded, RC's code
+	// of a success under another HTTP status than 200, or an HTTP 408 that isn't RC's. With Config.WrapTransport, or if
+	// Config.HTTPClient has a RoundTripper that isn't an *http.Transport, a failure without an answer counts as Unknown
+	// unless no connection was seen and a dial, a TLS handshake or a proxy failed.
 	Unknown Outcome = iota
 	// NotApplied means that no request was sent, or that it was refused: by RC with any other code or, if something in
 	// between answered, with an HTTP 3xx or 4xx other than 408.
@@ -67,7 +67,7 @@ type Error struct {
 	Attempts   int           // the number of attempts; 0 if the call ended before the first
 	RetryAfter time.Duration // the answer's Retry-After; 0 if it had none
 	Outcome    Outcome       // whether any of the attempts may have been applied
-	Body       []byte        // the first 2 KiB of an answer without RC's code; always nil for getToken; never printed
+	Body       []byte        // the first 2 KiB of an answer without RC's code; nil for Register and with Request.Secret; never printed
 	Err        error         // the cause; nil if RC's code is the only one
 }
 
@@ -140,7 +140,7 @@ func (e *Error) Unwrap() []error {
 
 // Retryable reports whether the same call may succeed later: after [ErrInternal], [ErrRateLimited], [ErrTimeout], HTTP
 // 408, 421, 425, 429 or 5xx, and if there was no answer or an unreadable one. It is false if the caller cancelled the call
-// (context.Canceled), and if there was no answer because of what only a change of the setup mends, such as a bad
+// (context.Canceled), and if no connection could be made for a reason that stays until the setup is changed, such as a bad
 // certificate. It doesn't say whether repeating the call is harmless; for every method but [Client.Call] it is.
 func (e *Error) Retryable() bool {
 	switch {

@@ -11,7 +11,7 @@ import (
 // SDK's own, which covers one process alone; another implementation may share an app's rates among processes.
 // Implementations must be safe for concurrent use.
 type Limiter interface {
-	// Wait returns nil when the attempt may be sent. It returns an error that matches ctx's as soon as ctx ends, and one
+	// Wait returns nil when the attempt may be sent. It returns an error that matches ctx.Err() as soon as ctx ends, and one
 	// that matches context.DeadlineExceeded at once if ctx's deadline would pass first. An error ends the call without
 	// another attempt.
 	Wait(ctx context.Context, attempt LimitedAttempt) error
@@ -48,10 +48,10 @@ type LimiterOptions struct {
 // NewLimiter returns the limiter that a client has if [Config].Limiter is nil, or one for a part of the app's rates. A
 // limiter can be shared by the clients of one app, and wrapped by another Limiter.
 //
-// The attempts of each endpoint start in the order of their Waits, those that were given up taking none of the rate. They
-// are spaced evenly: after n units the next attempt starts n/PerSecond seconds later, and within any second at most
-// PerSecond units start, whatever the sizes of the attempts; both at 98 % of PerSecond. If attempts of an endpoint
-// differ in PerSecond, the highest value so far applies.
+// The attempts of each endpoint start in the order of their Waits; one whose ctx ends uses nothing of the rate. They are
+// spaced evenly: after n units the next attempt starts n/PerSecond seconds later, and within any second at most PerSecond
+// units start, whatever the sizes of the attempts, unless one alone has more; both at 98 % of PerSecond. If attempts of an
+// endpoint differ in PerSecond, the highest value so far applies.
 //
 // A refused call means that other processes use the app's rates too. The endpoint is then paused, and its rate lowered to
 // 80 %, or to 50 % if it had been lowered less than 5 s before; at most once a second and not below 2 % of the full rate.

@@ -12,7 +12,8 @@ import (
 const rateWindow = time.Second * 100 / 98
 
 // rateSchedule says when the next attempt of an endpoint may start. RC doesn't document how it counts: even spacing suits
-// token buckets, and the units of the last rateWindow suit fixed and sliding windows. It isn't safe for concurrent use.
+// token buckets, and the units of the last rateWindow suit fixed and sliding windows. An attempt is paid for once the time
+// has passed that its units take at the current rate. A rateSchedule isn't safe for concurrent use.
 type rateSchedule struct {
 	share       float64
 	perSecond   int     // units that RC accepts
@@ -40,7 +41,7 @@ func (s *rateSchedule) observe(now time.Time, perSecond int) {
 	}
 }
 
-// paidAt returns when an attempt may start as far as its units don't matter.
+// paidAt returns the earliest time at which an attempt may start, however few units it has.
 func (s *rateSchedule) paidAt(now time.Time) time.Time {
 	return later(now, later(s.paid, s.pausedUntil))
 }
@@ -142,8 +143,8 @@ func (l *rateLevel) lower(now time.Time) {
 	*l = rateLevel{loweredAt: now, refused: level, plateau: math.Cbrt((level - lowered) / levelCurve)}
 }
 
-// startLog holds what started within the last rateWindow, oldest first. What starts within a millisecond counts as started
-// at once, which bounds the log and is within the 2 %.
+// startLog holds the attempts that started within the last rateWindow, oldest first. Those that start within a millisecond
+// are one entry, which limits the size of the log and is within the 2 %.
 type startLog struct {
 	starts []attemptStart // from first on
 	first  int
@@ -168,7 +169,7 @@ func (l *startLog) add(now time.Time, units int) {
 	l.starts = append(l.starts, attemptStart{now, units})
 }
 
-// roomFor returns when units more are within limit, which a single attempt may exceed.
+// roomFor returns when as many more units are within limit. More than limit count as limit.
 func (l *startLog) roomFor(now time.Time, units, limit int) time.Time {
 	l.forget(now)
 	excess := l.units + min(units, limit) - limit
@@ -180,7 +181,7 @@ func (l *startLog) roomFor(now time.Time, units, limit int) time.Time {
 	return at
 }
 
-// forget drops what started rateWindow ago or earlier.
+// forget drops the attempts that started rateWindow ago or earlier.
 func (l *startLog) forget(now time.Time) {
 	for l.first < len(l.starts) && now.Sub(l.starts[l.first].at) >= rateWindow {
 		l.units -= l.starts[l.first].units

@@ -12,9 +12,9 @@ type Attempt struct {
 	Host       string        // that it was sent to
 	RequestID  string        // the same for all attempts of a call
 	Number     int           // 1 for a call's first
-	StatusCode int           // of HTTP; 0 if no answer came
-	Code       ErrorCode     // RC's, or the one that HTTP 429 stands for; 0 if there is none
-	Err        error         // the cause of a failure, if it isn't the code alone
+	StatusCode int           // the HTTP status; 0 if there was no answer
+	Code       ErrorCode     // RC's code, but ErrRateLimited for an HTTP 429; 0 if there is none
+	Err        error         // the cause of a failure; nil if RC's code is the only one
 	Wait       time.Duration // how long the call waited before it
 	Duration   time.Duration // from asking for the credentials until the answer was read
 }
@@ -25,7 +25,7 @@ type CallInfo struct {
 	Endpoint   string        // the path
 	RequestID  string        // the same for all attempts of the call
 	Attempts   int           // 0 if the call ended before the first
-	StatusCode int           // HTTP's, of the last answer; 0 if none came
+	StatusCode int           // the HTTP status of the last answer; 0 if there was none
 	Err        error         // the *Error that the caller gets; nil if the call succeeded
 	Duration   time.Duration // of the whole call, waits included
 }
@@ -50,7 +50,7 @@ func (o observer) attempted(ctx context.Context, a Attempt) {
 	}
 }
 
-// warn logs what concerns other calls too.
+// warn logs an event that concerns other calls too.
 func (o observer) warn(ctx context.Context, req *request, message string, attrs ...slog.Attr) {
 	if o.logger != nil {
 		attrs = append(attrs, slog.String("endpoint", req.endpoint.path), slog.String("request_id", req.id))

@@ -36,14 +36,14 @@ func isProtocolMismatch(err error) bool {
 		return true
 	}
 	text := err.Error()
-	if strings.Contains(text, "tls: ") && !containsAny(text, passingTLSErrors) {
+	if strings.Contains(text, "tls: ") && !containsAny(text, transientTLSErrors) {
 		return true
 	}
 	return containsAny(text, mismatchTexts)
 }
 
-// passingTLSErrors may be gone in the next attempt.
-var passingTLSErrors = []string{
+// transientTLSErrors may not occur in the next attempt.
+var transientTLSErrors = []string{
 	"tls: internal error", "tls: user canceled", "tls: bad record MAC", "tls: use of closed connection",
 }
 

@@ -25,10 +25,10 @@ import (
 // After a failed connection, a timeout, an HTTP 5xx or an answer that isn't RC's, the call's next attempt goes to the data
 // center's other host, the first time without a wait. All calls then prefer that host. They switch at most every 30 s, and
 // one call, never one that isn't safe to repeat, tries the primary again after 5 minutes, or 10 s later if its context
-// ended meanwhile. A context whose deadline passes counts as a timeout if the host was silent for a fifth of
-// Config.AttemptTimeout. If the peer had already closed a reused connection, the host isn't blamed: the attempt is
-// repeated at once on a new connection. A bad certificate, a failed TLS negotiation and the like, which another attempt
-// doesn't mend, are not repeated at the same host.
+// ended meanwhile. A context whose deadline passes counts as a timeout if the host had sent nothing for a fifth of
+// Config.AttemptTimeout. If the peer had already closed a reused connection, that doesn't count as the host's failure: the
+// attempt is repeated at once on a new connection. A bad certificate, a failed TLS negotiation and other failures that
+// another attempt can't change are not repeated at the same host.
 //
 // An attempt that RC refused with [ErrSignature] is repeated once, at once, with another time: that of RC's answer if this
 // machine's clock is more than 4 minutes off it or, if RC's time was signed already, this machine's own. Whichever of the
@@ -106,7 +106,7 @@ type retrier struct {
 	result  result // where an answer is decoded
 	history history
 	next    step
-	stop    error // why no further attempt is made, if the last one's result doesn't say it: the context or the limiter
+	stop    error // the context's or the limiter's, if that is why no further attempt is made
 }
 
 // history holds the results of a call's attempts.
@@ -125,7 +125,7 @@ type history struct {
 	refusedCorrection time.Duration // of the time that RC had refused
 }
 
-// counted is how many of the attempts RetryPolicy.MaxAttempts counts.
+// counted returns how many of the attempts count for RetryPolicy.MaxAttempts.
 func (h *history) counted() int {
 	if h.timeChanged {
 		return h.attempts - 1
@@ -133,13 +133,13 @@ func (h *history) counted() int {
 	return h.attempts
 }
 
-// step is what an attempt is to do.
+// step says how the next attempt is made.
 type step struct {
 	host       failover.Choice
 	correction time.Duration // of this machine's clock, for the signature
-	newConn    bool          // on a new connection
-	paid       bool          // by the budget
-	wait       time.Duration // before it
+	newConn    bool          // it needs a new connection
+	paid       bool          // the budget paid for it
+	wait       time.Duration // how long the call waited before it
 }
 
 // run makes the attempts and returns nil or what went wrong as an *Error. The loop of retries is entered only if the
@@ -160,7 +160,7 @@ func (r *retrier) succeeded() bool {
 	return r.stop == nil && r.history.attempts > 0 && !r.history.last.failed()
 }
 
-// refundBudget gives back what a retry cost that succeeded, or that was not made because the call ended before it.
+// refundBudget gives the budget its reward for a call that succeeded, and the price of a retry that was taken but not made.
 func (r *retrier) refundBudget() {
 	switch {
 	case r.next.paid:
@@ -197,7 +197,7 @@ func (r *retrier) Attempt(ctx context.Context) {
 	if h.last.failed() {
 		r.keepFailure()
 	}
-	r.learnClock()
+	r.correctClock()
 	r.reportHost(ctx)
 	r.report(ctx, start)
 }
@@ -250,9 +250,9 @@ func (r *retrier) keepFailure() {
 	h.lastAnswered = &answered
 }
 
-// learnClock makes the time that RC accepted, after it had refused another, that of all calls. If it refused both, all
-// calls use this machine's clock as it is.
-func (r *retrier) learnClock() {
+// correctClock is for a call whose first signature RC refused. If RC accepted the other time, all calls use that from now
+// on; if it refused both, all use this machine's clock as it is.
+func (r *retrier) correctClock() {
 	h := &r.history
 	if !h.timeChanged || !h.last.answer.fromRC {
 		return

@@ -70,8 +70,8 @@ func (r *retrier) leavesHost() bool {
 	return !r.history.permanent[1-r.history.last.host.Index]
 }
 
-// otherTime returns how to correct this machine's clock for another attempt, after RC refused the signature of the last: by
-// RC's time or, if a correction was refused, not at all. ok is false if there is no other time, or one was tried before.
+// otherTime returns the correction of this machine's clock with which an attempt is repeated whose signature RC refused: to
+// RC's time or, if that was signed already, none. ok is false if there is no other time, or it was tried before.
 func (r *retrier) otherTime() (correction time.Duration, ok bool) {
 	a := &r.history.last
 	switch {
@@ -110,7 +110,7 @@ func (r *retrier) askedWait() time.Duration {
 // firstMove reports whether the next attempt is the call's first at the other host.
 func (r *retrier) firstMove() bool { return !r.history.switched && r.leavesHost() }
 
-// free reports whether the next attempt costs nothing of the budget.
+// free reports whether the next attempt takes nothing from the budget.
 func (r *retrier) free() bool {
 	a := &r.history.last
 	if _, otherTime := r.otherTime(); otherTime {

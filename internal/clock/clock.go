@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// maxSkew is how far this machine's clock may be off before it is taken for the reason of a refused signature.
+// maxSkew is how far this machine's clock may be off before that counts as the reason for a refused signature.
 const maxSkew = 4 * time.Minute
 
-// Clock is how to correct this machine's clock, which is not at all at first. It is safe for concurrent use.
+// Clock holds the correction of this machine's clock, which is 0 at first. It is safe for concurrent use.
 type Clock struct{ correction atomic.Int64 } // nanoseconds
 
 // Correction returns what to add to this machine's time.
@@ -32,13 +32,13 @@ func ServerTime(header http.Header) time.Time {
 	return date
 }
 
-// Wrong reports whether a signature that a server refused was made with a time that is far from the server's, so that
-// another with the server's time may be accepted.
+// Wrong reports whether signedAt, the time in a signature that a server refused, is more than 4 minutes off the server's, so
+// that a signature with the server's time may be accepted.
 func Wrong(signedAt, server time.Time) bool {
 	return !server.IsZero() && server.Sub(signedAt).Abs() > maxSkew
 }
 
-// Skew returns an error that says how far this machine's clock is off, or nil if that isn't much.
+// Skew returns an error that says how far this machine's clock is off, or nil for 4 minutes or less.
 func Skew(server time.Time) error {
 	ahead := time.Since(server)
 	if server.IsZero() || ahead.Abs() <= maxSkew {

@@ -34,7 +34,7 @@ func Closed(err error) bool {
 }
 
 // isUntyped recognises the errors that net/http has no type for: a connection that the peer closed while it was idle, or
-// on which it sent bytes that nobody had asked for.
+// on which it sent bytes without a request.
 func isUntyped(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "http: server closed idle connection") || strings.Contains(text, "readLoopPeekFailLocked: ")

@@ -10,8 +10,8 @@ import (
 const (
 	minBetweenSwitches = 30 * time.Second // RC's own value
 	backToPrimary      = 5 * time.Minute
-	nextProbe          = 10 * time.Second // after one that said nothing of the primary
-	lately             = 30 * time.Second // as long as calls keep to a host
+	nextProbe          = 10 * time.Second // after a probe without a result
+	lately             = 30 * time.Second // equal to minBetweenSwitches
 )
 
 // Choice is the host of an attempt. Index 0 is the primary, 1 the backup.
