@@ -14,6 +14,11 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
+const (
+	foreign = "answered by a proxy or another server, not by RC: "
+	notJSON = "invalid character '<' looking for beginning of value"
+)
+
 // answers lists answers to a ban and the expected errors; err is the text of Err.
 var answers = []struct {
 	name      string
@@ -23,11 +28,11 @@ var answers = []struct {
 	err       string
 	retryable bool
 }{
-	{"HTML 502", 502, html, rcuser.Error{Body: []byte(html)}, "broken answer: invalid character '<' looking for beginning of value", true},
+	{"HTML 502", 502, html, rcuser.Error{Body: []byte(html)}, "broken answer: " + notJSON, true},
 	{"empty 503", 503, "", rcuser.Error{Body: []byte{}}, "broken answer: it is empty", true},
 	{"empty 200", 200, " \n", rcuser.Error{Body: []byte(" \n")}, "broken answer: it is empty", true},
-	{"HTML 200", 200, html, rcuser.Error{Body: []byte(html)}, "broken answer: invalid character '<' looking for beginning of value", true},
-	{"HTML 404", 404, html, rcuser.Error{Body: []byte(html), Outcome: rcuser.NotApplied}, "answered by a proxy or another server, not by RC: invalid character '<' looking for beginning of value", false},
+	{"HTML 200", 200, html, rcuser.Error{Body: []byte(html)}, "broken answer: " + notJSON, true},
+	{"HTML 404", 404, html, rcuser.Error{Body: []byte(html), Outcome: rcuser.NotApplied}, foreign + notJSON, false},
 	{"redirect", 302, html, rcuser.Error{Body: []byte(html), Outcome: rcuser.NotApplied}, "a redirect, which is refused; is the base URL right?", false},
 	{"success under 500", 500, success, rcuser.Error{}, "broken answer: code 200 under HTTP 500", true},
 	{"success under 400", 400, success, rcuser.Error{}, "broken answer: code 200 under HTTP 400", false},
@@ -54,20 +59,20 @@ var answers = []struct {
 	{"code 1050 under 400", 400, `{"code":1050}`, rcuser.Error{Code: 1050}, "", true},
 	{"code 1008", 429, `{"code":1008}`, rcuser.Error{Code: 1008, Outcome: rcuser.NotApplied}, "", true},
 	{"code 1008 under 200", 200, `{"code":1008}`, rcuser.Error{Code: 1008, Outcome: rcuser.NotApplied}, "", true},
-	{"429 without code", 429, "slow down", rcuser.Error{Code: rcuser.ErrRateLimited, Outcome: rcuser.NotApplied, Body: []byte("slow down")}, "answered by a proxy or another server, not by RC: invalid character 's' looking for beginning of value", true},
-	{"empty 429", 429, "", rcuser.Error{Code: rcuser.ErrRateLimited, Outcome: rcuser.NotApplied, Body: []byte{}}, "answered by a proxy or another server, not by RC: it is empty", true},
+	{"429 without code", 429, "slow down", rcuser.Error{Code: rcuser.ErrRateLimited, Outcome: rcuser.NotApplied, Body: []byte("slow down")}, foreign + "invalid character 's' looking for beginning of value", true},
+	{"empty 429", 429, "", rcuser.Error{Code: rcuser.ErrRateLimited, Outcome: rcuser.NotApplied, Body: []byte{}}, foreign + "it is empty", true},
 	{"429 with another code", 429, `{"code":1007}`, rcuser.Error{Code: rcuser.ErrForbidden, Outcome: rcuser.NotApplied}, "", true},
-	{"401 without code", 401, html, rcuser.Error{Outcome: rcuser.NotApplied, Body: []byte(html)}, "answered by a proxy or another server, not by RC: invalid character '<' looking for beginning of value", false},
-	{"empty 403", 403, "", rcuser.Error{Outcome: rcuser.NotApplied, Body: []byte{}}, "answered by a proxy or another server, not by RC: it is empty", false},
-	{"407", 407, `{"message":"authenticate"}`, rcuser.Error{Outcome: rcuser.NotApplied, Body: []byte(`{"message":"authenticate"}`)}, "answered by a proxy or another server, not by RC: it has no code", false},
-	{"408", 408, "", rcuser.Error{Body: []byte{}}, "answered by a proxy or another server, not by RC: it is empty", true},
+	{"401 without code", 401, html, rcuser.Error{Outcome: rcuser.NotApplied, Body: []byte(html)}, foreign + notJSON, false},
+	{"empty 403", 403, "", rcuser.Error{Outcome: rcuser.NotApplied, Body: []byte{}}, foreign + "it is empty", false},
+	{"407", 407, `{"message":"authenticate"}`, rcuser.Error{Outcome: rcuser.NotApplied, Body: []byte(`{"message":"authenticate"}`)}, foreign + "it has no code", false},
+	{"408", 408, "", rcuser.Error{Body: []byte{}}, foreign + "it is empty", true},
 	{"408 of RC", 408, `{"code":1002}`, rcuser.Error{Code: 1002, Outcome: rcuser.NotApplied}, "", false},
-	{"421", 421, "", rcuser.Error{Outcome: rcuser.NotApplied, Body: []byte{}}, "answered by a proxy or another server, not by RC: it is empty", true},
-	{"425", 425, "", rcuser.Error{Outcome: rcuser.NotApplied, Body: []byte{}}, "answered by a proxy or another server, not by RC: it is empty", true},
+	{"421", 421, "", rcuser.Error{Outcome: rcuser.NotApplied, Body: []byte{}}, foreign + "it is empty", true},
+	{"425", 425, "", rcuser.Error{Outcome: rcuser.NotApplied, Body: []byte{}}, foreign + "it is empty", true},
 	{"404 of RC", 404, `{"code":404,"errorMessage":"no such path"}`, rcuser.Error{Code: 404, Message: "no such path", Outcome: rcuser.NotApplied}, "", false},
-	{"300", 300, "", rcuser.Error{Outcome: rcuser.NotApplied, Body: []byte{}}, "answered by a proxy or another server, not by RC: it is empty", false},
-	{"304", 304, "", rcuser.Error{Outcome: rcuser.NotApplied, Body: []byte{}}, "answered by a proxy or another server, not by RC: it is empty", false},
-	{"101", 101, "", rcuser.Error{Body: []byte{}}, "answered by a proxy or another server, not by RC: it is empty", true},
+	{"300", 300, "", rcuser.Error{Outcome: rcuser.NotApplied, Body: []byte{}}, foreign + "it is empty", false},
+	{"304", 304, "", rcuser.Error{Outcome: rcuser.NotApplied, Body: []byte{}}, foreign + "it is empty", false},
+	{"101", 101, "", rcuser.Error{Body: []byte{}}, foreign + "it is empty", true},
 	{"205", 205, "", rcuser.Error{Body: []byte{}}, "broken answer: it is empty", true},
 	{"success under 206", 206, success, rcuser.Error{}, "broken answer: code 200 under HTTP 206", true},
 	{"10000 under 201", 201, `{"code":10000}`, rcuser.Error{}, "broken answer: code 10000 under HTTP 201", true},
@@ -77,7 +82,7 @@ var answers = []struct {
 	{"999", 999, "", rcuser.Error{Body: []byte{}}, "broken answer: it is empty", true},
 	{"refusal after a BOM", 400, "\ufeff" + `{"code":1002,"errorMessage":"x"}`, rcuser.Error{Code: 1002, Message: "x", Outcome: rcuser.NotApplied}, "", false},
 	{"only a BOM", 200, "\ufeff", rcuser.Error{Body: []byte("\ufeff")}, "broken answer: it is empty", true},
-	{"two BOMs", 400, "\ufeff\ufeff" + limited, rcuser.Error{Outcome: rcuser.NotApplied, Body: []byte("\ufeff\ufeff" + limited)}, "answered by a proxy or another server, not by RC: invalid character 'ï' looking for beginning of value", false},
+	{"two BOMs", 400, "\ufeff\ufeff" + limited, rcuser.Error{Outcome: rcuser.NotApplied, Body: []byte("\ufeff\ufeff" + limited)}, foreign + "invalid character 'ï' looking for beginning of value", false},
 	{"401 with another code", 401, `{"code":1001}`, rcuser.Error{Code: rcuser.ErrAppSecret, Outcome: rcuser.NotApplied}, "", false},
 }
 

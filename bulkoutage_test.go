@@ -132,7 +132,9 @@ func TestBulkMaxOutage(t *testing.T) {
 // TestBulkPauseEndsWithTheContext and not with the next probe; ids that a call may have applied are unknown.
 func TestBulkPauseEndsWithTheContext(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]rcuser.BulkState{"refused connections": rcuser.BulkNotStarted, "lost answers": rcuser.BulkUnknown, "429": rcuser.BulkFailed} {
+	for name, want := range map[string]rcuser.BulkState{
+		"refused connections": rcuser.BulkNotStarted, "lost answers": rcuser.BulkUnknown, "429": rcuser.BulkFailed,
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			client, _ := newIDService(t, between(0, time.Hour, outages[name].respond, outages[name].applied), once)
 			ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
@@ -295,9 +297,9 @@ func TestBulkOutlivesALongOutage(t *testing.T) {
 	})
 }
 
-// TestBulkTakesNoOddSuccessForAnOutage: RC's answer lacks what the call returns for some users, or for all. Nothing is
+// TestBulkOddSuccessIsNoOutage: RC's answer lacks what the call returns for some users, or for all. Nothing is
 // split, repeated or waited for.
-func TestBulkTakesNoOddSuccessForAnOutage(t *testing.T) {
+func TestBulkOddSuccessIsNoOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for every, want := range map[int]int{1: 100, 10: 10} {

@@ -255,8 +255,9 @@ func TestBulkRemembersLostAnswers(t *testing.T) {
 	}
 }
 
-// TestBulkForgetsLostAnswers that a later call confirms: 10 of 20 ids are refused after it, the others done.
-func TestBulkForgetsLostAnswers(t *testing.T) {
+// TestBulkLostAnswersThatALaterCallConfirms: the answer to a batch is lost. Of the calls that follow, RC refuses those with
+// user7 and confirms the others, whose ids are done.
+func TestBulkLostAnswersThatALaterCallConfirms(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client, _ := newIDService(t, func(call int, ids []string) (roundTripFunc, bool) {

@@ -153,8 +153,8 @@ func TestHighestPerSecondWins(t *testing.T) {
 	})
 }
 
-// TestAbsurdAttempts come from a caller of the limiter, or of Client.Call.
-func TestAbsurdAttempts(t *testing.T) {
+// TestAttemptsWithExtremeNumbers come from a caller of the limiter, or of Client.Call.
+func TestAttemptsWithExtremeNumbers(t *testing.T) {
 	t.Parallel()
 	for _, a := range []rcuser.LimitedAttempt{
 		{}, {Units: -1}, {PerSecond: math.MaxInt, Units: math.MaxInt}, {PerSecond: 1, Units: math.MaxInt}, {PerSecond: math.MinInt, Units: math.MinInt},

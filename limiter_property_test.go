@@ -163,8 +163,8 @@ func (v *visits) leftBetween(from, to time.Duration) bool {
 	return slices.ContainsFunc(v.Visits, func(v visit) bool { return v.err != nil && from <= v.ended && v.ended <= to+1000 })
 }
 
-// TestRandomVisits waits, cancels, and pauses at random.
-func TestRandomVisits(t *testing.T) {
+// TestRandomWaits waits, cancels, and pauses at random.
+func TestRandomWaits(t *testing.T) {
 	t.Parallel()
 	for stops, also := range map[int]func(*visits) error{
 		0: (*visits).checkTimes,

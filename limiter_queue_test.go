@@ -48,9 +48,9 @@ func upTo(n int) []int {
 	return numbers
 }
 
-// TestWhoLeavesTakesNothing: 1,000 waiters of 100 units each are given up, at the head and behind it, and the next attempt
+// TestEndedWaitsUseNoRate: 1,000 waiters of 100 units each are given up, at the head and behind it, and the next attempt
 // waits only for what started.
-func TestWhoLeavesTakesNothing(t *testing.T) {
+func TestEndedWaitsUseNoRate(t *testing.T) {
 	skipUnderRace(t)
 	t.Parallel()
 	for name, leave := range map[string]func(context.Context, int) (context.Context, context.CancelFunc){
@@ -104,8 +104,8 @@ func (l *line) wait(ctx context.Context, a rcuser.LimitedAttempt) {
 	l.errs = append(l.errs, err)
 }
 
-// TestEndedCallsDelayNobody: 3,000 calls that are cancelled after a second, through a client.
-func TestEndedCallsDelayNobody(t *testing.T) {
+// TestEndedCallsDelayNoOtherCall: 3,000 calls that are cancelled after a second, through a client.
+func TestEndedCallsDelayNoOtherCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client, tap := newClient(t, reply(200, success), paced)
@@ -124,8 +124,8 @@ func TestEndedCallsDelayNobody(t *testing.T) {
 	})
 }
 
-// TestLeaverInTheMiddle: of five waiters the second and the fourth leave; the others start without gaps.
-func TestLeaverInTheMiddle(t *testing.T) {
+// TestWaitsThatEndInTheMiddleOfTheQueue: of five waiters the second and the fourth leave; the others start without gaps.
+func TestWaitsThatEndInTheMiddleOfTheQueue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newLine()
@@ -292,8 +292,8 @@ func TestClockOfAnotherBubble(t *testing.T) {
 	}
 }
 
-// TestOtherEndpointsWaitForNobody: each endpoint has a queue and pauses of its own.
-func TestOtherEndpointsWaitForNobody(t *testing.T) {
+// TestEndpointsDoNotWaitForEachOther: each endpoint has a queue and pauses of its own.
+func TestEndpointsDoNotWaitForEachOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newLine()

@@ -12,8 +12,8 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-// TestRetryAfterSpeaksForItsHost moves to the other host at once, however long the first asks to wait.
-func TestRetryAfterSpeaksForItsHost(t *testing.T) {
+// TestRetryAfterHoldsForItsHost moves to the other host at once, however long the first asks to wait.
+func TestRetryAfterHoldsForItsHost(t *testing.T) {
 	t.Parallel()
 	for _, asked := range []string{"7", "21", "3600", "99999999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"} {
 		for _, status := range []int{500, 503, 404, 408} {

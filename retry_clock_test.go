@@ -237,8 +237,8 @@ func TestCallCorrectsTheClock(t *testing.T) {
 	})
 }
 
-// TestHTTP401OfAPortalTeachesNothing answers with HTML, or with JSON that isn't RC's, and a Date that is an hour ahead.
-func TestHTTP401OfAPortalTeachesNothing(t *testing.T) {
+// TestHTTP401OfAPortalDoesNotSetTheClock answers with HTML, or with JSON that isn't RC's, and a Date that is an hour ahead.
+func TestHTTP401OfAPortalDoesNotSetTheClock(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{html, "", `{"message":"Unauthorized"}`, `{"error":{"code":1004}}`, `[{"code":1004}]`} {
 		synctest.Test(t, func(t *testing.T) {
