@@ -70,12 +70,3 @@ func (c *bulkCall[I]) countUnanswered(succeeded int) {
 	}
 	c.succeeded = succeeded
 }
-
-// split returns a call for the first half of the ids; its next is the call for the second.
-func split(c *bulkCall[bulkBatch]) *bulkCall[bulkBatch] {
-	first, second := *c, *c
-	first.item, second.item = c.item.halves()
-	first.next = &second
-	first.unanswered, second.unanswered = 0, 0
-	return &first
-}

@@ -21,11 +21,11 @@ func scopeOf(err error) failureScope {
 	switch {
 	case !ok: // an *ArgumentError: RC listed an id that no request may carry, all others were checked before
 		return someIDs
-	case isCredentialsError(err):
+	case hasType[credentialsError](err):
 		return beforeRC
 	case failure.StatusCode == 0 || failure.StatusCode >= 500 || failure.StatusCode == http.StatusTooManyRequests:
 		return unreachable
-	case isBrokenSuccess(err):
+	case hasType[brokenSuccess](err):
 		return oneCall
 	case failure.Code == 0 && failure.StatusCode >= 300:
 		return beforeRC
@@ -43,20 +43,4 @@ func scopeOfCode(code ErrorCode) failureScope {
 		return beforeRC
 	}
 	return someIDs // assumed of unknown codes too
-}
-
-// credentialsError is the error of Config.Credentials, or of what it returned.
-type credentialsError struct{ err error }
-
-func (e credentialsError) Error() string { return "credentials: " + e.err.Error() }
-func (e credentialsError) Unwrap() error { return e.err }
-
-func isBrokenSuccess(err error) bool {
-	_, ok := errors.AsType[brokenSuccess](err)
-	return ok
-}
-
-func isCredentialsError(err error) bool {
-	_, ok := errors.AsType[credentialsError](err)
-	return ok
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"math/rand/v2"
 	"net/url"
 	"reflect"
@@ -95,36 +94,6 @@ type Request struct {
 
 	// Secret says that the answer contains a token or the like. No part of it is then kept in an [*Error].
 	Secret bool
-}
-
-// do runs the call and tells Config.OnCall how it ended.
-func (r *retrier) do(ctx context.Context) error {
-	if r.observer.onCall == nil {
-		return r.run(ctx)
-	}
-	info := CallInfo{Endpoint: r.request.endpoint.path, RequestID: r.request.id, Err: errPanicked}
-	start := time.Now()
-	defer func() {
-		info.Attempts, info.Duration = r.history.attempts, time.Since(start)
-		r.observer.onCall(ctx, info)
-	}()
-	err := r.run(ctx)
-	info.Err, info.StatusCode = err, r.lastStatus()
-	return err
-}
-
-// errPanicked is what Config.OnCall gets if a call never returned: the panic or the runtime.Goexit itself goes on.
-var errPanicked = errors.New("rcuser: something in the call panicked")
-
-// lastStatus returns the HTTP status of the last answer of a call that has ended.
-func (r *retrier) lastStatus() int {
-	switch h := &r.history; {
-	case h.last.answered():
-		return h.last.answer.status
-	case h.lastAnswered != nil:
-		return h.lastAnswered.answer.status
-	}
-	return 0
 }
 
 const (

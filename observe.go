@@ -2,6 +2,7 @@ package rcuser
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 )
@@ -73,4 +74,34 @@ func (a Attempt) attrs() []slog.Attr {
 		attrs = append(attrs, slog.String("error", a.Err.Error()))
 	}
 	return attrs
+}
+
+// do runs the call and tells Config.OnCall how it ended.
+func (r *retrier) do(ctx context.Context) error {
+	if r.observer.onCall == nil {
+		return r.run(ctx)
+	}
+	info := CallInfo{Endpoint: r.request.endpoint.path, RequestID: r.request.id, Err: errPanicked}
+	start := time.Now()
+	defer func() {
+		info.Attempts, info.Duration = r.history.attempts, time.Since(start)
+		r.observer.onCall(ctx, info)
+	}()
+	err := r.run(ctx)
+	info.Err, info.StatusCode = err, r.lastStatus()
+	return err
+}
+
+// errPanicked is what Config.OnCall gets if a call never returned: the panic or the runtime.Goexit itself goes on.
+var errPanicked = errors.New("rcuser: something in the call panicked")
+
+// lastStatus returns the HTTP status of the last answer of a call that has ended.
+func (r *retrier) lastStatus() int {
+	switch h := &r.history; {
+	case h.last.answered():
+		return h.last.answer.status
+	case h.lastAnswered != nil:
+		return h.lastAnswered.answer.status
+	}
+	return 0
 }

@@ -68,6 +68,12 @@ type Credentials struct{ AppKey, AppSecret string }
 // the call fails without another attempt.
 type CredentialsFunc func(context.Context) (Credentials, error)
 
+// credentialsError is the error of Config.Credentials, or of what it returned.
+type credentialsError struct{ err error }
+
+func (e credentialsError) Error() string { return "credentials: " + e.err.Error() }
+func (e credentialsError) Unwrap() error { return e.err }
+
 // String returns the credentials without the secret.
 func (c Credentials) String() string {
 	return fmt.Sprintf("{AppKey:%s AppSecret:%s}", c.AppKey, redacted)
