@@ -27,7 +27,7 @@ type CallInfo struct {
 	RequestID  string        // the same for all attempts of the call
 	Attempts   int           // 0 if the call ended before the first
 	StatusCode int           // the HTTP status of the last answer; 0 if there was none
-	Err        error         // the *Error that the caller gets; nil if the call succeeded
+	Err        error         // the *Error that the caller gets, or another error after a panic; nil if the call succeeded
 	Duration   time.Duration // of the whole call, waits included
 }
 
@@ -84,18 +84,18 @@ func (r *retrier) do(ctx context.Context) error {
 	info := CallInfo{Endpoint: r.request.endpoint.path, RequestID: r.request.id, Err: errPanicked}
 	start := time.Now()
 	defer func() {
-		info.Attempts, info.Duration = r.history.attempts, time.Since(start)
+		info.Attempts, info.StatusCode, info.Duration = r.history.attempts, r.lastStatus(), time.Since(start)
 		r.observer.onCall(ctx, info)
 	}()
 	err := r.run(ctx)
-	info.Err, info.StatusCode = err, r.lastStatus()
+	info.Err = err
 	return err
 }
 
 // errPanicked is what Config.OnCall gets if a call never returned: the panic or the runtime.Goexit itself goes on.
 var errPanicked = errors.New("rcuser: something in the call panicked")
 
-// lastStatus returns the HTTP status of the last answer of a call that has ended.
+// lastStatus returns the HTTP status of the last answer; 0 if there was none.
 func (r *retrier) lastStatus() int {
 	switch h := &r.history; {
 	case h.last.answered():

@@ -89,14 +89,23 @@ func TestOnCall(t *testing.T) {
 
 func TestOnCallAfterPanic(t *testing.T) {
 	t.Parallel()
-	var got []rcuser.CallInfo
-	client, _ := newClient(t, func(*http.Request) (*http.Response, error) { panic("boom") }, func(c *rcuser.Config) {
-		c.OnCall = func(_ context.Context, info rcuser.CallInfo) { got = append(got, info) }
-	})
-	require.PanicsWithValue(t, "boom", func() { _ = client.Call(t.Context(), rcuser.Request{Path: "/x.json"}, nil) })
-	require.Len(t, got, 1)
-	require.ErrorContains(t, got[0].Err, "panicked")
-	require.Equal(t, 1, got[0].Attempts)
+	boom := func(*http.Request) (*http.Response, error) { panic("boom") }
+	for _, tc := range []struct {
+		respond          roundTripFunc
+		attempts, status int
+	}{
+		{boom, 1, 0},
+		{inTurn(reply(503, ""), boom), 2, 503},
+	} {
+		var got []rcuser.CallInfo
+		client, _ := newClient(t, tc.respond, func(c *rcuser.Config) {
+			c.OnCall = func(_ context.Context, info rcuser.CallInfo) { got = append(got, info) }
+		})
+		require.PanicsWithValue(t, "boom", func() { _ = ban(t.Context(), client) })
+		require.Len(t, got, 1)
+		require.ErrorContains(t, got[0].Err, "panicked")
+		require.Equal(t, []int{tc.attempts, tc.status}, []int{got[0].Attempts, got[0].StatusCode})
+	}
 }
 
 func TestLogger(t *testing.T) {
