@@ -175,8 +175,8 @@ func (b *bodyBuffer) release() {
 // byteOrderMark is skipped before the JSON.
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// open reads the envelope and, of a success, the result.
-func (a *answer) open(d *dialect, data []byte, header http.Header, result result, secret bool) {
+// decode decodes the envelope and, of a success, the result.
+func (a *answer) decode(d *dialect, data []byte, header http.Header, result result, secret bool) {
 	body := bytes.TrimPrefix(data, byteOrderMark)
 	e, err := result.parse(d, body)
 	a.fromRC = d.given(e.Code)

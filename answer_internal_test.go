@@ -72,7 +72,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status int, body, contentType, location string, secret bool) {
 		a := answer{status: status}
 		result := &typedResult[onlineAnswer, bool, *onlineAnswer]{convert: onlineAnswer.online}
-		a.open(&classic, []byte(body), http.Header{"Content-Type": {contentType}, "Location": {location}}, result, secret)
+		a.decode(&classic, []byte(body), http.Header{"Content-Type": {contentType}, "Location": {location}}, result, secret)
 		a.assumeCode()
 		if a.verdict() == succeeded && (status != 200 || !hasKey(body, "code") || !hasKey(body, "status")) {
 			t.Errorf("HTTP %d %q is taken for success", status, body)

@@ -144,7 +144,7 @@ func (s *sender) read(a *attempt, resp *http.Response, req *request, result resu
 	defer buffer.release()
 	data, err := buffer.read(resp)
 	if err == nil {
-		a.answer.open(s.dialect, data, resp.Header, result, req.endpoint.secret)
+		a.answer.decode(s.dialect, data, resp.Header, result, req.endpoint.secret)
 	}
 	a.answer.incomplete = err != nil
 	a.answer.assumeCode()

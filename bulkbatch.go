@@ -90,8 +90,8 @@ type splits struct {
 
 const maxTrials = 3
 
-// undecided reports whether a batch is being split to find out whether any id can succeed.
-func (r *bulkRun) undecided() bool { return r.splits.trying }
+// mustWait reports whether a batch is being split to find out whether any id can succeed.
+func (r *bulkRun) mustWait() bool { return r.splits.trying }
 
 // refuse splits a batch that was refused or, while another is being split for the trial, keeps it for later.
 func (r *bulkRun) refuse(c *bulkCall[bulkBatch]) {

@@ -165,7 +165,7 @@ func (r *eachRun[I, T]) refuse(c *bulkCall[eachItem[I, T]]) {
 	r.engine.fail(c)
 }
 
-func (r *eachRun[I, T]) undecided() bool                     { return false }
+func (r *eachRun[I, T]) mustWait() bool                      { return false }
 func (r *eachRun[I, T]) end(*bulkCall[eachItem[I, T]])       {}
 func (r *eachRun[I, T]) settle()                             {}
 func (r *eachRun[I, T]) confirmed(*bulkCall[eachItem[I, T]]) {}

@@ -53,14 +53,14 @@ type bulkHandler[I, T any] interface {
 	refuse(c *bulkCall[I])    // the refusal may lie in one of the ids
 	fail(c *bulkCall[I])      // for good
 	end(c *bulkCall[I])       // c and all calls that were split off with it have ended
-	undecided() bool          // no call for further ids may begin yet
+	mustWait() bool           // no call for further ids may begin yet
 	settle()                  // fails the calls that it holds back, as the work has ended
 	confirmed(c *bulkCall[I]) // c succeeded, but a panic has ended the work
 }
 
 // add launches a call for further ids, after those that are queued. When the work has ended, the call fails.
 func (e *bulkEngine[I, T]) add(ctx context.Context, item I) {
-	for e.stop == nil && e.work.undecided() {
+	for e.stop == nil && e.work.mustWait() {
 		e.step(ctx)
 	}
 	e.queue = append(e.queue, &bulkCall[I]{item: item})

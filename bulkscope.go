@@ -16,6 +16,7 @@ const (
 	unreachable                     // it wasn't answered, or the answer asks for another attempt
 )
 
+// scopeOf classifies the error of a call.
 func scopeOf(err error) failureScope {
 	failure, ok := errors.AsType[*Error](err)
 	switch {

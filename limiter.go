@@ -25,7 +25,7 @@ type LimitedAttempt struct {
 	Endpoint  string // the path
 	PerSecond int    // units that RC accepts a second; a unit is a call or, for some endpoints, an id
 	Units     int    // the units of this attempt
-	MaxUnits  int    // the most units that an attempt of the endpoint can have
+	MaxUnits  int    // the most units that an attempt of the endpoint can have; for Client.Call those of this one
 }
 
 // NoLimit is a Limiter that never waits.

@@ -12,7 +12,7 @@ type Change struct {
 	Removed []string // in the list's order, newest first
 }
 
-// replaceList implements Replace of both services. name is the list's in the text of a BulkError.
+// replaceList implements Replace of both services. name is "blocklist" or "allowlist", for the text of a BulkError.
 func replaceList(ctx context.Context, list userList, name, ownerID string, want []string) (Change, error) {
 	plan, length, err := compareList(ctx, list, ownerID, want)
 	if err != nil {
@@ -94,8 +94,8 @@ type listStep struct {
 	position  int       // of the first id in the report
 	done      *[]string // the ids that RC confirmed
 	refused   int       // batches that were split to the end before RC confirmed any id; after maxTrials the work stops
-	makesRoom *listStep // runs once RC refuses a call of this step: the list may have no room; may be nil
-	ran       bool
+	makesRoom *listStep // run before this step goes on after a refusal, as the list may have no room; may be nil
+	ran       bool      // or is running
 }
 
 // replacement is the state of one Replace after the list was read.

@@ -13,7 +13,7 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-// bulkRound is one call of bulk work, what is to interrupt it, and what came of it.
+// bulkRound is one call of bulk work and what is to interrupt it.
 type bulkRound struct {
 	journal   *faultyJournal
 	opts      rcuser.BulkOptions
@@ -23,7 +23,11 @@ type bulkRound struct {
 	watches   bool // the stream ends by itself when the context does
 	pause     time.Duration
 	hookPanic int // calls of hooks until one panics; negative: none
+	bulkResults
+}
 
+// bulkResults is what came of a round.
+type bulkResults struct {
 	taken    int  // ids, from the stream
 	ended    bool // the stream, by itself
 	failed   bool // the stream
