@@ -180,7 +180,7 @@ func TestJournalTornFirstLine(t *testing.T) {
 	for _, other := range []string{"rcuser-journal 2 \"unban", "rcuser-journal 2 \"my notes", line[:len(line)-2] + "b"} {
 		require.NoError(t, os.WriteFile(path, []byte(other), 0o600))
 		journal := openJournal(t, path)
-		require.ErrorContains(t, journal.Begin("ban 1h0m0s"), fmt.Sprintf("it is of other work: it begins with %q", other))
+		require.ErrorContains(t, journal.Begin("ban 1h0m0s"), fmt.Sprintf("it belongs to other work: it begins with %q", other))
 		require.ErrorContains(t, journal.Record(run1), "before Begin")
 		require.NoError(t, journal.Close())
 		requireUnchanged(t, path, []byte(other))

@@ -88,7 +88,7 @@ func (j *FileJournal) Begin(work string) error {
 		return j.create(work)
 	}
 	if work != j.work {
-		return j.fail(fmt.Errorf("it is of other work: %s, not %s", j.work, work))
+		return j.fail(fmt.Errorf("it belongs to other work: %s, not %s", j.work, work))
 	}
 	return j.reload()
 }
@@ -100,7 +100,7 @@ func (j *FileJournal) create(work string) error {
 	case len(line) > maxJournalLine:
 		return j.fail(fmt.Errorf("the name of the work has %d bytes, which is too long", len(work)))
 	case !bytes.HasPrefix(line, j.torn):
-		return j.fail(fmt.Errorf("it is of other work: it begins with %q", truncate(string(j.torn), 100)))
+		return j.fail(fmt.Errorf("it belongs to other work: it begins with %q", truncate(string(j.torn), 100)))
 	}
 	if err := j.append(line); err != nil {
 		return err

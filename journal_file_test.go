@@ -124,7 +124,7 @@ func TestJournalOfOtherWork(t *testing.T) {
 	journal := openJournal(t, path)
 	for range 2 {
 		for _, other := range []string{"unban", "", "ban 1h0m0s ", "ban 1h0m0", "ban 1h0m0s\n"} {
-			require.ErrorContains(t, journal.Begin(other), path+": it is of other work: ban 1h0m0s, not "+other)
+			require.ErrorContains(t, journal.Begin(other), path+": it belongs to other work: ban 1h0m0s, not "+other)
 		}
 	}
 	require.NoError(t, journal.Begin("ban 1h0m0s"))

@@ -55,7 +55,7 @@ func TestJournalResumes(t *testing.T) {
 	server := startService(t)
 	ids := writeFile(t, slices.Collect(fakeIDs(1, 100))...)
 	journal := filepath.Join(t.TempDir(), "run.log")
-	server.Inject(rctest.Fault{Endpoint: "/user/block.json", Status: 403})
+	server.Inject(rctest.Fault{Endpoint: "/user/block.json", Status: 302}) // a redirect fails its call without a retry
 	command := []string{"ban", "--file", ids, "--for", "24h", "--journal", journal}
 	got := do(t, command...)
 	require.Equal(t, statusFailed, got.status)
@@ -79,7 +79,7 @@ func TestJournalResumes(t *testing.T) {
 	} {
 		got = do(t, other...)
 		require.Equal(t, statusFailed, got.status, other)
-		require.Contains(t, got.errOut, "it is of other work", other)
+		require.Contains(t, got.errOut, "it belongs to other work", other)
 	}
 	require.Len(t, server.Requests(), 6)
 }
