@@ -29,9 +29,10 @@ import (
 //     three such calls in a row the work ends.
 //   - RC's success can't be decoded: its ids fail, and their state is [BulkUnknown].
 //   - There is no answer, or one that asks for another attempt, such as [ErrRateLimited] or HTTP 5xx: the call is queued
-//     again. No call begins for a second, then one alone, the next after 2 s, 4 s and so on, at most 30 s, until RC answers
-//     one and the work goes on, or [BulkOptions.MaxOutage] has passed and the work ends. At most one more batch is read
-//     meanwhile. A call that failed so three times while others succeeded in between isn't queued again: its ids fail.
+//     again. No call begins for a second, then one alone, the next after 2 s, 4 s and so on or a longer Retry-After, at most
+//     30 s, until RC answers one and the work goes on, or [BulkOptions.MaxOutage] has passed and the work ends. At most one
+//     more batch is read meanwhile. A call that failed so three times while others succeeded in between isn't queued again:
+//     its ids fail.
 //
 // When the work ends, for one of these reasons, after [BulkOptions.StopAfter] failures or because the rate limit would delay
 // a call past the context's deadline, no further call begins, and calls in flight run to their end. When the context
