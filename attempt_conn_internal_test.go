@@ -113,25 +113,26 @@ func TestCertificateForAnotherHostIsRefused(t *testing.T) {
 	require.Empty(t, seen())
 }
 
-// TestIdleConnectionsAreClosed uses pipes, because fake time doesn't advance while sockets are open.
+// TestIdleConnectionsAreClosed after 50 s, and not before, also below a wrapper. It uses pipes, because fake time doesn't
+// advance while sockets are open.
 func TestIdleConnectionsAreClosed(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		client, err := NewClient(Config{AppKey: "key", AppSecret: "secret", DataCenter: DataCenter{Primary: "http://127.0.0.1:80"}, Limiter: NoLimit})
-		require.NoError(t, err)
-		dialled := 0
-		client.caller.sender.pool.Transport().DialContext = pipes(t, &dialled)
-		for _, tc := range []struct {
-			idle time.Duration
-			want int
-		}{{0, 1}, {49 * time.Second, 1}, {49 * time.Second, 1}, {50 * time.Second, 2}, {time.Hour, 3}} {
-			time.Sleep(tc.idle)
-			synctest.Wait()
-			require.NoError(t, removeBan(t, client))
-			require.Equal(t, tc.want, dialled)
-		}
-		client.CloseIdleConnections()
-	})
+	for name, wrap := range map[string]func(http.RoundTripper) http.RoundTripper{"plain": nil, "wrapped": clones} {
+		synctest.Test(t, func(t *testing.T) {
+			dialled := 0
+			client := wrappedClient(t, wrap, pipes(t, &dialled))
+			for _, tc := range []struct {
+				idle time.Duration
+				want int
+			}{{0, 1}, {49 * time.Second, 1}, {49 * time.Second, 1}, {50 * time.Second, 2}, {time.Hour, 3}} {
+				time.Sleep(tc.idle)
+				synctest.Wait()
+				require.NoError(t, removeBan(t, client))
+				require.Equal(t, tc.want, dialled, name)
+			}
+			client.CloseIdleConnections()
+		})
+	}
 }
 
 // pipes returns a dial function whose connections are pipes to in-memory servers that answer with success.

@@ -72,25 +72,6 @@ func wrappedClient(t *testing.T, wrap func(http.RoundTripper) http.RoundTripper,
 
 func clones(next http.RoundTripper) http.RoundTripper { return cloning{next} }
 
-// TestIdleConnectionsBelowAWrapperAreClosed after 50 s, and not before.
-func TestIdleConnectionsBelowAWrapperAreClosed(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		dialled := 0
-		client := wrappedClient(t, clones, pipes(t, &dialled))
-		for _, tc := range []struct {
-			idle time.Duration
-			want int
-		}{{0, 1}, {49 * time.Second, 1}, {49 * time.Second, 1}, {50 * time.Second, 2}, {time.Hour, 3}} {
-			time.Sleep(tc.idle)
-			synctest.Wait()
-			require.NoError(t, removeBan(t, client))
-			require.Equal(t, tc.want, dialled)
-		}
-		client.CloseIdleConnections()
-	})
-}
-
 func dialForever(ctx context.Context, _, _ string) (net.Conn, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
