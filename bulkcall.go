@@ -7,6 +7,7 @@ type bulkCall[I any] struct {
 	item  I
 	next  *bulkCall[I] // follows when this one has ended: the other half of a batch that was split
 	trial bool         // its batch is split to find out whether any id can succeed
+	began int          // how many calls RC had answered when it was launched
 
 	callHistory
 	unanswered int // how often it wasn't answered, though other calls succeeded in between

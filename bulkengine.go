@@ -20,7 +20,8 @@ type bulkEngine[I, T any] struct {
 	probe        *bulkCall[I] // in flight during an outage
 	mayPass      bool         // the next call needn't wait: the latest has passed the limiter
 	succeeded    int          // calls
-	refusedInRow int          // the latest calls that were all refused before RC saw them
+	answered     int          // calls, by RC
+	refusedInRow int          // calls that were refused before RC saw them since it answered one, and launched since
 }
 
 func newBulkEngine[I, T any](client *Client, opts BulkOptions, work bulkHandler[I, T], do func(*Client, *bulkCall[I]) (T, error)) *bulkEngine[I, T] {
@@ -158,6 +159,7 @@ func (e *bulkEngine[I, T]) launch() {
 		e.probe = c
 	}
 	e.mayPass = false
+	c.began = e.answered
 	e.launcher.launch(c)
 }
 
@@ -226,18 +228,23 @@ func (e *bulkEngine[I, T]) react(c *bulkCall[I], scope failureScope, probed bool
 		e.reached()
 		e.fail(c)
 	default:
-		if e.refusedInRow++; scope == everyCall || e.refusedInRow >= maxRefusedInRow {
+		if c.began == e.answered {
+			e.refusedInRow++
+		}
+		if scope == everyCall || e.refusedInRow >= maxRefusedInRow {
 			e.end(c.err)
 		}
 		e.fail(c)
 	}
 }
 
-// maxRefusedInRow calls in a row that were refused before RC saw them end the work.
+// maxRefusedInRow calls that were refused before RC saw them end the work if RC answered none meanwhile. If it answered one,
+// the reason lies in the calls, whose results may come in any order.
 const maxRefusedInRow = 3
 
 // reached ends an outage, as RC has answered.
 func (e *bulkEngine[I, T]) reached() {
+	e.answered++
 	e.refusedInRow = 0
 	e.outage.over()
 }

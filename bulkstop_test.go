@@ -129,6 +129,33 @@ func TestBulkGoesOnAfterAProxysRefusal(t *testing.T) {
 	})
 }
 
+// TestBulkGoesOnAfterSlowRefusals: three batches that a proxy refuses last, one after the other, but RC answered others since
+// they were sent.
+func TestBulkGoesOnAfterSlowRefusals(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := newIDService(t, func(call int, _ []string) (roundTripFunc, bool) {
+			if call <= 3 {
+				return slowly(time.Second, reply(403, html)), false
+			}
+			return nil, true
+		}, defaultLimiter, once)
+		ids := func(yield func(string, error) bool) {
+			for id := range streamed(400) {
+				if id == "user200" {
+					time.Sleep(5 * time.Second)
+				}
+				if !yield(id, nil) {
+					return
+				}
+			}
+		}
+		report, err := client.Bulk.Ban(t.Context(), ids, time.Hour, rcuser.BulkOptions{})
+		requireIncomplete(t, report, err)
+		require.Equal(t, []int{400, 340, 60}, []int{report.Total, report.Done, report.Failed})
+	})
+}
+
 // TestBulkStopsAfterOneFailure: with 100 bad ids that costs a handful of calls.
 func TestBulkStopsAfterOneFailure(t *testing.T) {
 	t.Parallel()
