@@ -247,3 +247,21 @@ func TestJournalChangedWhileOpen(t *testing.T) {
 		require.ErrorContains(t, err, "damaged", size)
 	}
 }
+
+// TestJournalOverwrittenWhileOpen by one of other work that has the same size.
+func TestJournalOverwrittenWhileOpen(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path, otherPath := filepath.Join(dir, "journal"), filepath.Join(dir, "other")
+	journal := beginJournal(t, path)
+	require.NoError(t, journal.Record(run1))
+	other, err := rcuser.OpenJournal(otherPath)
+	require.NoError(t, err)
+	require.NoError(t, other.Begin("ban 2h0m0s"))
+	require.NoError(t, other.Record(run1))
+	require.NoError(t, other.Close())
+	content, err := os.ReadFile(otherPath)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+	require.ErrorContains(t, journal.Begin("ban 1h0m0s"), "it was changed while it was open")
+}
