@@ -141,11 +141,11 @@ func TestBulkGoesOnAfterSlowRefusals(t *testing.T) {
 			return nil, true
 		}, defaultLimiter, once)
 		ids := func(yield func(string, error) bool) {
-			for id := range streamed(400) {
+			for id, err := range streamed(400) {
 				if id == "user200" {
 					time.Sleep(5 * time.Second)
 				}
-				if !yield(id, nil) {
+				if !yield(id, err) {
 					return
 				}
 			}
