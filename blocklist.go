@@ -72,8 +72,8 @@ func (s *BlocklistService) All(ctx context.Context, ownerID string) iter.Seq2[st
 // Replace makes the owner's blocklist equal to want; order and duplicates don't matter. It reads the list, and then adds
 // the missing users and removes the others, 20 ids a call. If nothing differs, it makes no change. An empty want, also nil,
 // removes everybody: check the error of what want was read from. Users are added first, unless the list would exceed 3000
-// users meanwhile; then the others are removed first, as they are once RC refuses an addition, because the list may be a
-// shorter one without room.
+// users meanwhile; then the others are removed first. They are also removed first once RC refuses an addition, as the app's
+// plan may allow shorter lists.
 //
 // If RC refuses a call for a reason that may lie in one of its ids, the call is split in halves until the refused ids
 // stand alone, and the others are still done. While RC hasn't confirmed any addition, at most three calls for 20 ids are
@@ -89,7 +89,7 @@ func (s *BlocklistService) All(ctx context.Context, ownerID string) iter.Seq2[st
 //
 // Errors: an [*ArgumentError], before anything is sent, for more than 3000 different ids or an invalid one; an
 // [*Error] if the list can't be read; a [*BulkError] if not all changes were confirmed. Its report has each id that isn't
-// done; its positions count the changes that were needed, additions before removals.
+// done, with its position among all changes that were needed, additions before removals.
 func (s *BlocklistService) Replace(ctx context.Context, ownerID string, want []string) (Change, error) {
 	return replaceList(ctx, s, "blocklist", ownerID, want)
 }
