@@ -123,7 +123,7 @@ func (s *sender) sendPooled(ctx context.Context, a *attempt, req *request, resul
 		}
 	}()
 	a.sent = true
-	resp, err := c.RoundTrip(s.newRequest(ctx, new(outgoing), req, a, credentials)) //nolint:bodyclose // read closes it
+	resp, err := c.RoundTrip(s.newRequest(ctx, new(outgoing), req, a, credentials))
 	a.connClosed = c.PeerClosed()
 	if err != nil {
 		return nameCause(err, stageOf(true, c.Answered()))

@@ -53,7 +53,7 @@ func (s *sender) sendWatched(ctx context.Context, a *attempt, req *request, resu
 		}
 		return io.NopCloser(bytes.NewReader(req.body)), nil
 	}
-	resp, err := requireResponse(s.transport.RoundTrip(out)) //nolint:bodyclose // read closes it
+	resp, err := requireResponse(s.transport.RoundTrip(out))
 	a.sent = !w.watch.NotSent(s.transport, err)
 	a.connClosed = ctx.Err() == nil && w.watch.PeerClosed(resp, err)
 	if err != nil {

@@ -58,7 +58,7 @@ func http2Server(t *testing.T, refuse func(conn net.Conn, stream uint32)) (base 
 	t.Cleanup(withCertificate.Close)
 	roots = x509.NewCertPool()
 	roots.AddCert(withCertificate.Certificate())
-	config := &tls.Config{Certificates: withCertificate.TLS.Certificates, NextProtos: []string{"h2"}} //nolint:gosec // a test's
+	config := &tls.Config{Certificates: withCertificate.TLS.Certificates, NextProtos: []string{"h2"}}
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", config)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = listener.Close() })
@@ -79,7 +79,7 @@ func http2Server(t *testing.T, refuse func(conn net.Conn, stream uint32)) (base 
 }
 
 func serveHTTP2(conn net.Conn, onRequest func(stream uint32)) {
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	_, err := io.CopyN(io.Discard, conn, int64(len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")))
 	writeFrame(conn, settingsFrame, 0)
 	for err == nil {
