@@ -217,9 +217,9 @@ func TestBulkReplaceEndsRefusedLists(t *testing.T) {
 				c.HTTPClient = &http.Client{Transport: c.HTTPClient.Transport.(*wiretap).respond}
 			})
 			lists := func(yield func(rcuser.OwnedList, error) bool) {
-				for list := range ownedLists(100, userIDs(100)...) {
+				for list, err := range ownedLists(100, userIDs(100)...) {
 					time.Sleep(time.Second)
-					if !yield(list, nil) {
+					if !yield(list, err) {
 						return
 					}
 				}

@@ -135,12 +135,12 @@ func TestBulkMemoryWithLongErrors(t *testing.T) {
 	require.Len(t, report.Failures, 300)
 	require.Less(t, liveMemory(), 16.0)
 	calls.Store(0)
-	lists := rcuser.Stream(func(yield func(rcuser.OwnedList) bool) {
-		_ = yield(rcuser.OwnedList{OwnerID: "first"})
-		for list := range ownedLists(300, userIDs(3000)...) {
-			_ = yield(list)
+	lists := func(yield func(rcuser.OwnedList, error) bool) {
+		_ = yield(rcuser.OwnedList{OwnerID: "first"}, nil)
+		for list, err := range ownedLists(300, userIDs(3000)...) {
+			_ = yield(list, err)
 		}
-	})
+	}
 	results := 0
 	for result := range client.Bulk.ReplaceAllowlists(t.Context(), lists, rcuser.BulkOptions{}) {
 		if bulk, ok := errors.AsType[*rcuser.BulkError](result.Err); ok {
