@@ -48,5 +48,5 @@
 // # Secrets
 //
 // No type of this package prints the app secret, and a [Token] shows its value only as JSON. RC prescribes signatures
-// with SHA-1, which are computed with GODEBUG=fips140=only too.
+// with SHA-1, which work with GODEBUG=fips140=only too.
 package rcuser
