@@ -25,7 +25,10 @@ type callHistory struct {
 func (c *callHistory) failed(err error) {
 	c.err = err
 	failure, ok := errors.AsType[*Error](err)
+	changes, isList := errors.AsType[*BulkError](err)
 	switch {
+	case isList && changes.Report.Done > 0 && changes.Report.Failed == 0: // the list was changed in part
+		c.unknown = true
 	case !ok: // an invalid argument
 		c.refused = true
 	case failure.Outcome == Unknown:

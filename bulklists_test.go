@@ -232,3 +232,28 @@ func TestBulkReplaceEndsRefusedLists(t *testing.T) {
 		})
 	}
 }
+
+// TestBulkReplaceTellsListsChangedInPart: an outage, or the context's end, after the first 20 of 40 changes leaves the owner
+// in a state that isn't "not started", also if later calls find nobody.
+func TestBulkReplaceTellsListsChangedInPart(t *testing.T) {
+	t.Parallel()
+	for limit, most := range map[time.Duration]int{-1: 3, 10 * time.Second: 10} {
+		synctest.Test(t, func(t *testing.T) {
+			client, tap := newClient(t, inTurn(
+				reply(200, `{"code":200,"users":[]}`), reply(200, success), failWith(refusedDial()),
+			), once)
+			var states []rcuser.BulkState
+			lists := rcuser.Stream(slices.Values([]rcuser.OwnedList{{OwnerID: "o", UserIDs: userIDs(40)}}))
+			results := slices.Collect(client.Bulk.ReplaceBlocklists(t.Context(), lists, rcuser.BulkOptions{
+				MaxOutage: limit, OnFailure: func(f rcuser.BulkFailure) { states = append(states, f.State) },
+			}))
+			require.Len(t, results, 2)
+			require.Equal(t, userIDs(20), results[0].Value.Added)
+			require.Equal(t, []rcuser.BulkState{rcuser.BulkUnknown}, states)
+			var bulk *rcuser.BulkError
+			require.ErrorAs(t, results[1].Err, &bulk)
+			require.Equal(t, 1, bulk.Report.Unknown)
+			require.LessOrEqual(t, len(tap.requests()), most)
+		})
+	}
+}

@@ -45,9 +45,10 @@ type BulkState int
 
 const (
 	// BulkFailed means that RC refused the id, that something in between refused its call, or that it isn't a valid id.
-	// It wasn't applied.
+	// It wasn't applied. Of a user's list, some ids were refused, and other changes may have been made.
 	BulkFailed BulkState = iota + 1
-	// BulkUnknown means that a call that carried the id may have been applied, and none was confirmed later.
+	// BulkUnknown means that a call that carried the id may have been applied, and none was confirmed later, or that only
+	// some changes of the user's list were made.
 	BulkUnknown
 	// BulkNotStarted means that the id was never sent.
 	BulkNotStarted
