@@ -58,10 +58,11 @@ func TestBulkCausesAreDistinct(t *testing.T) {
 		require.Len(t, bulk.Causes, 16)
 		require.Equal(t, rcuser.ErrStopped, bulk.Causes[0])
 		require.ErrorIs(t, bulk, rcuser.ErrorCode(3002))
-		require.Equal(t, []int{1, 290}, []int{bulk.Report.Done, bulk.Report.Failed})
-		require.ErrorContains(t, bulk, "rcuser: register: 1 of ")
-		require.ErrorContains(t, bulk, " ids done, 290 failed, 0 unknown, ")
-		require.ErrorContains(t, bulk, " not started: stopped after BulkOptions.StopAfter failures")
+		require.Equal(t, 1, bulk.Report.Done)
+		require.GreaterOrEqual(t, bulk.Report.Failed, 290)
+		require.LessOrEqual(t, bulk.Report.Failed, 292, "a call or two may be in flight")
+		require.Regexp(t, "^rcuser: register: 1 of [0-9]+ ids done, 29[0-2] failed, 0 unknown, [0-9]+ not started: "+
+			"stopped after BulkOptions.StopAfter failures$", bulk.Error())
 	})
 }
 
