@@ -25,8 +25,9 @@ import (
 //     the refused ids stand alone, so the others are still done. While no call at all has succeeded, three batches are
 //     split, one after the other, and if none of their ids succeeds the work ends.
 //   - RC refuses it with [ErrAppSecret], [ErrSignature], [ErrAppLocked], [ErrForbidden] or [ErrNotEnabled]: the work ends.
-//   - A proxy refuses it or its form doesn't reach RC ([ErrNoData]), or Config.Credentials failed: its ids fail. After
-//     three such calls, during which RC has answered no other, the work ends.
+//   - A proxy refuses it or its form doesn't reach RC ([ErrNoData]), Config.Credentials failed, or no connection can be
+//     made for a reason that stays, such as a bad certificate: its ids fail. After three such calls, during which RC has
+//     answered no other, the work ends.
 //   - RC's success can't be decoded: its ids fail, and their state is [BulkUnknown].
 //   - There is no answer, or one that asks for another attempt, such as [ErrRateLimited] or HTTP 5xx: the call is queued
 //     again. No call begins for a second, then one alone, the next after 2 s, 4 s and so on or a longer Retry-After, at most

@@ -22,7 +22,7 @@ func scopeOf(err error) failureScope {
 	switch {
 	case !ok: // an *ArgumentError: RC listed an id that no request may carry, all others were checked before
 		return someIDs
-	case hasType[credentialsError](err):
+	case hasType[credentialsError](err), failure.StatusCode == 0 && permanent(failure.Err):
 		return beforeRC
 	case failure.StatusCode == 0 || failure.StatusCode >= 500 || failure.StatusCode == http.StatusTooManyRequests:
 		return unreachable

@@ -2,6 +2,8 @@ package rcuser_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -300,5 +302,49 @@ func TestBulkLostAnswersThatALaterCallConfirms(t *testing.T) {
 		requireIncomplete(t, report, err)
 		require.Equal(t, []int{19, 1}, []int{report.Done, report.Unknown})
 		require.Equal(t, "user7", report.Failures[0].UserID)
+	})
+}
+
+// TestBulkWaitsForTheFirstSuccess: the first call succeeds, but only after many others were refused.
+func TestBulkWaitsForTheFirstSuccess(t *testing.T) {
+	t.Parallel()
+	slowFirst := func(_ int, ids []string) (roundTripFunc, bool) {
+		if !slices.Contains(ids, "user0") {
+			return reply(400, `{"code":1002}`), false
+		}
+		return func(req *http.Request) (*http.Response, error) {
+			time.Sleep(3 * time.Second)
+			return reply(200, `{"code":200,"status":"1"}`)(req)
+		}, true
+	}
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := newIDService(t, slowFirst, defaultLimiter)
+		report, err := client.Bulk.Ban(t.Context(), streamed(400), time.Hour, rcuser.BulkOptions{})
+		requireIncomplete(t, report, err)
+		require.Equal(t, []int{400, 20, 380}, []int{report.Total, report.Done, report.Failed})
+		done, failed := 0, 0
+		for result := range client.Bulk.Online(t.Context(), streamed(400), rcuser.BulkOptions{}) {
+			if result.Err == nil {
+				done++
+			} else {
+				failed++
+			}
+		}
+		require.Equal(t, []int{1, 399}, []int{done, failed})
+	})
+}
+
+// TestBulkEndsWithABadCertificate at once: it is no outage that would end by itself.
+func TestBulkEndsWithABadCertificate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, service := newIDService(t, func(int, []string) (roundTripFunc, bool) {
+			return failWith(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), false
+		}, defaultLimiter)
+		start := time.Now()
+		report, err := client.Bulk.Ban(t.Context(), streamed(10_000), time.Hour, rcuser.BulkOptions{})
+		require.ErrorAs(t, requireIncomplete(t, report, err)[0], new(x509.UnknownAuthorityError))
+		require.LessOrEqual(t, service.calls, 12)
+		require.Less(t, time.Since(start), time.Second)
 	})
 }
