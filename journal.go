@@ -6,7 +6,8 @@ package rcuser
 // It records runs: ids that followed one another in the stream, without their positions. If ids were inserted, removed or
 // reordered since, some are sent again, but none is skipped that wasn't confirmed. With a journal in which everything is
 // done, nothing is sent again, however old it is: to do the work once more, begin another one. The Resumed of a
-// [BulkReport] says how many ids were done by earlier calls.
+// [BulkReport] says how many ids were done by earlier calls. A journal doesn't know of which app the users are: don't use
+// that of one app for another.
 //
 // [OpenJournal] returns one that keeps a file; other implementations must be safe for concurrent use.
 type Journal interface {
