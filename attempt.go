@@ -90,7 +90,7 @@ func (s *sender) attempt(ctx context.Context, req *request, result result, to st
 	}
 	a.err = err
 	if ended := contextEnd(ctx); ended != nil {
-		a.abandoned, a.err, a.silent = true, ended, !a.answered() && s.lateEnough(ctx, start)
+		a.abandoned, a.err, a.silent = true, ended, !a.answered() && s.silentTooLong(ctx, start)
 	} else if !time.Now().Before(deadline) {
 		a.err = fmt.Errorf("no answer within %v: %w", s.timeout, context.DeadlineExceeded)
 	}
@@ -100,11 +100,11 @@ func (s *sender) attempt(ctx context.Context, req *request, result result, to st
 	return a
 }
 
-// silentPart of an attempt's time without a byte makes a host count as failed when a caller's deadline passes: a fifth.
-const silentPart = 5
+const silentPart = 5 // a fifth of an attempt's time
 
-// lateEnough reports whether ctx ended by its deadline, and so long after start that a host without an answer has failed.
-func (s *sender) lateEnough(ctx context.Context, start time.Time) bool {
+// silentTooLong reports whether ctx ended by its deadline, and so long after start that a host without an answer counts as
+// failed: many callers have deadlines that are shorter than an attempt.
+func (s *sender) silentTooLong(ctx context.Context, start time.Time) bool {
 	return !errors.Is(ctx.Err(), context.Canceled) && time.Since(start) >= s.timeout/silentPart
 }
 

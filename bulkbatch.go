@@ -98,7 +98,7 @@ func (r *bulkRun) refuse(c *bulkCall[bulkBatch]) {
 	switch s := &r.splits; {
 	case r.engine.succeeded > 0 || c.trial:
 		r.split(c)
-	case s.trying || r.engine.suspect != nil:
+	case s.trying || r.engine.pendingEnd != nil:
 		s.waiting = append(s.waiting, c)
 	default:
 		s.trying, c.trial = true, true
@@ -136,9 +136,9 @@ func (r *bulkRun) end(c *bulkCall[bulkBatch]) {
 	}
 	s.trying = false
 	if s.tried++; s.tried == maxTrials {
-		r.engine.doubt(c.err)
+		r.engine.endAfterInFlight(c.err)
 	}
-	if r.engine.stop == nil && r.engine.suspect == nil && len(s.waiting) > 0 {
+	if r.engine.stop == nil && r.engine.pendingEnd == nil && len(s.waiting) > 0 {
 		next := s.waiting[0]
 		s.waiting = s.waiting[1:]
 		r.refuse(next)

@@ -155,12 +155,12 @@ func (r *eachRun[I, T]) refuse(c *bulkCall[eachItem[I, T]]) {
 	case !ok:
 		r.refused++
 	case changes.Report.Done > 0:
-		r.changed, r.engine.suspect = true, nil
+		r.changed, r.engine.pendingEnd = true, nil
 	case hasType[*Error](c.err): // not only ids that no request may carry
 		r.refused += min(changes.Report.Failed, maxIDs)
 	}
 	if r.engine.succeeded == 0 && !r.changed && r.refused >= maxRefused {
-		r.engine.doubt(c.err)
+		r.engine.endAfterInFlight(c.err)
 	}
 	r.engine.fail(c)
 }

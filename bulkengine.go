@@ -16,7 +16,7 @@ type bulkEngine[I, T any] struct {
 	work         bulkHandler[I, T]
 	queue        []*bulkCall[I] // to be launched; at most those that were in flight when an outage began, and one more
 	stop         error          // why no further call begins
-	suspect      error          // why no call can succeed, unless one in flight does
+	pendingEnd   error          // ends the work once no call is in flight, unless one of them succeeds
 	outage       outage
 	probe        *bulkCall[I] // in flight during an outage
 	mayPass      bool         // the next call needn't wait: the latest has passed the limiter
@@ -62,7 +62,7 @@ type bulkHandler[I, T any] interface {
 
 // add launches a call for further ids, after those that are queued. When the work has ended, the call fails.
 func (e *bulkEngine[I, T]) add(ctx context.Context, item I) {
-	for e.stop == nil && (e.suspect != nil || e.work.mustWait()) {
+	for e.stop == nil && (e.pendingEnd != nil || e.work.mustWait()) {
 		e.step(ctx)
 	}
 	e.queue = append(e.queue, &bulkCall[I]{item: item})
@@ -136,7 +136,7 @@ func (e *bulkEngine[I, T]) step(ctx context.Context) {
 
 // launchable reports whether the first call of the queue may begin now.
 func (e *bulkEngine[I, T]) launchable() bool {
-	if e.stop != nil || e.suspect != nil || len(e.queue) == 0 || e.launcher.inFlight >= maxInFlight {
+	if e.stop != nil || e.pendingEnd != nil || len(e.queue) == 0 || e.launcher.inFlight >= maxInFlight {
 		return false
 	}
 	if e.outage.active() && (e.probe != nil || time.Now().Before(e.outage.probe)) {
@@ -199,7 +199,7 @@ func (e *bulkEngine[I, T]) handle(ctx context.Context, r *launched[*bulkCall[I],
 	}
 	if r.err == nil {
 		e.succeeded++
-		e.suspect = nil
+		e.pendingEnd = nil
 		e.reached()
 		e.work.succeed(c, r.value)
 		e.follow(c)
@@ -214,16 +214,16 @@ func (e *bulkEngine[I, T]) handle(ctx context.Context, r *launched[*bulkCall[I],
 		e.end(fmt.Errorf("rate limit: %w", r.limit))
 	}
 	e.react(c, scopeOf(r.err), probed)
-	if e.suspect != nil && e.launcher.inFlight == 0 {
-		e.end(e.suspect)
+	if e.pendingEnd != nil && e.launcher.inFlight == 0 {
+		e.end(e.pendingEnd)
 	}
 }
 
-// doubt ends the work, because no call can succeed for that reason, as soon as the calls in flight have ended without a
-// success. Until then no further call begins.
-func (e *bulkEngine[I, T]) doubt(reason error) {
-	if e.suspect == nil {
-		e.suspect = reason
+// endAfterInFlight ends the work for a reason for which no call seems able to succeed, once the calls in flight have ended
+// and none of them has succeeded. No further call begins meanwhile.
+func (e *bulkEngine[I, T]) endAfterInFlight(reason error) {
+	if e.pendingEnd == nil {
+		e.pendingEnd = reason
 	}
 }
 
