@@ -95,7 +95,7 @@ func refusedByProxy(text string) bool {
 
 func failedSOCKS(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
-	return ok && op.Op == "socks connect"
+	return ok && op.Op == conn.SOCKSConnect
 }
 
 var (

@@ -53,7 +53,7 @@ func (s *sender) sendWatched(ctx context.Context, a *attempt, req *request, resu
 		}
 		return io.NopCloser(bytes.NewReader(req.body)), nil
 	}
-	resp, err := requireResponse(s.transport.RoundTrip(out))
+	resp, err := requireResponse(s.transport.RoundTrip(out)) //nolint:bodyclose // read closes it
 	a.sent = !w.watch.NotSent(s.transport, err)
 	a.connClosed = ctx.Err() == nil && w.watch.PeerClosed(resp, err)
 	if err != nil {
@@ -78,9 +78,6 @@ func requireResponse(resp *http.Response, err error) (*http.Response, error) {
 		return nil, errors.New("the transport returned neither an answer nor an error")
 	case resp.Body == nil:
 		resp.Body = http.NoBody
-	case resp.StatusCode == http.StatusSwitchingProtocols: // its body is the connection, and no deadline ends a read of that
-		_ = resp.Body.Close()
-		resp.Body = http.NoBody
 	}
-	return resp, nil
+	return conn.WithoutUpgrade(resp), nil
 }

@@ -100,7 +100,7 @@ func (u *Conn) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return withoutUpgrade(resp), nil
+	return WithoutUpgrade(resp), nil
 }
 
 // ended returns why the use is over already, if the caller's context or the deadline has ended it.
@@ -113,9 +113,9 @@ func (u *Conn) ended(caller context.Context) error {
 	return nil
 }
 
-// withoutUpgrade takes from a peer that switches protocols, which no request asks for, the connection that is then the
+// WithoutUpgrade takes from a peer that switches protocols, which no request asks for, the connection that is then the
 // answer's body: no deadline would end a read of it.
-func withoutUpgrade(resp *http.Response) *http.Response {
+func WithoutUpgrade(resp *http.Response) *http.Response {
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		_ = resp.Body.Close()
 		resp.Body = http.NoBody

@@ -59,7 +59,8 @@ func requireTunnel(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Re
 	return nil
 }
 
-const socksConnect = "socks connect" // the operation that net/http's errors of a SOCKS proxy name
+// SOCKSConnect is the operation that net/http's errors of a SOCKS proxy name.
+const SOCKSConnect = "socks connect"
 
 // target is what a connection is to, whether there is a proxy or not. Its host is that of a URL, port and all.
 type target struct{ scheme, host string }

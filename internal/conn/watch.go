@@ -128,7 +128,7 @@ func (w *Watch) NotSent(transport http.RoundTripper, err error) bool {
 func (w *Watch) failedToConnect(err error) bool {
 	switch e := err.(type) { //nolint:errorlint // it follows the whole tree: errors.As would find one cause among several
 	case *net.OpError:
-		if e.Op == "dial" || e.Op == "proxyconnect" || e.Op == socksConnect {
+		if e.Op == "dial" || e.Op == "proxyconnect" || e.Op == SOCKSConnect {
 			return true
 		}
 	case *notSentError, *ProxyError:
