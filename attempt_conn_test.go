@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/f0207b22/rcuser"
+
+	"github.com/f0207b22/rcuser/internal/systemtest"
 )
 
 const maxUses = 79 // requests per connection: RC allows fewer than 80
@@ -61,59 +63,12 @@ func countUses(t *testing.T) (*httptest.Server, *tally[net.Conn]) {
 	return server, uses
 }
 
-// rawServer calls serve for every connection, each in its own goroutine, and closes the connection afterwards.
-func rawServer(t *testing.T, serve func(net.Conn)) (base string) {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	var group sync.WaitGroup
-	var mu sync.Mutex
-	var open []net.Conn
-	group.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			open = append(open, conn)
-			mu.Unlock()
-			group.Go(func() {
-				serve(conn)
-				_ = conn.Close()
-			})
-		}
-	})
-	t.Cleanup(func() {
-		_ = listener.Close()
-		mu.Lock()
-		for _, conn := range open {
-			_ = conn.Close()
-		}
-		mu.Unlock()
-		group.Wait()
-	})
-	return "http://" + listener.Addr().String()
-}
-
-// readRequest reads a request with its body; it returns nil if the connection ends first.
-func readRequest(r *bufio.Reader) *http.Request {
-	req, err := http.ReadRequest(r)
-	if err != nil {
-		return nil
-	}
-	if _, err := io.Copy(io.Discard, req.Body); err != nil {
-		return nil
-	}
-	return req
-}
-
 const rawSuccess = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n" + success
 
 // keepsOpen answers every request and ignores Connection: close.
 func keepsOpen(uses *tally[net.Conn]) func(net.Conn) {
 	return func(conn net.Conn) {
-		for r := bufio.NewReader(conn); readRequest(r) != nil; {
+		for r := bufio.NewReader(conn); systemtest.ReadRequest(r) != nil; {
 			uses.add(conn)
 			if _, err := io.WriteString(conn, rawSuccess); err != nil {
 				return
@@ -137,7 +92,7 @@ func TestRequestsPerConnection(t *testing.T) {
 	t.Parallel()
 	uses := &tally[net.Conn]{}
 	server, httpUses := countUses(t)
-	for base, uses := range map[string]*tally[net.Conn]{server.URL: httpUses, rawServer(t, keepsOpen(uses)): uses} {
+	for base, uses := range map[string]*tally[net.Conn]{server.URL: httpUses, systemtest.RawServer(t, keepsOpen(uses)): uses} {
 		client := overWire(t, base, once)
 		for range 1000 {
 			require.NoError(t, ban(t.Context(), client))
@@ -154,7 +109,7 @@ func TestRequestsPerConnectionConcurrently(t *testing.T) {
 	for _, tc := range []struct{ goroutines, calls int }{{8, 400}, {64, 100}} {
 		rawUses := &tally[net.Conn]{}
 		server, httpUses := countUses(t)
-		for base, uses := range map[string]*tally[net.Conn]{server.URL: httpUses, rawServer(t, keepsOpen(rawUses)): rawUses} {
+		for base, uses := range map[string]*tally[net.Conn]{server.URL: httpUses, systemtest.RawServer(t, keepsOpen(rawUses)): rawUses} {
 			client := overWire(t, base, once)
 			atOnce(t, tc.goroutines, func() error {
 				for range tc.calls {
@@ -175,10 +130,10 @@ func TestLastRequestClosesTheConnection(t *testing.T) {
 	t.Parallel()
 	var closes []int
 	closed := make(chan struct{})
-	base := rawServer(t, func(conn net.Conn) {
+	base := systemtest.RawServer(t, func(conn net.Conn) {
 		r := bufio.NewReader(conn)
 		for n := 1; ; n++ {
-			req := readRequest(r)
+			req := systemtest.ReadRequest(r)
 			if req == nil {
 				if n > 1 { // otherwise it is the next connection, on which no request was sent
 					close(closed)
@@ -223,14 +178,14 @@ var waysToClose = map[string]func(net.Conn, *bufio.Reader){
 		_ = conn.(*net.TCPConn).SetLinger(0)
 	},
 	"closed at the first byte": func(_ net.Conn, r *bufio.Reader) { _, _ = r.Peek(1) },
-	"closed after the request": func(_ net.Conn, r *bufio.Reader) { readRequest(r) },
+	"closed after the request": func(_ net.Conn, r *bufio.Reader) { systemtest.ReadRequest(r) },
 }
 
 // oneAnswerPerConn answers one request per connection, then calls closeConn for the next.
 func oneAnswerPerConn(applied *tally[string], closeConn func(net.Conn, *bufio.Reader)) func(net.Conn) {
 	return func(conn net.Conn) {
 		r := bufio.NewReader(conn)
-		if req := readRequest(r); req != nil {
+		if req := systemtest.ReadRequest(r); req != nil {
 			applied.add(req.Header.Get("X-Request-ID"))
 			_, _ = io.WriteString(conn, rawSuccess)
 			closeConn(conn, r)
@@ -248,7 +203,7 @@ func TestReusedConnectionClosedByPeer(t *testing.T) {
 	} {
 		for name, closeConn := range waysToClose {
 			applied := &tally[string]{}
-			base := rawServer(t, oneAnswerPerConn(applied, closeConn))
+			base := systemtest.RawServer(t, oneAnswerPerConn(applied, closeConn))
 			backup := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("the backup was called") })
 			var log warnings
 			retries := 0
@@ -273,7 +228,7 @@ func TestCallOnAClosedConnectionIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	for name, closeConn := range waysToClose {
 		applied := &tally[string]{}
-		client := overWire(t, rawServer(t, oneAnswerPerConn(applied, closeConn)), deadBackup)
+		client := overWire(t, systemtest.RawServer(t, oneAnswerPerConn(applied, closeConn)), deadBackup)
 		call := other("/x.json", nil)
 		require.NoError(t, call(t.Context(), client))
 		rcErr := requireError(t, call(t.Context(), client))
@@ -298,7 +253,7 @@ func TestManyReusedConnectionsClosedByPeer(t *testing.T) {
 		applied := &tally[string]{}
 		var barrier sync.WaitGroup
 		barrier.Add(8)
-		base := rawServer(t, func(conn net.Conn) {
+		base := systemtest.RawServer(t, func(conn net.Conn) {
 			oneAnswerPerConn(applied, func(conn net.Conn, r *bufio.Reader) { waysToClose["closed at the first byte"](conn, r) })(
 				delayedConn{conn, sync.OnceFunc(func() { barrier.Done(); barrier.Wait() })})
 		})
@@ -323,7 +278,7 @@ func (w delayedConn) Write(p []byte) (int, error) {
 
 func TestBrokenNewConnectionSwitchesHost(t *testing.T) {
 	t.Parallel()
-	base := rawServer(t, func(conn net.Conn) { readRequest(bufio.NewReader(conn)) })
+	base := systemtest.RawServer(t, func(conn net.Conn) { systemtest.ReadRequest(bufio.NewReader(conn)) })
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, success) })
 	var log warnings
 	client := overWire(t, base, log.to, func(c *rcuser.Config) { c.DataCenter.Backup = server.URL })
@@ -334,11 +289,11 @@ func TestBrokenNewConnectionSwitchesHost(t *testing.T) {
 // TestTruncatedAnswerOnReusedConnectionSwitchesHost truncates the second answer after a byte.
 func TestTruncatedAnswerOnReusedConnectionSwitchesHost(t *testing.T) {
 	t.Parallel()
-	base := rawServer(t, func(conn net.Conn) {
+	base := systemtest.RawServer(t, func(conn net.Conn) {
 		r := bufio.NewReader(conn)
-		readRequest(r)
+		systemtest.ReadRequest(r)
 		_, _ = io.WriteString(conn, rawSuccess)
-		readRequest(r)
+		systemtest.ReadRequest(r)
 		_, _ = io.WriteString(conn, "H")
 	})
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, success) })
@@ -355,7 +310,7 @@ func TestTruncatedAnswerOnReusedConnectionSwitchesHost(t *testing.T) {
 func TestUsersHTTPClientIsNotChanged(t *testing.T) {
 	t.Parallel()
 	other, uses := countUses(t)
-	base := rawServer(t, oneAnswerPerConn(&tally[string]{}, waysToClose["closed at the first byte"]))
+	base := systemtest.RawServer(t, oneAnswerPerConn(&tally[string]{}, waysToClose["closed at the first byte"]))
 	transport := &http.Transport{MaxIdleConnsPerHost: 3}
 	t.Cleanup(transport.CloseIdleConnections)
 	own := &http.Client{Transport: transport, Timeout: time.Minute}

@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/f0207b22/rcuser"
+
+	"github.com/f0207b22/rcuser/internal/systemtest"
 )
 
 // deadlineOnly is a context whose deadline passes without Err being set, as it is for the instant in which a dial's own
@@ -73,7 +75,7 @@ func TestPanicWhileDecodingLeavesNoConnection(t *testing.T) {
 	t.Parallel()
 	closed := make(chan struct{}, 10)
 	serveOpen := keepsOpen(&tally[net.Conn]{})
-	base := rawServer(t, func(c net.Conn) {
+	base := systemtest.RawServer(t, func(c net.Conn) {
 		serveOpen(c)
 		closed <- struct{}{}
 	})
@@ -95,7 +97,7 @@ func TestPanicOfTheCredentials(t *testing.T) {
 	t.Parallel()
 	uses := &tally[net.Conn]{}
 	ill := false
-	client := overWire(t, rawServer(t, keepsOpen(uses)), func(c *rcuser.Config) {
+	client := overWire(t, systemtest.RawServer(t, keepsOpen(uses)), func(c *rcuser.Config) {
 		c.AppKey, c.AppSecret = "", ""
 		c.Credentials = func(context.Context) (rcuser.Credentials, error) {
 			if ill {

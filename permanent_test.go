@@ -21,6 +21,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/f0207b22/rcuser"
+
+	"github.com/f0207b22/rcuser/internal/systemtest"
 )
 
 // badServers are servers at which another attempt fails the same way, and those at which it may not.
@@ -37,16 +39,16 @@ var badServers = map[string]struct {
 		return "https" + serve(t, func(http.ResponseWriter, *http.Request) {}).URL[len("http"):]
 	}},
 	"TLS answered to plain text": {true, func(t *testing.T) string {
-		return rawServer(t, func(conn net.Conn) {
-			readRequest(bufio.NewReader(conn))
+		return systemtest.RawServer(t, func(conn net.Conn) {
+			systemtest.ReadRequest(bufio.NewReader(conn))
 			_, _ = io.WriteString(conn, "\x15\x03\x01\x00\x02\x02\x16")
 		})
 	}},
 	"reset in the handshake": {false, func(t *testing.T) string {
-		return "https" + rawServer(t, func(conn net.Conn) { _ = conn.(*net.TCPConn).SetLinger(0) })[len("http"):]
+		return "https" + systemtest.RawServer(t, func(conn net.Conn) { _ = conn.(*net.TCPConn).SetLinger(0) })[len("http"):]
 	}},
 	"no handshake": {false, func(t *testing.T) string {
-		return "https" + rawServer(t, func(conn net.Conn) { _, _ = conn.Read(make([]byte, 1)) })[len("http"):]
+		return "https" + systemtest.RawServer(t, func(conn net.Conn) { _, _ = conn.Read(make([]byte, 1)) })[len("http"):]
 	}},
 }
 

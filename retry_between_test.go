@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/f0207b22/rcuser"
+
+	"github.com/f0207b22/rcuser/internal/systemtest"
 )
 
 // TestMachinesInBetween has a proxy in front of the primary that answers by itself, over TCP: methods succeed at the
@@ -28,8 +30,8 @@ func TestMachinesInBetween(t *testing.T) {
 		} {
 			t.Run(strconv.Itoa(status), func(t *testing.T) {
 				t.Parallel()
-				primary := rawServer(t, func(conn net.Conn) {
-					readRequest(bufio.NewReader(conn))
+				primary := systemtest.RawServer(t, func(conn net.Conn) {
+					systemtest.ReadRequest(bufio.NewReader(conn))
 					_, _ = fmt.Fprintf(conn, "HTTP/1.1 %d X\r\nConnection: close\r\n%s", status, text)
 				})
 				backup := serve(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, success) })
@@ -69,8 +71,8 @@ func TestRealRedirects(t *testing.T) {
 func TestRefusalThatBreaksOff(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"Content-Length: 30\r\n\r\n{\"code\":1002,", "Transfer-Encoding: chunked\r\n\r\n5\r\n{\"cod"} {
-		primary := rawServer(t, func(conn net.Conn) {
-			readRequest(bufio.NewReader(conn))
+		primary := systemtest.RawServer(t, func(conn net.Conn) {
+			systemtest.ReadRequest(bufio.NewReader(conn))
 			_, _ = io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\n"+text)
 		})
 		rcErr := requireError(t, other("/x.json", nil)(t.Context(), overWire(t, primary)))

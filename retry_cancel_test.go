@@ -14,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/f0207b22/rcuser"
+
+	"github.com/f0207b22/rcuser/internal/systemtest"
 )
 
 var errShutdown = errors.New("shutting down")
@@ -39,7 +41,7 @@ var stages = map[string]struct {
 
 func partialAnswer(text string) func(net.Conn) {
 	return func(c net.Conn) {
-		readRequest(bufio.NewReader(c))
+		systemtest.ReadRequest(bufio.NewReader(c))
 		_, _ = io.WriteString(c, text)
 	}
 }
@@ -184,9 +186,9 @@ func TestCancelWhileARetryWaitsForTheLimiter(t *testing.T) {
 func TestCancelClosesTheConnection(t *testing.T) {
 	t.Parallel()
 	arrived, left := make(chan struct{}), make(chan struct{})
-	base := rawServer(t, func(conn net.Conn) {
+	base := systemtest.RawServer(t, func(conn net.Conn) {
 		r := bufio.NewReader(conn)
-		readRequest(r)
+		systemtest.ReadRequest(r)
 		close(arrived)
 		_, _ = r.ReadByte()
 		close(left)
@@ -212,9 +214,9 @@ func TestAnswerWhenTheAttemptTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		transport := pipeTransport(t, func(conn net.Conn) {
 			r := bufio.NewReader(conn)
-			readRequest(r)
+			systemtest.ReadRequest(r)
 			_, _ = io.WriteString(conn, rawSuccess)
-			if readRequest(r) != nil {
+			if systemtest.ReadRequest(r) != nil {
 				time.Sleep(5 * time.Second)
 				_, _ = io.WriteString(conn, rawSuccess)
 			}
@@ -239,7 +241,7 @@ func TestTimeoutOnReusedConnectionSwitchesHost(t *testing.T) {
 			c.DataCenter = rcuser.DataCenter{Primary: "http://127.0.0.1:80", Backup: "http://127.0.0.2:80"}
 			c.HTTPClient.Transport = pipeTransport(t, func(conn net.Conn) {
 				r := bufio.NewReader(conn)
-				readRequest(r)
+				systemtest.ReadRequest(r)
 				_, _ = io.WriteString(conn, rawSuccess)
 				_, _ = io.Copy(io.Discard, r)
 			})

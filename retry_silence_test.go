@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/f0207b22/rcuser"
+
+	"github.com/f0207b22/rcuser/internal/systemtest"
 )
 
 // withDeadline makes a call whose deadline passes after d.
@@ -91,7 +93,7 @@ func TestCancelWithTheDeadlinesErrorIsACancel(t *testing.T) {
 func TestSilentPrimaryOverTCP(t *testing.T) {
 	t.Parallel()
 	for _, user := range []*http.Client{nil, {Transport: &http.Transport{}}} {
-		silent := rawServer(t, func(conn net.Conn) { _, _ = conn.Read(make([]byte, 1)); <-t.Context().Done() })
+		silent := systemtest.RawServer(t, func(conn net.Conn) { _, _ = conn.Read(make([]byte, 1)); <-t.Context().Done() })
 		backup := serve(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, success) })
 		client := overWire(t, silent, func(c *rcuser.Config) {
 			c.DataCenter.Backup, c.HTTPClient, c.AttemptTimeout = backup.URL, user, time.Second

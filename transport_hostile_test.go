@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/f0207b22/rcuser"
+
+	"github.com/f0207b22/rcuser/internal/systemtest"
 )
 
 // transports are the ways on which a request can go.
@@ -68,8 +70,8 @@ func TestHostileAnswers(t *testing.T) {
 	t.Parallel()
 	for name, hostile := range hostileAnswers {
 		for transport, change := range transports(t) {
-			base := rawServer(t, func(conn net.Conn) {
-				readRequest(bufio.NewReader(conn))
+			base := systemtest.RawServer(t, func(conn net.Conn) {
+				systemtest.ReadRequest(bufio.NewReader(conn))
 				_, _ = io.WriteString(conn, hostile.sent)
 			})
 			err := ban(t.Context(), overWire(t, base, change, once))
@@ -89,7 +91,7 @@ func TestHostileAnswers(t *testing.T) {
 func TestAnswerBeforeTheBodyIsRead(t *testing.T) {
 	t.Parallel()
 	for name, change := range transports(t) {
-		base := rawServer(t, func(conn net.Conn) {
+		base := systemtest.RawServer(t, func(conn net.Conn) {
 			r := bufio.NewReader(conn)
 			_, _ = r.ReadString('\n')
 			_, _ = io.WriteString(conn, rawSuccess)
@@ -105,8 +107,8 @@ func TestTrailingBytesAreNoAnswer(t *testing.T) {
 	t.Parallel()
 	const refusal = "HTTP/1.1 400 Bad Request\r\nContent-Length: 13\r\n\r\n" + `{"code":1002}`
 	for name, change := range transports(t) {
-		base := rawServer(t, func(conn net.Conn) {
-			for r := bufio.NewReader(conn); readRequest(r) != nil; {
+		base := systemtest.RawServer(t, func(conn net.Conn) {
+			for r := bufio.NewReader(conn); systemtest.ReadRequest(r) != nil; {
 				_, _ = io.WriteString(conn, rawSuccess+refusal)
 			}
 		})
@@ -121,7 +123,7 @@ func TestTrailingBytesAreNoAnswer(t *testing.T) {
 // all that failed was a dial.
 func TestSentIsSafeBelowAnyWrapper(t *testing.T) {
 	t.Parallel()
-	closing := rawServer(t, func(conn net.Conn) { readRequest(bufio.NewReader(conn)) })
+	closing := systemtest.RawServer(t, func(conn net.Conn) { systemtest.ReadRequest(bufio.NewReader(conn)) })
 	side := serve(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "token") })
 	elsewhere := func(req *http.Request, base string) (*http.Response, error) {
 		out := req.Clone(context.Background())
@@ -186,8 +188,8 @@ func TestProxyOfTheUsersRefuses(t *testing.T) {
 		"502 ":                              "the proxy refused CONNECT",
 		"502":                               "the proxy refused CONNECT: unknown status code",
 	} {
-		base := rawServer(t, func(conn net.Conn) {
-			readRequest(bufio.NewReader(conn))
+		base := systemtest.RawServer(t, func(conn net.Conn) {
+			systemtest.ReadRequest(bufio.NewReader(conn))
 			_, _ = io.WriteString(conn, "HTTP/1.1 "+status+"\r\nContent-Length: 0\r\n\r\n")
 		})
 		proxy := &url.URL{Scheme: "http", User: url.UserPassword("user", "pa55word"), Host: strings.TrimPrefix(base, "http://")}
@@ -212,12 +214,12 @@ func TestIdleTimeoutAnswerIsNoRefusal(t *testing.T) {
 	const closing = "HTTP/1.1 408 Request Time-out\r\nConnection: close\r\nContent-Type: text/html\r\n\r\n" + html
 	for name, change := range transports(t) {
 		var served atomic.Int32
-		base := rawServer(t, func(conn net.Conn) {
+		base := systemtest.RawServer(t, func(conn net.Conn) {
 			r := bufio.NewReader(conn)
-			if readRequest(r) != nil {
+			if systemtest.ReadRequest(r) != nil {
 				served.Add(1)
 				_, _ = io.WriteString(conn, rawSuccess)
-				readRequest(r)
+				systemtest.ReadRequest(r)
 				_, _ = io.WriteString(conn, closing)
 			}
 		})
@@ -236,8 +238,8 @@ func TestSwitchedProtocols(t *testing.T) {
 	t.Parallel()
 	for name, change := range transports(t) {
 		end := make(chan struct{})
-		base := rawServer(t, func(conn net.Conn) {
-			readRequest(bufio.NewReader(conn))
+		base := systemtest.RawServer(t, func(conn net.Conn) {
+			systemtest.ReadRequest(bufio.NewReader(conn))
 			_, _ = io.WriteString(conn, hostileAnswers["switched protocols"].sent)
 			<-end
 		})

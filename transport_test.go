@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/f0207b22/rcuser"
+
+	"github.com/f0207b22/rcuser/internal/systemtest"
 )
 
 // wrapper makes a transport around the next one.
@@ -98,7 +100,7 @@ func TestWrapTransportUsesPerConnection(t *testing.T) {
 	t.Parallel()
 	for name, wrap := range wrappers {
 		uses := &tally[net.Conn]{}
-		client := overWire(t, rawServer(t, keepsOpen(uses)), wrap.use, once)
+		client := overWire(t, systemtest.RawServer(t, keepsOpen(uses)), wrap.use, once)
 		for range 500 {
 			require.NoError(t, ban(t.Context(), client), name)
 		}
@@ -150,7 +152,7 @@ func keptOnce(t *testing.T, n int) (base string, applied *tally[string]) {
 	var barrier sync.WaitGroup
 	barrier.Add(n)
 	var conns atomic.Int32
-	base = rawServer(t, func(conn net.Conn) {
+	base = systemtest.RawServer(t, func(conn net.Conn) {
 		if int(conns.Add(1)) <= n {
 			conn = delayedConn{conn, func() { barrier.Done(); barrier.Wait() }}
 		}
@@ -222,11 +224,11 @@ func TestWrapperThatDropsTheContext(t *testing.T) {
 	t.Parallel()
 	client := overWire(t, "http://127.0.0.1:1", withoutContext.use, once)
 	require.Equal(t, rcuser.NotApplied, requireError(t, ban(t.Context(), client)).Outcome)
-	base := rawServer(t, func(conn net.Conn) { readRequest(bufio.NewReader(conn)) })
+	base := systemtest.RawServer(t, func(conn net.Conn) { systemtest.ReadRequest(bufio.NewReader(conn)) })
 	client = overWire(t, base, withoutContext.use, once)
 	require.Equal(t, rcuser.Unknown, requireError(t, ban(t.Context(), client)).Outcome)
 
-	silent := rawServer(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
+	silent := systemtest.RawServer(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
 	client = overWire(t, silent, withoutContext.use, once, func(c *rcuser.Config) { c.AttemptTimeout = 50 * time.Millisecond })
 	took, err := timed(func() error { return ban(t.Context(), client) })
 	require.ErrorContains(t, err, "no answer within 50ms")
@@ -245,7 +247,7 @@ func TestWrapperThatSendsTwice(t *testing.T) {
 		var open atomic.Int32
 		uses := &tally[net.Conn]{}
 		serveOpen := keepsOpen(uses)
-		base := rawServer(t, func(conn net.Conn) {
+		base := systemtest.RawServer(t, func(conn net.Conn) {
 			open.Add(1)
 			defer open.Add(-1)
 			serveOpen(conn)
@@ -280,7 +282,7 @@ func TestWrapperThatPanics(t *testing.T) {
 		for _, after := range []bool{false, true} {
 			var open atomic.Int32
 			serveOpen := keepsOpen(&tally[net.Conn]{})
-			base := rawServer(t, func(conn net.Conn) {
+			base := systemtest.RawServer(t, func(conn net.Conn) {
 				open.Add(1)
 				defer open.Add(-1)
 				serveOpen(conn)
@@ -301,7 +303,7 @@ func TestWrapperThatPanics(t *testing.T) {
 // TestWrapperWithoutAResult returns nothing, an error without a text, or an answer beside an error.
 func TestWrapperWithoutAResult(t *testing.T) {
 	t.Parallel()
-	base := rawServer(t, keepsOpen(&tally[net.Conn]{}))
+	base := systemtest.RawServer(t, keepsOpen(&tally[net.Conn]{}))
 	for text, w := range map[string]wrapper{
 		"the transport returned neither an answer nor an error": wrap(func(http.RoundTripper, *http.Request) (*http.Response, error) {
 			return nil, nil //nolint:nilnil // a RoundTripper that breaks its contract

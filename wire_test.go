@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/f0207b22/rcuser"
+
+	"github.com/f0207b22/rcuser/internal/systemtest"
 )
 
 // readers has a call of every kind of answer.
@@ -106,10 +108,10 @@ func TestAnswersOverTheWire(t *testing.T) {
 		"\r\n {\"users\":[\"c\",{\"userId\":\"d\"}],\n\"code\":10000}\n",
 		`{"code":2e2,"users":null}`,
 	}
-	base := rawServer(t, func(conn net.Conn) {
+	base := systemtest.RawServer(t, func(conn net.Conn) {
 		reader := bufio.NewReader(conn)
 		for _, body := range bodies {
-			if readRequest(reader) == nil {
+			if systemtest.ReadRequest(reader) == nil {
 				return
 			}
 			_, _ = fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json;charset=UTF-8\r\nTransfer-Encoding: chunked\r\n\r\n")

@@ -16,6 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/f0207b22/rcuser/internal/conn"
+
+	"github.com/f0207b22/rcuser/internal/systemtest"
 )
 
 func TestEnded(t *testing.T) {
@@ -63,13 +65,13 @@ func TestIdleTimeoutAnswer(t *testing.T) {
 		"HTTP/1.1 503 Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n":     false,
 	} {
 		for _, answers := range []int{2, 0} {
-			c := newClient(t, rawServer(t, func(c net.Conn) {
+			c := newClient(t, systemtest.RawServer(t, func(c net.Conn) {
 				r := bufio.NewReader(c)
 				for range answers {
-					readRequest(r)
+					systemtest.ReadRequest(r)
 					_, _ = io.WriteString(c, rawSuccess)
 				}
-				readRequest(r)
+				systemtest.ReadRequest(r)
 				_, _ = io.WriteString(c, text)
 			}))
 			c.requireCalls(t, answers)
@@ -93,7 +95,7 @@ func TestTrailingBytes(t *testing.T) {
 	for _, trailing := range []string{other, idleTimeoutAnswer, "\r\n", "garbage", strings.Repeat("x", 8<<10)} {
 		synctest.Test(t, func(t *testing.T) {
 			c := rawPipes(t, func(c net.Conn) {
-				for r := bufio.NewReader(c); readRequest(r) != nil; {
+				for r := bufio.NewReader(c); systemtest.ReadRequest(r) != nil; {
 					_, _ = io.WriteString(c, rawSuccess+trailing)
 				}
 			})
@@ -112,7 +114,7 @@ func TestClosedBetweenTakeAndRoundTrip(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			next := make(chan struct{})
 			c := rawPipes(t, func(c net.Conn) {
-				readRequest(bufio.NewReader(c))
+				systemtest.ReadRequest(bufio.NewReader(c))
 				_, _ = io.WriteString(c, rawSuccess)
 				<-next
 				_, _ = io.WriteString(c, text)

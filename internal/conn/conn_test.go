@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/f0207b22/rcuser/internal/conn"
+
+	"github.com/f0207b22/rcuser/internal/systemtest"
 )
 
 func reset(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) }
@@ -26,8 +28,8 @@ var failures = map[string]struct {
 }{
 	"closed at the first byte": {func(_ net.Conn, r *bufio.Reader) { _, _ = r.Peek(1) }, true},
 	"reset at the first byte":  {func(c net.Conn, r *bufio.Reader) { _, _ = r.Peek(1); reset(c) }, true},
-	"closed after the request": {func(_ net.Conn, r *bufio.Reader) { readRequest(r) }, true},
-	"reset after the request":  {func(c net.Conn, r *bufio.Reader) { readRequest(r); reset(c) }, true},
+	"closed after the request": {func(_ net.Conn, r *bufio.Reader) { systemtest.ReadRequest(r) }, true},
+	"reset after the request":  {func(c net.Conn, r *bufio.Reader) { systemtest.ReadRequest(r); reset(c) }, true},
 	"closed after one byte":    {afterRequest("H"), false},
 	"closed after a 100":       {afterRequest("HTTP/1.1 100 Continue\r\n\r\n"), false},
 	"closed in the headers":    {afterRequest("HTTP/1.1 200 OK\r\nContent-Le"), false},
@@ -49,7 +51,7 @@ const ( // of HTTP/2
 
 func afterRequest(text string) func(net.Conn, *bufio.Reader) {
 	return func(c net.Conn, r *bufio.Reader) {
-		readRequest(r)
+		systemtest.ReadRequest(r)
 		_, _ = io.WriteString(c, text)
 	}
 }
@@ -71,10 +73,10 @@ func TestPeerFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, answers := range []int{2, 0} {
-				c := newClient(t, rawServer(t, func(c net.Conn) {
+				c := newClient(t, systemtest.RawServer(t, func(c net.Conn) {
 					r := bufio.NewReader(c)
 					for range answers {
-						readRequest(r)
+						systemtest.ReadRequest(r)
 						_, _ = io.WriteString(c, rawSuccess)
 					}
 					failure.fail(c, r)
@@ -91,9 +93,9 @@ func TestPeerFails(t *testing.T) {
 // TestFramesBeforeTheRequest are sent by a peer that speaks HTTP/2 only.
 func TestFramesBeforeTheRequest(t *testing.T) {
 	t.Parallel()
-	c := newClient(t, rawServer(t, func(c net.Conn) {
+	c := newClient(t, systemtest.RawServer(t, func(c net.Conn) {
 		_, _ = io.WriteString(c, settings)
-		readRequest(bufio.NewReader(c))
+		systemtest.ReadRequest(bufio.NewReader(c))
 		_, _ = io.WriteString(c, goAway)
 	}))
 	peerClosed, overdue, _ := c.useErr(t)
@@ -175,8 +177,8 @@ func TestBodiesThatAreRead(t *testing.T) {
 		"HTTP/1.0 200 OK\r\n\r\n" + success:                                                      false,
 	} {
 		var uses tally
-		c := newClient(t, rawServer(t, func(c net.Conn) {
-			for r := bufio.NewReader(c); readRequest(r) != nil && uses.add(c) > 0; {
+		c := newClient(t, systemtest.RawServer(t, func(c net.Conn) {
+			for r := bufio.NewReader(c); systemtest.ReadRequest(r) != nil && uses.add(c) > 0; {
 				_, _ = io.WriteString(c, text)
 				if strings.HasPrefix(text, "HTTP/1.0") {
 					return
@@ -207,8 +209,8 @@ func TestSwitchingProtocols(t *testing.T) {
 	t.Parallel()
 	for _, upgrade := range []string{"", "Connection: Upgrade\r\nUpgrade: h2c\r\n"} {
 		closed := make(chan struct{})
-		c := newClient(t, rawServer(t, func(c net.Conn) {
-			readRequest(bufio.NewReader(c))
+		c := newClient(t, systemtest.RawServer(t, func(c net.Conn) {
+			systemtest.ReadRequest(bufio.NewReader(c))
 			_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\n"+upgrade+"\r\n"+settings)
 			_, _ = io.Copy(io.Discard, c)
 			close(closed)

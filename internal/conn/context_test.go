@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser/internal/systemtest"
 )
 
 // traced returns a context whose trace keeps what it sees.
@@ -81,13 +83,13 @@ func TestTraceOfSpares(t *testing.T) {
 func TestTraceAndPeerClosed(t *testing.T) {
 	t.Parallel()
 	for text, peerClosed := range map[string]bool{"": true, "H": false} {
-		c := newClient(t, rawServer(t, func(c net.Conn) {
+		c := newClient(t, systemtest.RawServer(t, func(c net.Conn) {
 			r := bufio.NewReader(c)
 			for range 2 {
-				readRequest(r)
+				systemtest.ReadRequest(r)
 				_, _ = io.WriteString(c, rawSuccess)
 			}
-			readRequest(r)
+			systemtest.ReadRequest(r)
 			_, _ = io.WriteString(c, text)
 		}))
 		var seen record
@@ -156,13 +158,13 @@ func (w *watched) AfterFunc(func()) func() bool {
 func TestNothingIsLeftInTheContext(t *testing.T) {
 	t.Parallel()
 	for _, answers := range []int{0, 1, 2} {
-		c := newClient(t, rawServer(t, func(c net.Conn) {
+		c := newClient(t, systemtest.RawServer(t, func(c net.Conn) {
 			r := bufio.NewReader(c)
 			for range answers {
-				readRequest(r)
+				systemtest.ReadRequest(r)
 				_, _ = io.WriteString(c, rawSuccess)
 			}
-			readRequest(r)
+			systemtest.ReadRequest(r)
 		}))
 		ctx := &watched{Context: context.Background(), done: make(chan struct{})}
 		for range 10 {
@@ -185,7 +187,7 @@ func TestAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
-	c := newClient(t, rawServer(t, func(c net.Conn) { // over TCP, where net/http never waits for its write to end
+	c := newClient(t, systemtest.RawServer(t, func(c net.Conn) { // over TCP, where net/http never waits for its write to end
 		noContent, request := []byte("HTTP/1.1 204 No Content\r\n\r\n"), make([]byte, 4096)
 		for _, err := c.Read(request); err == nil; _, err = c.Read(request) { // one write of net/http
 			_, _ = c.Write(noContent)

@@ -22,6 +22,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/f0207b22/rcuser/internal/conn"
+
+	"github.com/f0207b22/rcuser/internal/systemtest"
 )
 
 // record keeps strings in order.
@@ -147,7 +149,7 @@ func TestDialHangs(t *testing.T) {
 // silent accepts connections and says nothing, so that a TLS handshake hangs.
 func silent(t *testing.T) *client {
 	t.Helper()
-	base := rawServer(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+	base := systemtest.RawServer(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	return newClient(t, "https"+base[len("http"):])
 }
 

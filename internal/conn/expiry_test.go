@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser/internal/systemtest"
 )
 
 // TestIdleTime closes a connection 50 s after its last use, whatever happened before.
@@ -171,7 +173,7 @@ func TestAfterTheDeadline(t *testing.T) {
 func TestInAndOutOfABubble(t *testing.T) {
 	t.Parallel()
 	var uses tally
-	outside := newClient(t, rawServer(t, alwaysOpen(&uses)))
+	outside := newClient(t, systemtest.RawServer(t, alwaysOpen(&uses)))
 	transport := outside.pool.Transport()
 	real := transport.DialContext
 	var inside atomic.Pointer[func(net.Conn)]
@@ -187,7 +189,7 @@ func TestInAndOutOfABubble(t *testing.T) {
 	answer := func(n int) func(net.Conn) {
 		return func(c net.Conn) {
 			r := bufio.NewReader(c)
-			for i := 0; i != n && readRequest(r) != nil; i++ {
+			for i := 0; i != n && systemtest.ReadRequest(r) != nil; i++ {
 				_, _ = io.WriteString(c, rawSuccess)
 			}
 			_ = c.Close()
@@ -222,7 +224,7 @@ func TestAfterTheBubble(t *testing.T) {
 		c.pool.Transport().DialContext = func(context.Context, string, string) (net.Conn, error) {
 			near, far := net.Pipe()
 			go func() {
-				readRequest(bufio.NewReader(far))
+				systemtest.ReadRequest(bufio.NewReader(far))
 				_, _ = io.WriteString(far, rawSuccess)
 				_ = far.Close()
 			}()

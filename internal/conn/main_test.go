@@ -21,6 +21,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/f0207b22/rcuser/internal/conn"
+
+	"github.com/f0207b22/rcuser/internal/systemtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -183,57 +185,10 @@ func (s *server) requireNoneOpen(t testing.TB) {
 	require.Eventually(t, func() bool { return s.open.Load() == 0 }, 5*time.Second, time.Millisecond)
 }
 
-// rawServer hands every connection to serve, in a goroutine of its own, and closes it afterwards.
-func rawServer(t testing.TB, serve func(net.Conn)) (base string) {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	var group sync.WaitGroup
-	var mu sync.Mutex
-	var open []net.Conn
-	group.Go(func() {
-		for {
-			c, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			open = append(open, c)
-			mu.Unlock()
-			group.Go(func() {
-				serve(c)
-				_ = c.Close()
-			})
-		}
-	})
-	t.Cleanup(func() {
-		_ = listener.Close()
-		mu.Lock()
-		for _, c := range open {
-			_ = c.Close()
-		}
-		mu.Unlock()
-		group.Wait()
-	})
-	return "http://" + listener.Addr().String()
-}
-
-// readRequest reads one to its end; nil is the connection's end.
-func readRequest(r *bufio.Reader) *http.Request {
-	req, err := http.ReadRequest(r)
-	if err != nil {
-		return nil
-	}
-	if _, err := io.Copy(io.Discard, req.Body); err != nil {
-		return nil
-	}
-	return req
-}
-
 // alwaysOpen answers on a connection for as long as it can, whatever the requests say about closing it.
 func alwaysOpen(uses *tally) func(net.Conn) {
 	return func(c net.Conn) {
-		for r := bufio.NewReader(c); readRequest(r) != nil; {
+		for r := bufio.NewReader(c); systemtest.ReadRequest(r) != nil; {
 			uses.add(c)
 			if _, err := io.WriteString(c, rawSuccess); err != nil {
 				return

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser/internal/systemtest"
 )
 
 func requireUses(t *testing.T, uses *tally, sum int) {
@@ -35,7 +37,7 @@ func TestSequentialCalls(t *testing.T) {
 	for range 10 {
 		s := serve(t, nil)
 		var uses tally
-		for base, uses := range map[string]*tally{s.URL: &s.uses, rawServer(t, alwaysOpen(&uses)): &uses} {
+		for base, uses := range map[string]*tally{s.URL: &s.uses, systemtest.RawServer(t, alwaysOpen(&uses)): &uses} {
 			newClient(t, base).requireCalls(t, 1000)
 			require.Equal(t, []int{52, 79, 79, 79, 79, 79, 79, 79, 79, 79, 79, 79, 79}, uses.counts())
 		}
@@ -46,7 +48,7 @@ func TestUsesByManyGoroutines(t *testing.T) {
 	t.Parallel()
 	s := serve(t, nil)
 	var uses tally
-	for base, uses := range map[string]*tally{s.URL: &s.uses, rawServer(t, alwaysOpen(&uses)): &uses} {
+	for base, uses := range map[string]*tally{s.URL: &s.uses, systemtest.RawServer(t, alwaysOpen(&uses)): &uses} {
 		c := newClient(t, base)
 		for _, err := range atOnce(64, func() error {
 			for range 100 {
@@ -68,11 +70,11 @@ func TestLastUse(t *testing.T) {
 	var closes []int
 	closed := make(chan struct{})
 	var conns atomic.Int32
-	base := rawServer(t, func(c net.Conn) {
+	base := systemtest.RawServer(t, func(c net.Conn) {
 		first := conns.Add(1) == 1
 		r := bufio.NewReader(c)
 		for n := 1; ; n++ {
-			req := readRequest(r)
+			req := systemtest.ReadRequest(r)
 			switch {
 			case req == nil && first:
 				close(closed)
@@ -287,7 +289,7 @@ func TestCloseIdleConnectionsWhileDialling(t *testing.T) {
 // unreliable answers, answers slowly, closes, resets or hangs, at random.
 func unreliable(uses *tally) func(net.Conn) {
 	return func(c net.Conn) {
-		for r := bufio.NewReader(c); readRequest(r) != nil; {
+		for r := bufio.NewReader(c); systemtest.ReadRequest(r) != nil; {
 			uses.add(c)
 			text := rawSuccess
 			switch rand.N(60) {
@@ -313,7 +315,7 @@ func unreliable(uses *tally) func(net.Conn) {
 func TestEverythingAtOnce(t *testing.T) {
 	t.Parallel()
 	var uses tally
-	c := newClient(t, rawServer(t, unreliable(&uses)))
+	c := newClient(t, systemtest.RawServer(t, unreliable(&uses)))
 	c.timeout = 50 * time.Millisecond
 	var succeeded atomic.Int32
 	atOnce(16, func() error {

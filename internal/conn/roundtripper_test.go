@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/f0207b22/rcuser/internal/conn"
+
+	"github.com/f0207b22/rcuser/internal/systemtest"
 )
 
 // closeCounter is a body that counts how often it is closed.
@@ -91,8 +93,8 @@ func TestRoundTripperReleases(t *testing.T) {
 		},
 	} {
 		var uses tally
-		c := newClient(t, rawServer(t, func(c net.Conn) {
-			for r := bufio.NewReader(c); readRequest(r) != nil && uses.add(c) > 0; {
+		c := newClient(t, systemtest.RawServer(t, func(c net.Conn) {
+			for r := bufio.NewReader(c); systemtest.ReadRequest(r) != nil && uses.add(c) > 0; {
 				_, _ = io.WriteString(c, tc.text)
 			}
 		}))
@@ -142,7 +144,7 @@ func TestPanicOfACallersTrace(t *testing.T) {
 func TestSOCKSProxyRefuses(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, "http://rc.example")
-	proxy := rawServer(t, func(c net.Conn) {
+	proxy := systemtest.RawServer(t, func(c net.Conn) {
 		hello := make([]byte, 3)
 		_, _ = io.ReadFull(c, hello)
 		_, _ = c.Write([]byte{5, 0})
