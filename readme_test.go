@@ -119,7 +119,7 @@ func TestREADMEWebhook(t *testing.T) {
 }
 
 func deactivate(ctx context.Context, rc *rctest.Server, client *rcuser.Client, ids []string) (map[string]webhook.Status, map[string]webhook.Result, error) {
-	key, secret := rc.AppKey, rc.AppSecret
+	key, secret := rc.Credentials().AppKey, rc.Credentials().AppSecret
 	saved := map[string]webhook.Status{}
 	save := func(_ context.Context, e webhook.PresenceEvent) error {
 		if e.Status == "" {

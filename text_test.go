@@ -42,9 +42,8 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 	credentials := rcuser.Credentials{AppKey: "key", AppSecret: secretMark}
 	client, err := rcuser.NewClient(config)
 	require.NoError(t, err)
-	server := rctest.NewServer()
+	server := rctest.NewServer(rctest.WithCredentials(credentials))
 	t.Cleanup(server.Close)
-	server.AppSecret = secretMark
 	serverConfig := server.Config()
 	for _, v := range [][]any{
 		nest(config, &config),

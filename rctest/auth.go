@@ -28,7 +28,7 @@ func (s *Server) authenticate(in *received) *refusal {
 	key, nonce := s.credential(in, "App-Key"), s.credential(in, "Nonce")
 	timestamp, signed := s.credential(in, "Timestamp"), s.credential(in, "Signature")
 	switch {
-	case key == "" || key != s.AppKey:
+	case key == "" || key != s.credentials.AppKey:
 		return refuse(codeParameter, "invalid App-Key.")
 	case nonce == "":
 		return refuse(codeSignature, "Nonce is required")
@@ -40,7 +40,7 @@ func (s *Server) authenticate(in *received) *refusal {
 	if refused := s.checkTimestamp(timestamp, in); refused != nil {
 		return refused
 	}
-	if subtle.ConstantTimeCompare([]byte(signature(s.AppSecret, nonce, timestamp)), []byte(signed)) == 0 {
+	if subtle.ConstantTimeCompare([]byte(signature(s.credentials.AppSecret, nonce, timestamp)), []byte(signed)) == 0 {
 		return refuse(codeSignature, "Signature doesn't match")
 	}
 	return nil

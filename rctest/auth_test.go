@@ -20,7 +20,7 @@ func TestStrictTimestampLimit(t *testing.T) {
 			req := f.request(checkOnlinePath, "userId=a")
 			timestamp := strconv.FormatInt(time.Now().Add(offset).UnixMilli(), 10)
 			req.Header.Set("Timestamp", timestamp)
-			req.Header.Set("Signature", sign(f.AppSecret, req.Header.Get("Nonce"), timestamp))
+			req.Header.Set("Signature", sign(f.Credentials().AppSecret, req.Header.Get("Nonce"), timestamp))
 			require.Equal(t, code, f.do(req).code(), offset)
 		}
 	})

@@ -168,8 +168,8 @@ func TestExtraPosts(t *testing.T) {
 				posts := a.all()
 				require.Equal(t, posts[1].body, posts[0].body)
 				genuine := posts[1].query
-				require.Equal(t, sign(f.AppSecret, genuine.Get("nonce"), "946684800000"), genuine.Get("signature"))
-				c.check(t, f.AppSecret, posts[0].query, genuine)
+				require.Equal(t, sign(f.Credentials().AppSecret, genuine.Get("nonce"), "946684800000"), genuine.Get("signature"))
+				c.check(t, f.Credentials().AppSecret, posts[0].query, genuine)
 			})
 		})
 	}

@@ -10,8 +10,8 @@ import (
 // sendEvent queues an event for the webhook and applies the delivery fault that hits it, if any. at is the time of the
 // server's clock at which it happened. The signature has the time of the real clock, as that of a call must.
 func (s *state) sendEvent(userID, contentType, body string, at time.Time) {
-	key, secret := s.credentials()
-	sign := signer{key, secret, newNonce(), time.Now()}
+	app := s.settings.credentials
+	sign := signer{app.AppKey, app.AppSecret, newNonce(), time.Now()}
 	m := &message{user: userID, contentType: contentType, body: body, parameters: sign.parameters()}
 	before := s.outbox.held[userID]
 	delete(s.outbox.held, userID)

@@ -8,14 +8,17 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser"
+	"github.com/f0207b22/rcuser/rctest"
 )
 
 func TestEventSignature(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f, a := setup(t), &app{start: time.Now()}
+		credentials := rcuser.Credentials{AppKey: "key&", AppSecret: "Y1W2MeFwwwRxa0"}
+		f, a := setup(t, rctest.WithCredentials(credentials)), &app{start: time.Now()}
 		f.SetWebhook(a)
-		f.AppKey, f.AppSecret = "key&", "Y1W2MeFwwwRxa0"
 		f.Advance(time.Hour)
 		time.Sleep(time.Second)
 		f.SetOnline("a", true)

@@ -32,8 +32,8 @@ func FuzzServeHTTP(f *testing.F) {
 			req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(form))
 			req.URL = &url.URL{Path: path}
 			req.Header = http.Header{
-				"App-Key": {srv.AppKey}, "Nonce": {nonce}, "Timestamp": {timestamp}, "X-Request-Id": {requestID},
-				"Signature": {sign(srv.AppSecret, nonce, timestamp)}, "Content-Type": {"application/x-www-form-urlencoded"},
+				"App-Key": {srv.Credentials().AppKey}, "Nonce": {nonce}, "Timestamp": {timestamp}, "X-Request-Id": {requestID},
+				"Signature": {sign(srv.Credentials().AppSecret, nonce, timestamp)}, "Content-Type": {"application/x-www-form-urlencoded"},
 			}
 			w := httptest.NewRecorder()
 			srv.ServeHTTP(w, req)

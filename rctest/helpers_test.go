@@ -48,10 +48,10 @@ func (f *fake) request(path, form string) *http.Request {
 	req, err := http.NewRequestWithContext(f.t.Context(), http.MethodPost, f.base+path, strings.NewReader(form))
 	require.NoError(f.t, err)
 	timestamp := strconv.FormatInt(time.Now().UnixMilli(), 10)
-	req.Header.Set("App-Key", f.AppKey)
+	req.Header.Set("App-Key", f.Credentials().AppKey)
 	req.Header.Set("Nonce", "14314")
 	req.Header.Set("Timestamp", timestamp)
-	req.Header.Set("Signature", sign(f.AppSecret, "14314", timestamp))
+	req.Header.Set("Signature", sign(f.Credentials().AppSecret, "14314", timestamp))
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	return req
 }
@@ -131,7 +131,7 @@ func millisAgo(d time.Duration) string { return millis(time.Now().Add(-d)) }
 func (f *fake) signAgain(req *http.Request, nonce, timestamp string) {
 	req.Header.Set("Nonce", nonce)
 	req.Header.Set("Timestamp", timestamp)
-	req.Header.Set("Signature", sign(f.AppSecret, nonce, timestamp))
+	req.Header.Set("Signature", sign(f.Credentials().AppSecret, nonce, timestamp))
 }
 
 // failingBody is a body whose Read fails. It records Close.

@@ -1,13 +1,25 @@
 package rctest
 
+import "github.com/f0207b22/rcuser"
+
 // Option configures a server: what RC's console can switch, and how strictly requests are checked.
 type Option func(*settings)
 
 type settings struct {
+	credentials     rcuser.Credentials
 	development     bool
 	allowlistForAll bool
 	enforceRates    bool
 	strict          bool
+}
+
+// WithCredentials sets the app's key and secret, which are random otherwise: for clients in other processes whose
+// settings are fixed. It panics if one of them is empty.
+func WithCredentials(c rcuser.Credentials) Option {
+	if c.AppKey == "" || c.AppSecret == "" {
+		panic("rctest: WithCredentials: the key or the secret is empty")
+	}
+	return func(s *settings) { s.credentials = c }
 }
 
 // Development makes the server an app's development environment: it registers at most 100 users and answers code 2007

@@ -117,7 +117,7 @@ func TestRequests(t *testing.T) {
 	require.Equal(t, "primary.rctest.invalid", got[0].Host)
 	require.Equal(t, []any{"POST", blockPath, 200, 200}, []any{got[0].Method, got[0].Path, got[0].Status, got[0].Code})
 	require.Equal(t, []string{"a", "b"}, got[0].Form["userId"])
-	require.Equal(t, f.AppKey, got[0].Header.Get("App-Key"))
+	require.Equal(t, f.Credentials().AppKey, got[0].Header.Get("App-Key"))
 	require.WithinDuration(t, time.Now(), got[0].Time, time.Minute)
 	require.Equal(t, []any{"/no//such.json", 404, 404}, []any{got[1].Path, got[1].Status, got[1].Code})
 	require.Nil(t, got[1].Form)
@@ -125,7 +125,7 @@ func TestRequests(t *testing.T) {
 	got[0].Form["userId"][0] = "changed"
 	got[0].Header.Set("App-Key", "changed")
 	require.Equal(t, "a", f.Requests()[0].Form["userId"][0])
-	require.Equal(t, f.AppKey, f.Requests()[0].Header.Get("App-Key"))
+	require.Equal(t, f.Credentials().AppKey, f.Requests()[0].Header.Get("App-Key"))
 }
 
 func TestRequestsLimit(t *testing.T) {

@@ -14,9 +14,7 @@ import (
 // Server is a fake RC service. Create it with [NewServer]. Its methods are safe for concurrent use. Printing or encoding
 // it never shows the secret.
 type Server struct {
-	// AppKey and AppSecret are the credentials that calls must be signed with. NewServer chooses random ones. They may be
-	// changed before the first call, not later.
-	AppKey, AppSecret string
+	credentials rcuser.Credentials
 
 	settings  settings
 	endpoints map[string]*endpoint
@@ -26,30 +24,34 @@ type Server struct {
 // NewServer returns a server without users, ready for calls in memory. It opens no socket and starts no goroutine. It
 // need not be closed unless [Server.Listen], [Server.ListenBackup] or a webhook is used.
 func NewServer(opts ...Option) *Server {
-	var chosen settings
+	chosen := settings{
+		credentials: rcuser.Credentials{AppKey: "rctest-" + rand.Text()[:12], AppSecret: rand.Text()},
+	}
 	for _, opt := range opts {
 		if opt != nil {
 			opt(&chosen)
 		}
 	}
 	s := &Server{
-		AppKey:    "rctest-" + rand.Text()[:12],
-		AppSecret: rand.Text(),
-		settings:  chosen,
-		endpoints: newEndpoints(),
-		state:     newState(chosen),
+		credentials: chosen.credentials,
+		settings:    chosen,
+		endpoints:   newEndpoints(),
+		state:       newState(chosen),
 	}
-	s.state.credentials = func() (key, secret string) { return s.AppKey, s.AppSecret }
 	return s
 }
+
+// Credentials returns the key and the secret that calls must be signed with, and that events are signed with: those of
+// [WithCredentials], otherwise random ones.
+func (s *Server) Credentials() rcuser.Credentials { return s.credentials }
 
 // Config returns a configuration for [rcuser.NewClient] that uses this server: its key and secret, a data
 // center with a primary and a backup host, UTC, and an HTTP client that reaches both hosts in memory and no others.
 // The client doesn't limit its rate unless the server enforces rates: then it has the SDK's default limiter.
 func (s *Server) Config() rcuser.Config {
 	cfg := rcuser.Config{
-		AppKey:    s.AppKey,
-		AppSecret: s.AppSecret,
+		AppKey:    s.credentials.AppKey,
+		AppSecret: s.credentials.AppSecret,
 		DataCenter: rcuser.DataCenter{
 			Name: "rctest", Primary: "https://" + primaryHost, Backup: "https://" + backupHost, Location: time.UTC,
 		},
@@ -85,7 +87,9 @@ func (s *Server) Advance(d time.Duration) {
 }
 
 // String describes the server without its secret.
-func (s Server) String() string { return fmt.Sprintf("{AppKey:%s AppSecret:[redacted]}", s.AppKey) }
+func (s Server) String() string {
+	return fmt.Sprintf("{AppKey:%s AppSecret:[redacted]}", s.credentials.AppKey)
+}
 
 // Format prints the server without its secret, for every verb.
 func (s Server) Format(f fmt.State, verb rune) {

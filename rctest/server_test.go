@@ -12,14 +12,23 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/f0207b22/rcuser"
 	"github.com/f0207b22/rcuser/rctest"
 )
 
 func TestNewServerCredentials(t *testing.T) {
 	t.Parallel()
 	a, b := rctest.NewServer(), rctest.NewServer()
-	require.NotEqual(t, a.AppKey, b.AppKey)
-	require.NotEqual(t, a.AppSecret, b.AppSecret)
+	require.NotEqual(t, a.Credentials().AppKey, b.Credentials().AppKey)
+	require.NotEqual(t, a.Credentials().AppSecret, b.Credentials().AppSecret)
+
+	chosen := rcuser.Credentials{AppKey: "key", AppSecret: "secret"}
+	c := rctest.NewServer(rctest.WithCredentials(chosen))
+	require.Equal(t, chosen, c.Credentials())
+	require.Equal(t, chosen, rcuser.Credentials{AppKey: c.Config().AppKey, AppSecret: c.Config().AppSecret})
+	for _, invalid := range []rcuser.Credentials{{}, {AppKey: "key"}, {AppSecret: "secret"}} {
+		require.Panics(t, func() { rctest.WithCredentials(invalid) })
+	}
 }
 
 func TestNilOption(t *testing.T) {
@@ -31,7 +40,7 @@ func TestConfig(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	cfg := f.Config()
-	require.Equal(t, []string{f.AppKey, f.AppSecret}, []string{cfg.AppKey, cfg.AppSecret})
+	require.Equal(t, []string{f.Credentials().AppKey, f.Credentials().AppSecret}, []string{cfg.AppKey, cfg.AppSecret})
 	require.Equal(t, time.UTC, cfg.DataCenter.Location)
 	f.register("a")
 	f.base = cfg.DataCenter.Backup
@@ -91,18 +100,18 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 	for _, v := range []any{srv, *srv, holder, []*rctest.Server{srv}, []rctest.Server{*srv}, map[string]rctest.Server{"x": *srv}, srv.Config(), srv.Config().HTTPClient.Transport} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T", "%30v"} {
 			text := fmt.Sprintf(verb, v)
-			require.NotContains(t, text, srv.AppSecret, verb)
-			require.NotContains(t, text, fmt.Sprintf("%x", srv.AppSecret), verb)
-			require.NotContains(t, text, fmt.Sprintf("%X", srv.AppSecret), verb)
+			require.NotContains(t, text, srv.Credentials().AppSecret, verb)
+			require.NotContains(t, text, fmt.Sprintf("%x", srv.Credentials().AppSecret), verb)
+			require.NotContains(t, text, fmt.Sprintf("%X", srv.Credentials().AppSecret), verb)
 		}
 		raw, err := json.Marshal(v)
 		require.NoError(t, err)
-		require.NotContains(t, string(raw), srv.AppSecret)
+		require.NotContains(t, string(raw), srv.Credentials().AppSecret)
 		logger.Info("x", "v", v)
 	}
-	require.NotContains(t, log.String(), srv.AppSecret)
-	require.Contains(t, srv.String(), srv.AppKey)
-	require.Contains(t, log.String(), srv.AppKey)
+	require.NotContains(t, log.String(), srv.Credentials().AppSecret)
+	require.Contains(t, srv.String(), srv.Credentials().AppKey)
+	require.Contains(t, log.String(), srv.Credentials().AppKey)
 }
 
 func TestConcurrency(t *testing.T) {

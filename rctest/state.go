@@ -26,13 +26,14 @@ type state struct {
 	closeSignals map[chan struct{}]struct{} // one for each call that waits; closed with the server
 	closed       bool
 
+	changes changeLog
+
 	tasks     taskQueue
 	taskCount uint64 // number of tasks so far
 	timer     *time.Timer
 
-	credentials    func() (key, secret string) // for signing events
-	outbox         *outbox                     // nil = no webhook
-	idle           sync.Cond                   // signals that nothing is being posted
+	outbox         *outbox   // nil = no webhook
+	idle           sync.Cond // signals that nothing is being posted
 	deliveries     []storedDelivery
 	deliveryFaults []*activeDeliveryFault // oldest first
 }

@@ -145,7 +145,7 @@ func TestWebhookURL(t *testing.T) {
 		require.NoError(t, err)
 		require.Regexp(t, `^\[\{"userid":"a","status":"0","os":"iOS","time":\d{13},`, string(raw))
 		require.Equal(t, "/rc/web%20hook", req.URL.EscapedPath())
-		require.Regexp(t, `^/rc/web%20hook\?x=1&y=&x=2(&appKey=`+f.AppKey+`&nonce=[0-9A-Z]{18}&timestamp=\d{13}&signature=[0-9a-f]{40})?$`, req.RequestURI)
+		require.Regexp(t, `^/rc/web%20hook\?x=1&y=&x=2(&appKey=`+f.Credentials().AppKey+`&nonce=[0-9A-Z]{18}&timestamp=\d{13}&signature=[0-9a-f]{40})?$`, req.RequestURI)
 		require.EqualValues(t, len(raw), req.ContentLength)
 		require.Equal(t, []string{"POST", "application/json", "rctest"},
 			[]string{req.Method, req.Header.Get("Content-Type"), req.Header.Get("User-Agent")})
@@ -159,7 +159,7 @@ func TestWebhookURL(t *testing.T) {
 	require.Len(t, f.Deliveries()[0].Query, 2)
 	q := f.Deliveries()[1].Query
 	require.Equal(t, []any{[]string{"1", "2"}, []string{""}}, []any{q["x"], q["y"]})
-	require.Equal(t, sign(f.AppSecret, q.Get("nonce"), q.Get("timestamp")), q.Get("signature"))
+	require.Equal(t, sign(f.Credentials().AppSecret, q.Get("nonce"), q.Get("timestamp")), q.Get("signature"))
 	f.Close()
 	require.Eventually(t, func() bool { return open.Load() == 0 }, 5*time.Second, time.Millisecond, "Close closes the connections")
 }

@@ -22,7 +22,7 @@ func newOperations(srv *rctest.Server) (*rcuser.Client, *webhook.Operations, err
 		return nil, nil, err
 	}
 	h, err := webhook.NewHandler(webhook.Config{
-		Credentials:    webhook.StaticCredentials(rcuser.Credentials{AppKey: srv.AppKey, AppSecret: srv.AppSecret}),
+		Credentials:    webhook.StaticCredentials(srv.Credentials()),
 		OnDeactivation: ops.Handle,
 	})
 	srv.SetWebhook(h)

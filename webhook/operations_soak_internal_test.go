@@ -60,7 +60,7 @@ func newSoak(t *testing.T, poll time.Duration, queue int) *soak {
 	s.ops, err = NewOperations(client, OperationsOptions{Poll: poll})
 	require.NoError(t, err)
 	s.handler, err = NewHandler(Config{
-		Credentials:    StaticCredentials(rcuser.Credentials{AppKey: s.server.AppKey, AppSecret: s.server.AppSecret}),
+		Credentials:    StaticCredentials(s.server.Credentials()),
 		OnDeactivation: s.handle,
 		Queue:          queue,
 		Workers:        min(queue, 4),

@@ -28,7 +28,7 @@ func newFakeRC(t *testing.T, opts webhook.OperationsOptions) *fakeRC {
 	t.Helper()
 	r := newFakeRCWithoutWebhook(t, opts)
 	h, err := webhook.NewHandler(webhook.Config{
-		Credentials:    webhook.StaticCredentials(rcuser.Credentials{AppKey: r.AppKey, AppSecret: r.AppSecret}),
+		Credentials:    webhook.StaticCredentials(r.Credentials()),
 		OnDeactivation: r.ops.Handle,
 	})
 	require.NoError(t, err)

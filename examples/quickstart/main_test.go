@@ -39,15 +39,15 @@ func TestRunOnFake(t *testing.T) {
 func TestRunOnService(t *testing.T) {
 	server := rctest.NewServer()
 	t.Cleanup(server.Close)
-	t.Setenv("RC_APP_KEY", server.AppKey)
-	t.Setenv("RC_APP_SECRET", server.AppSecret)
+	t.Setenv("RC_APP_KEY", server.Credentials().AppKey)
+	t.Setenv("RC_APP_SECRET", server.Credentials().AppSecret)
 	t.Setenv("RC_DATA_CENTER", "singapore")
 	t.Setenv("RC_BASE_URL", server.Listen())
 	t.Setenv("RC_BACKUP_URL", "")
 	var out strings.Builder
 	require.NoError(t, run(t.Context(), &out))
 	require.NotContains(t, out.String(), "cleaning up")
-	require.NotContains(t, out.String(), server.AppSecret)
+	require.NotContains(t, out.String(), server.Credentials().AppSecret)
 	users := map[string]bool{}
 	for _, request := range server.Requests() {
 		for id := range strings.SplitSeq(strings.Join(request.Form["userId"], ","), ",") {

@@ -167,7 +167,7 @@ func deletionInBubble(t *testing.T, test func(*testing.T, *rctest.Server, *store
 		require.NoError(t, err)
 		h, err := webhook.NewHandler(webhook.Config{
 			Credentials: func(context.Context) ([]rcuser.Credentials, error) {
-				return []rcuser.Credentials{{AppKey: fake.AppKey, AppSecret: fake.AppSecret}}, nil
+				return []rcuser.Credentials{fake.Credentials()}, nil
 			},
 			OnDeactivation: ops.Handle,
 		})

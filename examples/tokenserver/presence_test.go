@@ -48,7 +48,7 @@ func TestAUserIsOnlineWhileAnyDeviceIs(t *testing.T) {
 	fake := newFake(t)
 	p := start(t, fakeSettings(t, fake))
 	p.login("alice")
-	credentials := rcuser.Credentials{AppKey: fake.AppKey, AppSecret: fake.AppSecret}
+	credentials := fake.Credentials()
 	for i, step := range []struct {
 		event   string
 		devices string // online after the event
@@ -86,8 +86,8 @@ func TestForgedWebhooksAreRefused(t *testing.T) {
 	p := start(t, fakeSettings(t, fake))
 	p.login("alice")
 	online := presence(webhook.Online, "iOS", "s1", 100)
-	right := rcuser.Credentials{AppKey: fake.AppKey, AppSecret: fake.AppSecret}
-	wrong := rcuser.Credentials{AppKey: fake.AppKey, AppSecret: "not-the-secret"}
+	right := fake.Credentials()
+	wrong := rcuser.Credentials{AppKey: fake.Credentials().AppKey, AppSecret: "not-the-secret"}
 	require.Equal(t, http.StatusUnauthorized, p.post(online, wrong, time.Now()))
 	require.Equal(t, http.StatusUnauthorized, p.post(online, right, time.Now().Add(-time.Hour)))
 	require.Equal(t, http.StatusUnauthorized, p.do("POST", testWebhook, online).status)
@@ -113,7 +113,7 @@ func TestEventDuringDatabaseFailure(t *testing.T) {
 	p := start(t, s)
 	p.login("alice")
 	online, at := presence(webhook.Online, "iOS", "s1", 100), time.Now()
-	credentials := rcuser.Credentials{AppKey: fake.AppKey, AppSecret: fake.AppSecret}
+	credentials := fake.Credentials()
 	queryDB(t, s, "ALTER TABLE users RENAME TO renamed")
 	require.Equal(t, http.StatusInternalServerError, p.post(online, credentials, at))
 	require.Equal(t, http.StatusInternalServerError, p.user("alice").status)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/f0207b22/rcuser"
 	"github.com/f0207b22/rcuser/webhook"
 )
 
@@ -22,7 +21,7 @@ func TestSignatureIsAcceptedOnce(t *testing.T) {
 	p := start(t, s)
 	p.login("alice")
 	signed := p.request("POST", testWebhook, "")
-	webhook.Sign(signed, rcuser.Credentials{AppKey: fake.AppKey, AppSecret: fake.AppSecret}, time.Now())
+	webhook.Sign(signed, fake.Credentials(), time.Now())
 	path := testWebhook + "?" + signed.URL.RawQuery
 	require.Equal(t, http.StatusOK, p.do("POST", path, presence(webhook.Online, "iOS", "s1", 100)).status)
 	require.Equal(t, true, p.user("alice").field(t, "online"))

@@ -23,7 +23,7 @@ func startService(t *testing.T) (*rctest.Server, string) {
 	fake := newFake(t)
 	database := filepath.Join(t.TempDir(), "users & tokens?.db")
 	for name, value := range map[string]string{
-		"RC_APP_KEY": fake.AppKey, "RC_APP_SECRET": fake.AppSecret, "RC_DATA_CENTER": "", "RC_BASE_URL": fake.Listen(), "RC_BACKUP_URL": "",
+		"RC_APP_KEY": fake.Credentials().AppKey, "RC_APP_SECRET": fake.Credentials().AppSecret, "RC_DATA_CENTER": "", "RC_BASE_URL": fake.Listen(), "RC_BACKUP_URL": "",
 		"LISTEN_ADDR": "127.0.0.1:0", "DATABASE": database, "WEBHOOK_PATH": testWebhook, "TOKEN_TTL": "24h", "API_TOKEN": testToken,
 	} {
 		t.Setenv(name, value)
@@ -74,7 +74,7 @@ func TestRunAndRestart(t *testing.T) {
 	second.stop()
 
 	logs := p.logs.String() + second.logs.String()
-	for _, secret := range []string{fake.AppSecret, aliceToken, bobToken, testToken, testWebhook, "signature=", "nonce="} {
+	for _, secret := range []string{fake.Credentials().AppSecret, aliceToken, bobToken, testToken, testWebhook, "signature=", "nonce="} {
 		require.NotContains(t, logs, secret)
 	}
 	for line := range strings.SplitSeq(strings.TrimSpace(logs), "\n") {

@@ -37,7 +37,7 @@ func appInBubble(t *testing.T, test func(*testing.T, *app)) {
 // startEvent makes the webhook handle an event for a duration, even after the request was answered.
 func (a *app) startEvent(t *testing.T, duration time.Duration) {
 	t.Helper()
-	credentials := rcuser.Credentials{AppKey: a.fake.AppKey, AppSecret: a.fake.AppSecret}
+	credentials := a.fake.Credentials()
 	var err error
 	a.webhook, err = webhook.NewHandler(webhook.Config{
 		Credentials: webhook.StaticCredentials(credentials),
