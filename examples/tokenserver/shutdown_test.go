@@ -15,7 +15,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/f0207b22/rcuser"
 	"github.com/f0207b22/rcuser/webhook"
 )
 
