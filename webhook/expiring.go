@@ -48,6 +48,19 @@ func (m *expiringMap[K, V]) set(key K, value V, until time.Time) {
 	}
 }
 
+// setWithinLimit is set, but it returns false and changes nothing if there are limit entries that haven't expired.
+func (m *expiringMap[K, V]) setWithinLimit(key K, value V, until time.Time) bool {
+	now := time.Now()
+	for len(m.byEnd) > 0 && now.After(m.byEnd[0].until) {
+		m.removeFirst()
+	}
+	if len(m.byEnd) >= m.limit {
+		return false
+	}
+	m.set(key, value, until)
+	return true
+}
+
 // removeFirst removes the entry that expires first, which may be a replaced one.
 func (m *expiringMap[K, V]) removeFirst() {
 	e := heap.Pop(&m.byEnd).(*entry[K, V])

@@ -24,14 +24,19 @@ import (
 // It is safe for concurrent use. It has a goroutine only while a Wait polls, and keeps results in memory for an hour.
 type Operations struct {
 	client       *rcuser.Client
-	store        Store
+	store        *guardedStore
 	sharedStore  bool          // other processes may write to store
 	pollInterval time.Duration // 0 = never
 	starts       *expiringMap[string, operationStart]
+	forgotUntil  time.Time // until then an operation may be a reactivation that starts forgot; starts.mu guards it
 
-	mu          sync.Mutex
-	waiters     map[string]map[*waiter]struct{} // by operation
-	stopPolling context.CancelFunc              // nil while no Wait polls
+	mu         sync.Mutex
+	awaited    map[string]*awaited // by operation ID
+	serial     int                 // of the latest element of awaited
+	stopShared context.CancelFunc  // nil while awaited is empty
+	reading    int                 // reads that run
+	readQueue  []*awaited          // to be read, and not being read
+	polling    bool
 }
 
 // OperationsOptions configures [Operations]. The zero value is right for a single process.
@@ -55,12 +60,13 @@ func NewOperations(client *rcuser.Client, opts OperationsOptions) (*Operations, 
 		return nil, &rcuser.ArgumentError{Name: "OperationsOptions.Poll", Reason: fmt.Sprintf("%v, it must be at least 1s", opts.Poll)}
 	}
 	o := &Operations{
-		client: client, store: opts.Store, sharedStore: true, pollInterval: opts.Poll,
-		starts: newExpiringMap[string, operationStart](maxStored), waiters: make(map[string]map[*waiter]struct{}),
+		client: client, sharedStore: opts.Store != nil, pollInterval: opts.Poll,
+		starts: newExpiringMap[string, operationStart](maxStored), awaited: make(map[string]*awaited),
 	}
-	if o.store == nil {
-		o.store, o.sharedStore = newMemoryStore(), false
+	if !o.sharedStore {
+		opts.Store = newMemoryStore()
 	}
+	o.store = newGuardedStore(opts.Store)
 	return o, nil
 }
 
@@ -80,13 +86,27 @@ type Result struct {
 func (r Result) Done() bool { return r.Code == CodeDone || r.Polled }
 
 // Handle stores the result in an event and wakes up the calls of Wait that need it. Use it as OnDeactivation of a [Config],
-// or call it from there. A repeated event changes nothing. An error comes from the [Store]: return it, so that RC sends the
-// event again. With a Queue, RC doesn't send it again, so that the callback must retry Handle itself.
+// or call it from there. A repeated event changes nothing. It returns when ctx ends, also if the [Store] doesn't. An error
+// comes from the Store: return it, so that RC sends the event again. With a Queue, RC doesn't send it again, so that the
+// callback must retry Handle itself.
 func (o *Operations) Handle(ctx context.Context, e DeactivationEvent) error {
-	if err := o.store.PutResult(ctx, e.OperationID, e.UserID, Result{Type: e.Type, Code: e.Code, Time: e.Time}); err != nil {
+	_, err := callStore(ctx, o.store, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, o.handle(ctx, e)
+	})
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if op := o.awaited[e.OperationID]; op != nil {
+		op.eventErr = err
+		o.queueRead(op)
+	}
+	return err
+}
+
+func (o *Operations) handle(ctx context.Context, e DeactivationEvent) error {
+	result := Result{Type: e.Type, Code: e.Code, Time: e.Time}
+	if err := o.store.PutResult(ctx, e.OperationID, e.UserID, result); err != nil {
 		return err
 	}
-	o.notifyWaiters(e.OperationID)
 	if e.Type == Deactivation && e.Done() {
 		return o.storeDeactivated(ctx, e)
 	}
@@ -153,47 +173,53 @@ func (o *Operations) Wait(ctx context.Context, op rcuser.Operation, userIDs []st
 	if err := checkWait(ctx, op, userIDs); err != nil {
 		return nil, err
 	}
-	w := newWaiter(userIDs)
-	if o.pollInterval != 0 {
-		w.pollAfter = o.pollAfter(ctx, op, userIDs)
-	}
-	o.addWaiter(op.ID, w)
-	defer o.removeWaiter(op.ID, w)
-	var storeTick <-chan time.Time
-	if o.sharedStore {
-		ticker := time.NewTicker(storeInterval)
-		defer ticker.Stop()
-		storeTick = ticker.C
-	}
-	for o.collect(ctx, op.ID, w) {
-		select {
-		case <-ctx.Done():
-			return o.giveUp(ctx, op, w)
-		case <-w.notified:
-		case <-storeTick:
-		}
+	w := newWaiter()
+	o.await(w, op.ID, userIDs)
+	cause := o.wait(ctx, w)
+	if missing := o.abandon(w); len(missing) > 0 {
+		return w.results, &WaitError{op.ID, missing, cause}
 	}
 	return w.results, nil
 }
 
+// wait returns nil when w has all results or, when ctx ends first, the reasons why some are missing.
+func (o *Operations) wait(ctx context.Context, w *waiter) error {
+	for o.incomplete(w) {
+		select {
+		case <-ctx.Done():
+			return o.giveUp(ctx, w)
+		case <-w.changed:
+		}
+	}
+	return nil
+}
+
 // giveUp reads the store a last time, because another process may have written to it since the last tick.
-func (o *Operations) giveUp(ctx context.Context, op rcuser.Operation, w *waiter) (map[string]Result, error) {
-	lastCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastReadTimeout)
-	defer cancel()
-	if !o.collect(lastCtx, op.ID, w) {
-		return w.results, nil
+func (o *Operations) giveUp(ctx context.Context, w *waiter) error {
+	lastRead := o.readAgain(w)
+	timeout := time.NewTimer(lastReadTimeout)
+	defer timeout.Stop()
+	var ended, late bool
+	for o.incomplete(w) && !ended && !late {
+		select {
+		case <-w.changed:
+		case <-lastRead:
+			ended = true
+		case <-timeout.C:
+			late = true
+		}
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if w.missing == 0 {
+		return nil
 	}
 	cause := context.Cause(ctx)
 	if !errors.Is(cause, ctx.Err()) {
 		cause = errors.Join(cause, ctx.Err())
 	}
-	return w.results, &WaitError{op.ID, w.missing, errors.Join(cause, w.storeErr, w.pollError())}
+	return errors.Join(cause, w.problems(time.Now(), !late))
 }
-
-const (
-	storeInterval   = time.Second
-	lastReadTimeout = time.Second // after the caller's context has ended
-)
 
 func checkWait(ctx context.Context, op rcuser.Operation, userIDs []string) error {
 	switch {

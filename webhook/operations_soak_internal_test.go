@@ -183,9 +183,12 @@ func (s *soak) compare(id string, result Result) {
 
 func (s *soak) requireNothingLeft() {
 	synctest.Wait()
-	store, guard := s.ops.store.(*memoryStore), s.handler.config.Replays.(*memoryGuard)
-	require.Empty(s.t, s.ops.waiters)
-	require.Nil(s.t, s.ops.stopPolling)
+	store, guard := s.ops.store.Store.(*memoryStore), s.handler.config.Replays.(*memoryGuard)
+	require.Empty(s.t, s.ops.awaited)
+	require.Nil(s.t, s.ops.stopShared)
+	require.Zero(s.t, s.ops.reading)
+	require.Empty(s.t, s.ops.readQueue)
+	require.Empty(s.t, s.ops.store.slots)
 	requireExpired(s.t, store.results)
 	requireExpired(s.t, store.deactivated)
 	requireExpired(s.t, s.ops.starts)

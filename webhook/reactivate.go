@@ -35,13 +35,42 @@ func (e *TooEarlyError) Error() string {
 func (e *TooEarlyError) Unwrap() error { return e.Err }
 
 // Deactivate calls [rcuser.UsersService.Deactivate] and stores the time, which [Operations.Reactivate] and polling use.
+// Storing it takes a second at most; if it fails, the operation is returned all the same.
 func (o *Operations) Deactivate(ctx context.Context, userIDs []string) (rcuser.Operation, error) {
 	op, err := o.client.Users.Deactivate(ctx, userIDs)
 	if err == nil {
-		o.rememberStart(op.ID, operationStart{at: time.Now()})
-		_ = o.store.PutDeactivated(ctx, userIDs, time.Now()) // the caller needs the operation even if the time is lost
+		o.started(ctx, op, userIDs, Deactivation)
 	}
 	return op, err
+}
+
+// started remembers when an operation was requested. Nobody is told if the store fails: the event has the time too.
+func (o *Operations) started(ctx context.Context, op rcuser.Operation, userIDs []string, kind OperationType) {
+	now := time.Now()
+	o.rememberStart(op.ID, operationStart{at: now, reactivation: kind == Reactivation})
+	if kind == Deactivation {
+		_ = o.store.putDeactivated(ctx, userIDs, now)
+	}
+}
+
+// DeactivateAndWait is [Operations.Deactivate], of 1 to 100 users, and [Operations.Wait]. Give ctx a deadline, such as 25
+// minutes.
+//
+// If RC didn't accept the deactivation, the results are nil and the error is that of Deactivate. If that is an
+// [*rcuser.Error] whose Outcome is [rcuser.Unknown], RC may have accepted it, but its operation isn't known: call again,
+// which is assumed to start another operation and to change nothing else.
+//
+// If ctx ends during the wait, the error is a [*WaitError], with which the wait can go on:
+//
+//	if failure, ok := errors.AsType[*webhook.WaitError](err); ok {
+//		more, err := ops.Wait(ctx, rcuser.Operation{ID: failure.OperationID}, failure.Missing)
+//	}
+func (o *Operations) DeactivateAndWait(ctx context.Context, userIDs []string) (map[string]Result, error) {
+	op, err := o.Deactivate(ctx, userIDs)
+	if err != nil {
+		return nil, err
+	}
+	return o.Wait(ctx, op, userIDs)
 }
 
 // Reactivate calls [rcuser.UsersService.Reactivate]. RC refuses a reactivation within an hour of the deactivation. If the
@@ -50,7 +79,7 @@ func (o *Operations) Deactivate(ctx context.Context, userIDs []string) (rcuser.O
 func (o *Operations) Reactivate(ctx context.Context, userIDs []string) (rcuser.Operation, error) {
 	op, err := o.client.Users.Reactivate(ctx, userIDs)
 	if err == nil {
-		o.rememberStart(op.ID, operationStart{time.Now(), true})
+		o.started(ctx, op, userIDs, Reactivation)
 	}
 	if failure, failed := errors.AsType[*rcuser.Error](err); failed && mayBeTooEarly(failure) {
 		if early := o.tooEarly(ctx, userIDs); early != nil {
@@ -70,7 +99,7 @@ func mayBeTooEarly(failure *rcuser.Error) bool {
 
 // tooEarly returns an error without its cause, or nil if the store has no deactivation of the last hour.
 func (o *Operations) tooEarly(ctx context.Context, userIDs []string) *TooEarlyError {
-	known, err := o.store.Deactivated(ctx, userIDs)
+	known, err := o.store.deactivatedTimes(ctx, userIDs)
 	if err != nil {
 		return nil
 	}

@@ -1,90 +1,175 @@
 package webhook
 
 import (
-	"context"
+	"cmp"
+	"errors"
+	"maps"
 	"slices"
-	"sync"
 	"time"
 )
 
-// waiter is the state of one call of Wait.
-type waiter struct {
-	notified  chan struct{} // has room for one notification
-	pollAfter time.Time     // zero = never
-	results   map[string]Result
-	storeErr  error // of the last read
-
-	mu      sync.Mutex // guards the fields below, which polling uses too
-	missing []string
-	polled  map[string]Result
-	pollErr error // of the last poll
+// awaited is an operation that at least one waiter waits for. Operations.mu guards it.
+type awaited struct {
+	id                          string
+	serial                      int                  // in order of creation
+	waiters                     map[*waiter][]string // with the ids that have no result yet
+	known                       map[string]Result    // from the store
+	polled                      map[string]Result    // found by the latest poll, until the store has been read once more
+	start                       operationStart
+	startOf                     []string // the users to ask the store about while start is assumed
+	read                        readState
+	eventErr, storeErr, pollErr error // of the latest event, read and poll
 }
 
-func newWaiter(userIDs []string) *waiter {
-	return &waiter{
-		notified: make(chan struct{}, 1), missing: slices.Clone(userIDs), results: make(map[string]Result, len(userIDs)),
+// waiter is what one call of Wait or one Tracker waits for. Operations.mu guards it.
+type waiter struct {
+	missing    int // pairs of an operation and a user
+	results    map[string]Result
+	operations map[*awaited]struct{} // in which anything is missing
+	changed    chan struct{}         // has room for one notification
+}
+
+func newWaiter() *waiter {
+	return &waiter{results: make(map[string]Result), operations: make(map[*awaited]struct{}), changed: make(chan struct{}, 1)}
+}
+
+// await makes w wait for users of an operation. What other waiters know already, w gets at once.
+func (o *Operations) await(w *waiter, operationID string, userIDs []string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	op := o.awaited[operationID]
+	isNew := op == nil
+	if isNew {
+		op = o.newAwaited(operationID, userIDs)
+	}
+	w.missing += len(userIDs)
+	w.operations[op] = struct{}{}
+	op.waiters[w] = append(op.waiters[w], userIDs...)
+	o.settle(op, w)
+	if len(op.waiters[w]) > 0 && (isNew || !o.sharedStore) {
+		o.queueRead(op)
 	}
 }
 
-// collect moves the available results to w.results, and reports whether any is still missing. The result of an event
-// takes precedence over a polled one.
-func (o *Operations) collect(ctx context.Context, operationID string, w *waiter) bool {
-	var found map[string]Result
-	found, w.storeErr = o.store.Results(ctx, operationID, w.missing)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.missing = slices.DeleteFunc(w.missing, func(id string) bool {
-		result, known := found[id]
+func (o *Operations) newAwaited(operationID string, userIDs []string) *awaited {
+	o.serial++
+	op := &awaited{
+		id: operationID, serial: o.serial, waiters: make(map[*waiter][]string), known: make(map[string]Result),
+	}
+	if o.pollInterval != 0 {
+		o.setStart(op, userIDs)
+	}
+	o.awaited[operationID] = op
+	o.startShared()
+	return op
+}
+
+// deliver gives the waiters what is known of an operation. An event takes precedence over a poll.
+func (o *Operations) deliver(op *awaited) {
+	for w := range op.waiters {
+		o.settle(op, w)
+	}
+	op.polled = nil
+}
+
+// settle moves what is known of an operation to one waiter.
+func (o *Operations) settle(op *awaited, w *waiter) {
+	before := len(op.waiters[w])
+	op.waiters[w] = slices.DeleteFunc(op.waiters[w], func(id string) bool {
+		result, known := op.known[id]
 		if !known {
-			result, known = w.polled[id]
+			result, known = op.polled[id]
 		}
 		if known {
-			w.results[id] = result
+			w.add(id, result)
 		}
 		return known
 	})
-	return len(w.missing) > 0
-}
-
-func (o *Operations) addWaiter(operationID string, w *waiter) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.waiters[operationID] == nil {
-		o.waiters[operationID] = make(map[*waiter]struct{})
+	left := len(op.waiters[w])
+	w.missing -= before - left
+	if left == 0 {
+		o.leave(op, w)
 	}
-	o.waiters[operationID][w] = struct{}{}
-	if o.pollInterval != 0 && o.stopPolling == nil {
-		var polling context.Context
-		polling, o.stopPolling = context.WithCancel(context.Background())
-		go o.poll(polling)
-	}
-}
-
-func (o *Operations) removeWaiter(operationID string, w *waiter) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	delete(o.waiters[operationID], w)
-	if len(o.waiters[operationID]) == 0 {
-		delete(o.waiters, operationID)
-	}
-	if len(o.waiters) == 0 && o.stopPolling != nil {
-		o.stopPolling()
-		o.stopPolling = nil
-	}
-}
-
-func (o *Operations) notifyWaiters(operationID string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for w := range o.waiters[operationID] {
+	if left < before {
 		w.notify()
+	}
+}
+
+// add keeps a result. A user of several operations is done if one of them is.
+func (w *waiter) add(id string, result Result) {
+	if earlier, ok := w.results[id]; !ok || !earlier.Done() {
+		w.results[id] = result
 	}
 }
 
 // notify never blocks: one pending notification is enough.
 func (w *waiter) notify() {
 	select {
-	case w.notified <- struct{}{}:
+	case w.changed <- struct{}{}:
 	default:
 	}
+}
+
+// leave ends w's waiting for an operation, and the operation's reads if nobody else waits for it.
+func (o *Operations) leave(op *awaited, w *waiter) {
+	delete(w.operations, op)
+	delete(op.waiters, w)
+	if len(op.waiters) > 0 {
+		return
+	}
+	if op.read.cancel != nil {
+		op.read.cancel()
+	}
+	delete(o.awaited, op.id)
+	if len(o.awaited) == 0 {
+		o.stopShared()
+		o.stopShared = nil
+	}
+}
+
+// abandon ends all of w's waiting, and returns the ids without a result, in the order in which they were added.
+func (o *Operations) abandon(w *waiter) (missing []string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	missing = w.missingIDs()
+	for op := range maps.Clone(w.operations) {
+		o.leave(op, w)
+	}
+	return missing
+}
+
+// incomplete reports whether w misses any result.
+func (o *Operations) incomplete(w *waiter) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return w.missing > 0
+}
+
+func (w *waiter) sortedOperations() []*awaited {
+	return slices.SortedFunc(maps.Keys(w.operations), func(a, b *awaited) int { return cmp.Compare(a.serial, b.serial) })
+}
+
+func (w *waiter) missingIDs() []string {
+	ids := make([]string, 0, w.missing)
+	for _, op := range w.sortedOperations() {
+		ids = append(ids, op.waiters[w]...)
+	}
+	return ids
+}
+
+const maxProblems = 3 // different ones, in the text of an error
+
+// problems returns why results may be missing: what failed last in each operation, equal texts once.
+func (w *waiter) problems(now time.Time, lastReadEnded bool) error {
+	var errs []error
+	seen := make(map[string]bool)
+	for _, op := range w.sortedOperations() {
+		for _, err := range []error{op.eventErr, op.readProblem(now, lastReadEnded), op.pollErr} {
+			if err != nil && !seen[err.Error()] && len(errs) < maxProblems {
+				seen[err.Error()] = true
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
