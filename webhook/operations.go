@@ -21,7 +21,10 @@ import (
 //	...
 //	results, err := ops.Wait(ctx, op, ids)
 //
-// It is safe for concurrent use. It has a goroutine only while a Wait polls, and keeps results in memory for an hour.
+// [Operations.DeactivateAndWait] does both, and a [Tracker] waits for the operations of bulk work.
+//
+// It is safe for concurrent use. It has goroutines only during calls of Wait, which share them and what they read: each
+// operation is read from the [Store] by one call at a time, and RC's list of deactivated users by one poll for all.
 type Operations struct {
 	client       *rcuser.Client
 	store        *guardedStore
@@ -41,7 +44,11 @@ type Operations struct {
 
 // OperationsOptions configures [Operations]. The zero value is right for a single process.
 type OperationsOptions struct {
-	// Store is read once a second during a Wait; nil = in memory, for an hour and at most 100,000 results.
+	// Store is read once a second for each operation that is waited for, however many calls of Wait there are, and after
+	// each of its events. nil = in memory: 100,000 results for an hour, of which none is dropped. If there are more, Handle
+	// returns an error, so that RC sends the event again, and so does a Wait that misses a result. RC accepts up to 360,000
+	// deactivations an hour; for more than 100,000 use a Store of your own. In memory are also the times of the last 100,000
+	// deactivations, for [TooEarlyError].
 	Store Store
 	// Poll is how often the list of deactivated users is read during a Wait, starting 15 minutes after the deactivation,
 	// which is RC's maximum; 0 = never, else at least 1 second. Polling finds deactivations whose webhook was lost, see
@@ -132,11 +139,11 @@ func (o *Operations) storeDeactivated(ctx context.Context, e DeactivationEvent) 
 	return o.store.PutDeactivated(ctx, user, at)
 }
 
-// WaitError says which users had no result when the context of [Operations.Wait] ended.
+// WaitError says which users had no result when the context of [Operations.Wait] or [Tracker.Wait] ended.
 type WaitError struct {
-	OperationID string
-	Missing     []string // in the order of the argument
-	Err         error    // the context's cause, joined with the last errors of the store and of polling, if any
+	OperationID string   // "" from a Tracker, which waits for several
+	Missing     []string // in the order of the argument or, from a Tracker, of the operations' start
+	Err         error    // the context's cause, joined with the last errors of events, the store and polling, at most 3
 }
 
 // Error returns a text such as "webhook: operation C70B: no result for 2 users (u1, u2): context deadline exceeded".
@@ -150,8 +157,12 @@ func (e *WaitError) Error() string {
 	if len(e.Missing) == 1 {
 		plural = ""
 	}
-	return fmt.Sprintf("webhook: operation %s: no result for %d user%s (%s%s): %v",
-		e.OperationID, len(e.Missing), plural, strings.Join(shown, ", "), more, e.Err)
+	operation := ""
+	if e.OperationID != "" {
+		operation = " operation " + e.OperationID + ":"
+	}
+	return fmt.Sprintf("webhook:%s no result for %d user%s (%s%s): %v",
+		operation, len(e.Missing), plural, strings.Join(shown, ", "), more, e.Err)
 }
 
 const maxShownUsers = 3
@@ -161,12 +172,13 @@ func (e *WaitError) Unwrap() error { return e.Err }
 
 // Wait returns when there is a result for each of the users, done or refused, see [Result.Done]. Events may arrive up to an
 // hour before Wait is called, in any order and repeatedly; the first event of a user counts. Several calls may wait for one
-// operation, and Wait may be called again.
+// operation, and Wait may be called again. A result that another process stores is found within about a second.
 //
 // Give ctx a deadline, such as 25 minutes: RC takes up to 15 minutes for a deactivation and may deliver 5 minutes late. It
-// drops an event after 3 failed attempts; then only [OperationsOptions.Poll] finds the result. When ctx ends, Wait returns
-// the results that it has and a [*WaitError] that lists the other users and matches the context's cause. Any other error is
-// an [*rcuser.ArgumentError].
+// drops an event after 3 failed attempts; then only [OperationsOptions.Poll] finds the result. When ctx ends, Wait reads
+// the store a last time, for a second at most. Then it returns the results that it has and a [*WaitError] that lists the other
+// users, matches the context's cause, and says what is wrong with the store, if anything is. Any other error is an
+// [*rcuser.ArgumentError].
 //
 // In tests with rctest, use its Server.Advance or a [testing/synctest] bubble to let the minutes pass.
 func (o *Operations) Wait(ctx context.Context, op rcuser.Operation, userIDs []string) (map[string]Result, error) {
@@ -176,38 +188,33 @@ func (o *Operations) Wait(ctx context.Context, op rcuser.Operation, userIDs []st
 	w := newWaiter()
 	o.await(w, op.ID, userIDs)
 	cause := o.wait(ctx, w)
-	if missing := o.abandon(w); len(missing) > 0 {
-		return w.results, &WaitError{op.ID, missing, cause}
+	o.abandon(w)
+	if len(w.abandons) > 0 {
+		return w.results, &WaitError{op.ID, w.abandons, cause}
 	}
 	return w.results, nil
 }
 
-// wait returns nil when w has all results or, when ctx ends first, the reasons why some are missing.
+// wait returns nil when w has all results or is abandoned or, when ctx ends first, the reasons why some are missing.
 func (o *Operations) wait(ctx context.Context, w *waiter) error {
-	for o.incomplete(w) {
-		select {
-		case <-ctx.Done():
-			return o.giveUp(ctx, w)
-		case <-w.changed:
-		}
+	select {
+	case <-o.completion(w):
+		return nil
+	case <-ctx.Done():
+		return o.giveUp(ctx, w)
 	}
-	return nil
 }
 
 // giveUp reads the store a last time, because another process may have written to it since the last tick.
 func (o *Operations) giveUp(ctx context.Context, w *waiter) error {
-	lastRead := o.readAgain(w)
 	timeout := time.NewTimer(lastReadTimeout)
 	defer timeout.Stop()
-	var ended, late bool
-	for o.incomplete(w) && !ended && !late {
-		select {
-		case <-w.changed:
-		case <-lastRead:
-			ended = true
-		case <-timeout.C:
-			late = true
-		}
+	late := false
+	select {
+	case <-o.completion(w):
+	case <-o.readAgain(w):
+	case <-timeout.C:
+		late = true
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -218,7 +225,7 @@ func (o *Operations) giveUp(ctx context.Context, w *waiter) error {
 	if !errors.Is(cause, ctx.Err()) {
 		cause = errors.Join(cause, ctx.Err())
 	}
-	return errors.Join(cause, w.problems(time.Now(), !late))
+	return errors.Join(cause, w.problems(time.Now(), late))
 }
 
 func checkWait(ctx context.Context, op rcuser.Operation, userIDs []string) error {

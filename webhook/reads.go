@@ -199,11 +199,11 @@ func (o *Operations) readAgain(w *waiter) <-chan struct{} {
 }
 
 // readProblem returns what was wrong with the last read, or nil.
-func (op *awaited) readProblem(now time.Time, lastReadEnded bool) error {
+func (op *awaited) readProblem(now time.Time, late bool) error {
 	switch lasts := op.read.lasts(now); {
 	case lasts >= lastReadTimeout:
 		return fmt.Errorf("webhook: the store hasn't answered for %v", lasts.Round(time.Second))
-	case !lastReadEnded:
+	case late:
 		return errors.Join(op.storeErr, errLastRead)
 	}
 	return op.storeErr

@@ -26,17 +26,28 @@ type waiter struct {
 	missing    int // pairs of an operation and a user
 	results    map[string]Result
 	operations map[*awaited]struct{} // in which anything is missing
-	changed    chan struct{}         // has room for one notification
+	complete   chan struct{}         // closed while nothing is missing, and by abandon
+	abandoned  bool
+	abandons   []string // the ids that were missing then
 }
 
 func newWaiter() *waiter {
-	return &waiter{results: make(map[string]Result), operations: make(map[*awaited]struct{}), changed: make(chan struct{}, 1)}
+	w := &waiter{results: make(map[string]Result), operations: make(map[*awaited]struct{}), complete: make(chan struct{})}
+	close(w.complete)
+	return w
 }
 
-// await makes w wait for users of an operation. What other waiters know already, w gets at once.
+// await makes w wait for users of an operation, at least one. What other waiters know already, w gets at once. An abandoned
+// waiter stays so.
 func (o *Operations) await(w *waiter, operationID string, userIDs []string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if w.abandoned {
+		return
+	}
+	if w.missing == 0 {
+		w.complete = make(chan struct{})
+	}
 	op := o.awaited[operationID]
 	isNew := op == nil
 	if isNew {
@@ -90,8 +101,8 @@ func (o *Operations) settle(op *awaited, w *waiter) {
 	if left == 0 {
 		o.leave(op, w)
 	}
-	if left < before {
-		w.notify()
+	if left < before && w.missing == 0 {
+		close(w.complete)
 	}
 }
 
@@ -99,14 +110,6 @@ func (o *Operations) settle(op *awaited, w *waiter) {
 func (w *waiter) add(id string, result Result) {
 	if earlier, ok := w.results[id]; !ok || !earlier.Done() {
 		w.results[id] = result
-	}
-}
-
-// notify never blocks: one pending notification is enough.
-func (w *waiter) notify() {
-	select {
-	case w.changed <- struct{}{}:
-	default:
 	}
 }
 
@@ -127,22 +130,38 @@ func (o *Operations) leave(op *awaited, w *waiter) {
 	}
 }
 
-// abandon ends all of w's waiting, and returns the ids without a result, in the order in which they were added.
-func (o *Operations) abandon(w *waiter) (missing []string) {
+// abandon ends all of w's waiting.
+func (o *Operations) abandon(w *waiter) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	missing = w.missingIDs()
+	if w.abandoned {
+		return
+	}
+	w.abandoned, w.abandons = true, w.missingIDs()
 	for op := range maps.Clone(w.operations) {
 		o.leave(op, w)
 	}
-	return missing
+	if w.missing > 0 {
+		close(w.complete)
+	}
 }
 
-// incomplete reports whether w misses any result.
-func (o *Operations) incomplete(w *waiter) bool {
+// completion returns a channel that is closed once w has all results or is abandoned.
+func (o *Operations) completion(w *waiter) <-chan struct{} {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return w.missing > 0
+	return w.complete
+}
+
+// outcome returns a copy of the results, the ids without one, in the order in which they were added, and whether w was
+// abandoned.
+func (o *Operations) outcome(w *waiter) (results map[string]Result, missing []string, abandoned bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if w.abandoned {
+		return maps.Clone(w.results), slices.Clone(w.abandons), true
+	}
+	return maps.Clone(w.results), w.missingIDs(), false
 }
 
 func (w *waiter) sortedOperations() []*awaited {
@@ -159,12 +178,13 @@ func (w *waiter) missingIDs() []string {
 
 const maxProblems = 3 // different ones, in the text of an error
 
-// problems returns why results may be missing: what failed last in each operation, equal texts once.
-func (w *waiter) problems(now time.Time, lastReadEnded bool) error {
+// problems returns why results may be missing: what failed last in each operation, equal texts once. late
+// says that the last read didn't end in time.
+func (w *waiter) problems(now time.Time, late bool) error {
 	var errs []error
 	seen := make(map[string]bool)
 	for _, op := range w.sortedOperations() {
-		for _, err := range []error{op.eventErr, op.readProblem(now, lastReadEnded), op.pollErr} {
+		for _, err := range []error{op.eventErr, op.readProblem(now, late), op.pollErr} {
 			if err != nil && !seen[err.Error()] && len(errs) < maxProblems {
 				seen[err.Error()] = true
 				errs = append(errs, err)
