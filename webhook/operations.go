@@ -103,7 +103,7 @@ func (o *Operations) Handle(ctx context.Context, e DeactivationEvent) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if op := o.awaited[e.OperationID]; op != nil {
-		op.eventErr = err
+		op.eventHandled(e.UserID, err)
 		o.queueRead(op)
 	}
 	return err

@@ -136,7 +136,7 @@ func (o *Operations) startRead(op *awaited) {
 		}
 		s.results, err = o.store.Results(ctx, op.id, ids)
 		if err != nil && ctx.Err() != nil {
-			err = fmt.Errorf("webhook: the store didn't answer within %v: %v", readLimit, err) //nolint:errorlint // no cause: this isn't the end of the waiter's context
+			err = fmt.Errorf("webhook: the store didn't answer within %v: %w", readLimit, err)
 		}
 		return s, err
 	}, func(s stored, err error) {

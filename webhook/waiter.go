@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"maps"
 	"slices"
@@ -10,15 +11,16 @@ import (
 
 // awaited is an operation that at least one waiter waits for. Operations.mu guards it.
 type awaited struct {
-	id                          string
-	serial                      int                  // in order of creation
-	waiters                     map[*waiter][]string // with the ids that have no result yet
-	known                       map[string]Result    // from the store
-	polled                      map[string]Result    // found by the latest poll, until the store has been read once more
-	start                       operationStart
-	startOf                     []string // the users to ask the store about while start is assumed
-	read                        readState
-	eventErr, storeErr, pollErr error // of the latest event, read and poll
+	id                string
+	serial            int                  // in order of creation
+	waiters           map[*waiter][]string // with the ids that have no result yet
+	known             map[string]Result    // from the store
+	polled            map[string]Result    // found by the latest poll, until the store has been read once more
+	start             operationStart
+	startOf           []string // the users to ask the store about while start is assumed
+	read              readState
+	eventErrs         map[string]error // by user, of events that couldn't be stored
+	storeErr, pollErr error            // of the latest read and poll
 }
 
 // waiter is what one call of Wait or one Tracker waits for. Operations.mu guards it.
@@ -176,20 +178,46 @@ func (w *waiter) missingIDs() []string {
 	return ids
 }
 
+// eventHandled keeps the error with which an event couldn't be stored, until RC sends the event again.
+func (op *awaited) eventHandled(userID string, err error) {
+	switch {
+	case err == nil:
+		delete(op.eventErrs, userID)
+	case slices.Contains(op.wanted(), userID):
+		if op.eventErrs == nil {
+			op.eventErrs = make(map[string]error)
+		}
+		op.eventErrs[userID] = err
+	}
+}
+
 const maxProblems = 3 // different ones, in the text of an error
 
-// problems returns why results may be missing: what failed last in each operation, equal texts once. late
-// says that the last read didn't end in time.
+// problems returns why results may be missing: what failed last in each operation, equal texts once. late says that the
+// last read didn't end in time.
 func (w *waiter) problems(now time.Time, late bool) error {
 	var errs []error
 	seen := make(map[string]bool)
 	for _, op := range w.sortedOperations() {
-		for _, err := range []error{op.eventErr, op.readProblem(now, late), op.pollErr} {
+		problems := []error{op.readProblem(now, late), op.pollErr}
+		for _, id := range op.waiters[w] {
+			problems = append(problems, op.eventErrs[id])
+		}
+		for _, err := range problems {
 			if err != nil && !seen[err.Error()] && len(errs) < maxProblems {
 				seen[err.Error()] = true
-				errs = append(errs, err)
+				errs = append(errs, withoutContextError(err))
 			}
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// withoutContextError returns an error that matches err unless err matches the end of a context, which would be taken for
+// the end of the waiter's.
+func withoutContextError(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return errors.New(err.Error())
+	}
+	return err
 }

@@ -1,0 +1,373 @@
+package webhook_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser"
+	"github.com/f0207b22/rcuser/webhook"
+)
+
+// badStore is a sharedStore whose calls do something else first, and that counts them.
+type badStore struct {
+	*sharedStore
+
+	// before is called by every method, with its name and the operation's id, if any. An error ends the call.
+	before func(ctx context.Context, method, operationID string) error
+
+	mu             sync.Mutex
+	calls          map[string]int
+	running, limit int // now, and at most at a time
+}
+
+func newBadStore(before func(ctx context.Context, method, operationID string) error) *badStore {
+	return &badStore{sharedStore: newSharedStore(), before: before, calls: map[string]int{}}
+}
+
+func (s *badStore) enter(ctx context.Context, method, operationID string) error {
+	s.mu.Lock()
+	s.calls[method]++
+	s.running++
+	s.limit = max(s.limit, s.running)
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.running--
+		s.mu.Unlock()
+	}()
+	return s.before(ctx, method, operationID)
+}
+
+func (s *badStore) count(method string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls[method]
+}
+
+func (s *badStore) most() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.limit
+}
+
+func (s *badStore) PutResult(ctx context.Context, operationID, userID string, result webhook.Result) error {
+	if err := s.enter(ctx, "PutResult", operationID); err != nil {
+		return err
+	}
+	return s.sharedStore.PutResult(ctx, operationID, userID, result)
+}
+
+func (s *badStore) Results(ctx context.Context, operationID string, userIDs []string) (map[string]webhook.Result, error) {
+	if err := s.enter(ctx, "Results", operationID); err != nil {
+		return nil, err
+	}
+	return s.sharedStore.Results(ctx, operationID, userIDs)
+}
+
+func (s *badStore) PutDeactivated(ctx context.Context, userIDs []string, at time.Time) error {
+	if err := s.enter(ctx, "PutDeactivated", ""); err != nil {
+		return err
+	}
+	return s.sharedStore.PutDeactivated(ctx, userIDs, at)
+}
+
+func (s *badStore) Deactivated(ctx context.Context, userIDs []string) (map[string]time.Time, error) {
+	if err := s.enter(ctx, "Deactivated", ""); err != nil {
+		return nil, err
+	}
+	return s.sharedStore.Deactivated(ctx, userIDs)
+}
+
+var errDown = errors.New("the store is down")
+
+// healthy is what badStore does before a call that works.
+func healthy(context.Context, string, string) error { return nil }
+
+// TestWaitKeepsItsDeadline has a store that works for 5 seconds, in which it returns one of two results, and then no more.
+func TestWaitKeepsItsDeadline(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		breaks func(ctx context.Context, release <-chan struct{}) error
+		text   string
+	}{
+		"hangs":  {func(_ context.Context, release <-chan struct{}) error { <-release; return nil }, "the store hasn't answered for"},
+		"panics": {func(context.Context, <-chan struct{}) error { panic("no rows") }, "the store panicked: no rows (in github.com/f0207b22/rcuser/webhook_test."},
+		"exits":  {func(context.Context, <-chan struct{}) error { runtime.Goexit(); return nil }, "the store ended its goroutine"},
+		"slow":   {func(context.Context, <-chan struct{}) error { time.Sleep(time.Minute); return nil }, "the store hasn't answered for"},
+		"fails":  {func(context.Context, <-chan struct{}) error { return errDown }, "the store is down"},
+		"ends with its context": {
+			func(ctx context.Context, _ <-chan struct{}) error { <-ctx.Done(); return ctx.Err() }, "the store hasn't answered for",
+		},
+		"lost its map": {func(context.Context, <-chan struct{}) error { var m map[int]int; m[0]++; return nil }, "the store panicked: assignment to entry in nil map"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				release, start := make(chan struct{}), time.Now()
+				defer close(release)
+				store := newBadStore(func(ctx context.Context, _, _ string) error {
+					if time.Since(start) < 5*time.Second {
+						return nil
+					}
+					return tc.breaks(ctx, release)
+				})
+				r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Store: store, Poll: time.Minute})
+				op := rcuser.Operation{ID: "C70B"}
+				require.NoError(t, r.ops.Handle(t.Context(), deactivationEvent(op, "u1", "0", time.Now())))
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(17500*time.Millisecond, cancel)
+				results, err := r.ops.Wait(ctx, op, []string{"u1", "u2"})
+				require.LessOrEqual(t, time.Since(start), 18500*time.Millisecond, "the deadline, and a second for the last read")
+				require.True(t, results["u1"].Done())
+				missing, ok := errors.AsType[*webhook.WaitError](err)
+				require.True(t, ok)
+				require.Equal(t, []string{"u2"}, missing.Missing)
+				require.ErrorIs(t, err, context.Canceled)
+				require.NotErrorIs(t, err, context.DeadlineExceeded, "the store's context isn't the caller's")
+				require.ErrorContains(t, err, tc.text)
+				require.Equal(t, 1, store.most(), "calls at a time")
+				time.Sleep(time.Hour) // until the slow call has ended
+			})
+		})
+	}
+}
+
+// TestWaitsOnADeadStore checks that any number of calls of Wait leave no more than 4 calls behind.
+func TestWaitsOnADeadStore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		store := newBadStore(func(context.Context, string, string) error { <-release; return nil })
+		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Store: store, Poll: time.Second})
+		for round := range 3 {
+			start := time.Now()
+			var group sync.WaitGroup
+			for i := range 100 {
+				group.Go(func() {
+					_, err := r.ops.Wait(contextWithin(t, time.Minute), rcuser.Operation{ID: fmt.Sprint(round, i%50)}, []string{"u1"})
+					if !errors.Is(err, context.DeadlineExceeded) {
+						t.Error(err)
+					}
+				})
+			}
+			group.Wait()
+			require.LessOrEqual(t, time.Since(start), 61*time.Second)
+		}
+		require.Equal(t, 4, store.most())
+		require.Equal(t, 4, store.count("Results")+store.count("Deactivated"))
+		close(release)
+		require.NoError(t, r.ops.Handle(t.Context(), deactivationEvent(rcuser.Operation{ID: "C70B"}, "u1", "0", time.Now())))
+		_, err := r.ops.Wait(contextWithin(t, time.Second), rcuser.Operation{ID: "C70B"}, []string{"u1"})
+		require.NoError(t, err, "the store works again")
+	})
+}
+
+// TestCallsOfADeadStore checks that a store that hangs delays Handle until the end of its context, and Deactivate and
+// Reactivate for a second in all.
+func TestCallsOfADeadStore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		store := newBadStore(func(context.Context, string, string) error { <-release; return nil })
+		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Store: store})
+		start := time.Now()
+		for range 10 {
+			op, err := r.ops.Deactivate(t.Context(), []string{"u1"})
+			require.NoError(t, err)
+			require.NotEmpty(t, op.ID)
+			_, err = r.ops.Reactivate(t.Context(), []string{"u1"})
+			require.ErrorIs(t, err, rcuser.ErrParameter)
+		}
+		require.LessOrEqual(t, time.Since(start), 1200*time.Millisecond)
+		start = time.Now()
+		var group sync.WaitGroup
+		for i := range 1000 {
+			group.Go(func() {
+				err := r.ops.Handle(contextWithin(t, 3*time.Second), deactivationEvent(rcuser.Operation{ID: "C70B"}, fmt.Sprint(i), "0", time.Now()))
+				if !errors.Is(err, context.DeadlineExceeded) {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+		require.Equal(t, 3*time.Second, time.Since(start))
+		require.Equal(t, 64, store.most())
+		close(release)
+		synctest.Wait()
+		require.NoError(t, r.ops.Handle(t.Context(), deactivationEvent(rcuser.Operation{ID: "B1D6"}, "u1", "0", time.Now())))
+		_, err := r.ops.Reactivate(t.Context(), []string{"u1"})
+		_, early := errors.AsType[*webhook.TooEarlyError](err)
+		require.True(t, early, "the store is asked again once it has answered")
+	})
+}
+
+// TestHandleReturnsAPanicOfTheStore checks that RC is asked to send the event again.
+func TestHandleReturnsAPanicOfTheStore(t *testing.T) {
+	t.Parallel()
+	for _, breaks := range []func(){func() { panic(errDown) }, runtime.Goexit} {
+		store := newBadStore(func(context.Context, string, string) error { breaks(); return nil })
+		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Store: store})
+		err := r.ops.Handle(t.Context(), deactivationEvent(rcuser.Operation{ID: "C70B"}, "u1", "0", time.Now()))
+		require.ErrorContains(t, err, "webhook: the store ")
+	}
+}
+
+// TestWaitGetsWhatAStoreReturnsLate has a store that ignores its context and takes 30 seconds.
+func TestWaitGetsWhatAStoreReturnsLate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newBadStore(func(context.Context, string, string) error { time.Sleep(30 * time.Second); return nil })
+		require.NoError(t, store.sharedStore.PutResult(t.Context(), "C70B", "u1", webhook.Result{Code: webhook.CodeDone}))
+		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Store: store})
+		start := time.Now()
+		results, err := r.ops.Wait(contextWithin(t, time.Minute), rcuser.Operation{ID: "C70B"}, []string{"u1"})
+		require.NoError(t, err)
+		require.True(t, results["u1"].Done())
+		require.Equal(t, 30*time.Second, time.Since(start))
+	})
+}
+
+// TestPolledResultsDoNotWaitForADeadStore checks that the list of deactivated users helps if the store hangs.
+func TestPolledResultsDoNotWaitForADeadStore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release, start := make(chan struct{}), time.Now()
+		defer close(release)
+		store := newBadStore(func(context.Context, string, string) error {
+			if time.Since(start) > 5*time.Minute {
+				<-release
+			}
+			return nil
+		})
+		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Store: store, Poll: time.Minute})
+		results, err := r.ops.DeactivateAndWait(contextWithin(t, time.Hour), []string{"u1"})
+		require.NoError(t, err)
+		require.True(t, results["u1"].Polled)
+		require.LessOrEqual(t, time.Since(start), 16*time.Minute+11*time.Second)
+	})
+}
+
+// TestAThousandWaitsShareReads checks that they read the store once a second for each operation, and the list once.
+func TestAThousandWaitsShareReads(t *testing.T) {
+	t.Parallel()
+	for _, operations := range []int{1, 20, 1000} {
+		synctest.Test(t, func(t *testing.T) {
+			store := newBadStore(healthy)
+			r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Store: store})
+			var group sync.WaitGroup
+			idle := runtime.NumGoroutine()
+			for i := range 1000 {
+				group.Go(func() {
+					time.Sleep(time.Duration(i) * time.Millisecond)
+					ids := []string{"u1", fmt.Sprint(i)}
+					results, err := r.ops.Wait(contextWithin(t, time.Minute), rcuser.Operation{ID: fmt.Sprint(i % operations)}, ids)
+					if err != nil || len(results) != 2 {
+						t.Error(results, err)
+					}
+				})
+			}
+			time.Sleep(10500 * time.Millisecond)
+			require.InDelta(t, 10*operations, store.count("Results"), float64(operations)+1)
+			require.LessOrEqual(t, store.most(), 4)
+			require.LessOrEqual(t, runtime.NumGoroutine()-idle, 1000+100, "one a Wait, that of its caller, and a few")
+			for i := range 1000 {
+				op := fmt.Sprint(i % operations)
+				require.NoError(t, store.sharedStore.PutResult(t.Context(), op, "u1", webhook.Result{Code: webhook.CodeDone}))
+				require.NoError(t, store.sharedStore.PutResult(t.Context(), op, fmt.Sprint(i), webhook.Result{Code: webhook.CodeDone}))
+			}
+			start := time.Now()
+			group.Wait()
+			require.LessOrEqual(t, time.Since(start), time.Second)
+		})
+	}
+}
+
+// TestWaitThatJoins checks that a Wait gets at once what earlier ones know, and needs no read for it.
+func TestWaitThatJoins(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newBadStore(healthy)
+		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Store: store})
+		op := rcuser.Operation{ID: "C70B"}
+		go func() { _, _ = r.ops.Wait(contextWithin(t, 10*time.Second), op, []string{"u1", "u2", "never"}) }()
+		require.NoError(t, store.sharedStore.PutResult(t.Context(), op.ID, "u1", webhook.Result{Code: webhook.CodeDone}))
+		time.Sleep(1500 * time.Millisecond)
+		reads, start := store.count("Results"), time.Now()
+		results, err := r.ops.Wait(t.Context(), op, []string{"u1"})
+		require.NoError(t, err)
+		require.Len(t, results, 1)
+		require.Equal(t, reads, store.count("Results"))
+		require.Zero(t, time.Since(start))
+		require.NoError(t, store.sharedStore.PutResult(t.Context(), op.ID, "u3", webhook.Result{Code: webhook.CodeDone}))
+		_, err = r.ops.Wait(contextWithin(t, time.Minute), op, []string{"u3"})
+		require.NoError(t, err)
+		require.LessOrEqual(t, time.Since(start), time.Second)
+	})
+}
+
+// TestCancelDoesNotDisturbOthers has calls of Wait for one operation that end while a read is running.
+func TestCancelDoesNotDisturbOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cancelled := 0
+		store := newBadStore(func(ctx context.Context, _, _ string) error {
+			select {
+			case <-ctx.Done():
+				cancelled++
+				return ctx.Err()
+			case <-time.After(3 * time.Second):
+				return nil
+			}
+		})
+		op := rcuser.Operation{ID: "C70B"}
+		require.NoError(t, store.sharedStore.PutResult(t.Context(), op.ID, "u1", webhook.Result{Code: webhook.CodeDone}))
+		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Store: store})
+		for range 10 {
+			go func() { _, _ = r.ops.Wait(contextWithin(t, 10*time.Millisecond), op, []string{"u1", "u2"}) }()
+		}
+		start := time.Now()
+		_, err := r.ops.Wait(t.Context(), op, []string{"u1"})
+		require.NoError(t, err)
+		require.Equal(t, 3*time.Second, time.Since(start))
+		require.Zero(t, cancelled)
+		_, err = r.ops.Wait(contextWithin(t, 100*time.Millisecond), op, []string{"u3"})
+		require.ErrorContains(t, err, "the store hasn't answered for 1s")
+		synctest.Wait()
+		require.Equal(t, 1, cancelled, "a read that nobody waits for is cancelled")
+	})
+}
+
+// TestSlowOperationDoesNotDelayOthers has three operations whose reads never end.
+func TestSlowOperationDoesNotDelayOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release, slow := make(chan struct{}), []string{"slow1", "slow2", "slow3"}
+		defer close(release)
+		store := newBadStore(func(_ context.Context, _, operationID string) error {
+			if slices.Contains(slow, operationID) {
+				<-release
+			}
+			return nil
+		})
+		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Store: store})
+		for _, id := range slow {
+			go func() { _, _ = r.ops.Wait(contextWithin(t, time.Minute), rcuser.Operation{ID: id}, []string{"u1"}) }()
+		}
+		start := time.Now()
+		time.AfterFunc(9500*time.Millisecond, func() {
+			_ = store.sharedStore.PutResult(t.Context(), "C70B", "u1", webhook.Result{Code: webhook.CodeDone})
+		})
+		_, err := r.ops.Wait(contextWithin(t, time.Minute), rcuser.Operation{ID: "C70B"}, []string{"u1"})
+		require.NoError(t, err)
+		require.LessOrEqual(t, time.Since(start), 10*time.Second)
+	})
+}
