@@ -1,7 +1,9 @@
 package webhook_test
 
 import (
+	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -119,4 +121,68 @@ func TestOtherRefusals(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestDeactivateAndWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newFakeRC(t, webhook.OperationsOptions{})
+		r.RefuseDeactivation("u99", "24410")
+		start := time.Now()
+		results, err := r.ops.DeactivateAndWait(contextWithin(t, 25*time.Minute), userIDs(100))
+		require.NoError(t, err)
+		require.Equal(t, 15*time.Minute, time.Since(start))
+		require.Len(t, results, 100)
+		require.True(t, results["u0"].Done())
+		require.Equal(t, "24410", results["u99"].Code)
+	})
+}
+
+// TestDeactivateAndWaitArguments checks that the limits are those of Users.Deactivate, and that nothing is sent.
+func TestDeactivateAndWaitArguments(t *testing.T) {
+	t.Parallel()
+	r := newFakeRC(t, webhook.OperationsOptions{})
+	for _, ids := range [][]string{nil, {"u1", ""}, {"u1,u2"}, {strings.Repeat("x", 65)}, userIDs(101)} {
+		results, err := r.ops.DeactivateAndWait(t.Context(), ids)
+		_, ok := errors.AsType[*rcuser.ArgumentError](err)
+		require.True(t, ok, "%v", err)
+		require.Nil(t, results)
+	}
+	require.Empty(t, r.Requests())
+}
+
+// TestDeactivateAndWaitWithoutAnswer checks that a second call waits for another operation if the first one's is unknown.
+func TestDeactivateAndWaitWithoutAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newFakeRC(t, webhook.OperationsOptions{})
+		r.Inject(rctest.Fault{Kind: rctest.LostAnswer, Times: rctest.Always})
+		results, err := r.ops.DeactivateAndWait(contextWithin(t, 25*time.Minute), []string{"u1"})
+		failure, ok := errors.AsType[*rcuser.Error](err)
+		require.True(t, ok, "%v", err)
+		require.Equal(t, rcuser.Unknown, failure.Outcome)
+		require.Nil(t, results)
+		require.True(t, r.User("u1").Deactivated)
+		r.ClearFaults()
+		results, err = r.ops.DeactivateAndWait(contextWithin(t, 25*time.Minute), []string{"u1"})
+		require.NoError(t, err)
+		require.True(t, results["u1"].Done())
+	})
+}
+
+// TestDeactivateAndWaitGoesOn checks that Wait finishes what a context has ended.
+func TestDeactivateAndWaitGoesOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newFakeRC(t, webhook.OperationsOptions{})
+		results, err := r.ops.DeactivateAndWait(contextWithin(t, time.Minute), []string{"u1", "u2"})
+		require.Empty(t, results)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		failure, ok := errors.AsType[*webhook.WaitError](err)
+		require.True(t, ok)
+		require.Equal(t, []string{"u1", "u2"}, failure.Missing)
+		results, err = r.ops.Wait(contextWithin(t, 25*time.Minute), rcuser.Operation{ID: failure.OperationID}, failure.Missing)
+		require.NoError(t, err)
+		require.Len(t, results, 2)
+	})
 }
