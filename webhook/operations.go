@@ -35,7 +35,6 @@ type Operations struct {
 
 	mu         sync.Mutex
 	awaited    map[string]*awaited // by operation ID
-	serial     int                 // of the latest element of awaited
 	stopShared context.CancelFunc  // nil while awaited is empty
 	reading    int                 // reads that run
 	readQueue  []*awaited          // to be read, and not being read

@@ -27,14 +27,15 @@ type awaited struct {
 type waiter struct {
 	missing    int // pairs of an operation and a user
 	results    map[string]Result
-	operations map[*awaited]struct{} // in which anything is missing
-	complete   chan struct{}         // closed while nothing is missing, and by abandon
+	operations map[*awaited]int // in which anything is missing, with their order
+	serial     int              // of the latest operation
+	complete   chan struct{}    // closed while nothing is missing, and by abandon
 	abandoned  bool
 	abandons   []string // the ids that were missing then
 }
 
 func newWaiter() *waiter {
-	w := &waiter{results: make(map[string]Result), operations: make(map[*awaited]struct{}), complete: make(chan struct{})}
+	w := &waiter{results: make(map[string]Result), operations: make(map[*awaited]int), complete: make(chan struct{})}
 	close(w.complete)
 	return w
 }
@@ -56,7 +57,10 @@ func (o *Operations) await(w *waiter, operationID string, userIDs []string) {
 		op = o.newAwaited(operationID, userIDs)
 	}
 	w.missing += len(userIDs)
-	w.operations[op] = struct{}{}
+	if _, again := w.operations[op]; !again {
+		w.serial++
+		w.operations[op] = w.serial
+	}
 	op.waiters[w] = append(op.waiters[w], userIDs...)
 	o.settle(op, w)
 	if len(op.waiters[w]) > 0 && (isNew || !o.sharedStore) {
@@ -65,10 +69,7 @@ func (o *Operations) await(w *waiter, operationID string, userIDs []string) {
 }
 
 func (o *Operations) newAwaited(operationID string, userIDs []string) *awaited {
-	o.serial++
-	op := &awaited{
-		id: operationID, serial: o.serial, waiters: make(map[*waiter][]string), known: make(map[string]Result),
-	}
+	op := &awaited{id: operationID, waiters: make(map[*waiter][]string), known: make(map[string]Result)}
 	if o.pollInterval != 0 {
 		o.setStart(op, userIDs)
 	}
@@ -167,7 +168,7 @@ func (o *Operations) outcome(w *waiter) (results map[string]Result, missing []st
 }
 
 func (w *waiter) sortedOperations() []*awaited {
-	return slices.SortedFunc(maps.Keys(w.operations), func(a, b *awaited) int { return cmp.Compare(a.serial, b.serial) })
+	return slices.SortedFunc(maps.Keys(w.operations), func(a, b *awaited) int { return cmp.Compare(w.operations[a], w.operations[b]) })
 }
 
 func (w *waiter) missingIDs() []string {
