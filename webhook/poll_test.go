@@ -3,6 +3,7 @@ package webhook_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -160,6 +161,36 @@ func TestPollingErrors(t *testing.T) {
 		require.ErrorIs(t, err, rcuser.ErrForbidden)
 		r.ClearFaults()
 		results, err := r.ops.Wait(contextWithin(t, 20*time.Minute), op, []string{"u1"})
+		require.NoError(t, err)
+		require.True(t, results["u1"].Polled)
+	})
+}
+
+// TestPollingSurvivesAPanic has a hook of the client that panics in the first poll, and calls Goexit in the second.
+func TestPollingSurvivesAPanic(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := rctest.NewServer()
+		t.Cleanup(server.Close)
+		config, polls := server.Config(), 0
+		config.OnCall = func(context.Context, rcuser.CallInfo) {
+			if polls++; polls == 2 {
+				panic("no metrics")
+			} else if polls == 3 {
+				runtime.Goexit()
+			}
+		}
+		client, err := rcuser.NewClient(config)
+		require.NoError(t, err)
+		ops, err := webhook.NewOperations(client, webhook.OperationsOptions{Poll: time.Minute})
+		require.NoError(t, err)
+		op, err := ops.Deactivate(t.Context(), []string{"u1"})
+		require.NoError(t, err)
+		_, err = ops.Wait(contextWithin(t, 16*time.Minute+time.Second), op, []string{"u1"})
+		require.ErrorContains(t, err, "webhook: polling panicked: no metrics (in ")
+		_, err = ops.Wait(contextWithin(t, time.Minute+time.Second), op, []string{"u1"})
+		require.ErrorContains(t, err, "webhook: polling ended its goroutine")
+		results, err := ops.Wait(contextWithin(t, time.Hour), op, []string{"u1"})
 		require.NoError(t, err)
 		require.True(t, results["u1"].Polled)
 	})

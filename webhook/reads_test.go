@@ -17,81 +17,6 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-// badStore is a sharedStore whose calls do something else first, and that counts them.
-type badStore struct {
-	*sharedStore
-
-	// before is called by every method, with its name and the operation's id, if any. An error ends the call.
-	before func(ctx context.Context, method, operationID string) error
-
-	mu             sync.Mutex
-	calls          map[string]int
-	running, limit int // now, and at most at a time
-}
-
-func newBadStore(before func(ctx context.Context, method, operationID string) error) *badStore {
-	return &badStore{sharedStore: newSharedStore(), before: before, calls: map[string]int{}}
-}
-
-func (s *badStore) enter(ctx context.Context, method, operationID string) error {
-	s.mu.Lock()
-	s.calls[method]++
-	s.running++
-	s.limit = max(s.limit, s.running)
-	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		s.running--
-		s.mu.Unlock()
-	}()
-	return s.before(ctx, method, operationID)
-}
-
-func (s *badStore) count(method string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.calls[method]
-}
-
-func (s *badStore) most() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.limit
-}
-
-func (s *badStore) PutResult(ctx context.Context, operationID, userID string, result webhook.Result) error {
-	if err := s.enter(ctx, "PutResult", operationID); err != nil {
-		return err
-	}
-	return s.sharedStore.PutResult(ctx, operationID, userID, result)
-}
-
-func (s *badStore) Results(ctx context.Context, operationID string, userIDs []string) (map[string]webhook.Result, error) {
-	if err := s.enter(ctx, "Results", operationID); err != nil {
-		return nil, err
-	}
-	return s.sharedStore.Results(ctx, operationID, userIDs)
-}
-
-func (s *badStore) PutDeactivated(ctx context.Context, userIDs []string, at time.Time) error {
-	if err := s.enter(ctx, "PutDeactivated", ""); err != nil {
-		return err
-	}
-	return s.sharedStore.PutDeactivated(ctx, userIDs, at)
-}
-
-func (s *badStore) Deactivated(ctx context.Context, userIDs []string) (map[string]time.Time, error) {
-	if err := s.enter(ctx, "Deactivated", ""); err != nil {
-		return nil, err
-	}
-	return s.sharedStore.Deactivated(ctx, userIDs)
-}
-
-var errDown = errors.New("the store is down")
-
-// healthy is what badStore does before a call that works.
-func healthy(context.Context, string, string) error { return nil }
-
 // TestWaitKeepsItsDeadline has a store that works for 5 seconds, in which it returns one of two results, and then no more.
 func TestWaitKeepsItsDeadline(t *testing.T) {
 	t.Parallel()
@@ -107,7 +32,7 @@ func TestWaitKeepsItsDeadline(t *testing.T) {
 		"ends with its context": {
 			func(ctx context.Context, _ <-chan struct{}) error { <-ctx.Done(); return ctx.Err() }, "the store hasn't answered for",
 		},
-		"lost its map": {func(context.Context, <-chan struct{}) error { var m map[int]int; m[0]++; return nil }, "the store panicked: assignment to entry in nil map"},
+		"is nil": {func(context.Context, <-chan struct{}) error { var s *badStore; s.calls["x"]++; return nil }, "the store panicked: runtime error: invalid memory address"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -169,56 +94,6 @@ func TestWaitsOnADeadStore(t *testing.T) {
 		_, err := r.ops.Wait(contextWithin(t, time.Second), rcuser.Operation{ID: "C70B"}, []string{"u1"})
 		require.NoError(t, err, "the store works again")
 	})
-}
-
-// TestCallsOfADeadStore checks that a store that hangs delays Handle until the end of its context, and Deactivate and
-// Reactivate for a second in all.
-func TestCallsOfADeadStore(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		release := make(chan struct{})
-		store := newBadStore(func(context.Context, string, string) error { <-release; return nil })
-		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Store: store})
-		start := time.Now()
-		for range 10 {
-			op, err := r.ops.Deactivate(t.Context(), []string{"u1"})
-			require.NoError(t, err)
-			require.NotEmpty(t, op.ID)
-			_, err = r.ops.Reactivate(t.Context(), []string{"u1"})
-			require.ErrorIs(t, err, rcuser.ErrParameter)
-		}
-		require.LessOrEqual(t, time.Since(start), 1200*time.Millisecond)
-		start = time.Now()
-		var group sync.WaitGroup
-		for i := range 1000 {
-			group.Go(func() {
-				err := r.ops.Handle(contextWithin(t, 3*time.Second), deactivationEvent(rcuser.Operation{ID: "C70B"}, fmt.Sprint(i), "0", time.Now()))
-				if !errors.Is(err, context.DeadlineExceeded) {
-					t.Error(err)
-				}
-			})
-		}
-		group.Wait()
-		require.Equal(t, 3*time.Second, time.Since(start))
-		require.Equal(t, 64, store.most())
-		close(release)
-		synctest.Wait()
-		require.NoError(t, r.ops.Handle(t.Context(), deactivationEvent(rcuser.Operation{ID: "B1D6"}, "u1", "0", time.Now())))
-		_, err := r.ops.Reactivate(t.Context(), []string{"u1"})
-		_, early := errors.AsType[*webhook.TooEarlyError](err)
-		require.True(t, early, "the store is asked again once it has answered")
-	})
-}
-
-// TestHandleReturnsAPanicOfTheStore checks that RC is asked to send the event again.
-func TestHandleReturnsAPanicOfTheStore(t *testing.T) {
-	t.Parallel()
-	for _, breaks := range []func(){func() { panic(errDown) }, runtime.Goexit} {
-		store := newBadStore(func(context.Context, string, string) error { breaks(); return nil })
-		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Store: store})
-		err := r.ops.Handle(t.Context(), deactivationEvent(rcuser.Operation{ID: "C70B"}, "u1", "0", time.Now()))
-		require.ErrorContains(t, err, "webhook: the store ")
-	}
 }
 
 // TestWaitGetsWhatAStoreReturnsLate has a store that ignores its context and takes 30 seconds.

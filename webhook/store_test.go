@@ -76,6 +76,81 @@ func (s *sharedStore) fail(err error) {
 	s.err = err
 }
 
+// badStore is a sharedStore whose calls do something else first, and that counts them.
+type badStore struct {
+	*sharedStore
+
+	// before is called by every method, with its name and the operation's id, if any. An error ends the call.
+	before func(ctx context.Context, method, operationID string) error
+
+	mu             sync.Mutex
+	calls          map[string]int
+	running, limit int // now, and at most at a time
+}
+
+func newBadStore(before func(ctx context.Context, method, operationID string) error) *badStore {
+	return &badStore{sharedStore: newSharedStore(), before: before, calls: map[string]int{}}
+}
+
+func (s *badStore) enter(ctx context.Context, method, operationID string) error {
+	s.mu.Lock()
+	s.calls[method]++
+	s.running++
+	s.limit = max(s.limit, s.running)
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.running--
+		s.mu.Unlock()
+	}()
+	return s.before(ctx, method, operationID)
+}
+
+func (s *badStore) count(method string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls[method]
+}
+
+func (s *badStore) most() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.limit
+}
+
+func (s *badStore) PutResult(ctx context.Context, operationID, userID string, result webhook.Result) error {
+	if err := s.enter(ctx, "PutResult", operationID); err != nil {
+		return err
+	}
+	return s.sharedStore.PutResult(ctx, operationID, userID, result)
+}
+
+func (s *badStore) Results(ctx context.Context, operationID string, userIDs []string) (map[string]webhook.Result, error) {
+	if err := s.enter(ctx, "Results", operationID); err != nil {
+		return nil, err
+	}
+	return s.sharedStore.Results(ctx, operationID, userIDs)
+}
+
+func (s *badStore) PutDeactivated(ctx context.Context, userIDs []string, at time.Time) error {
+	if err := s.enter(ctx, "PutDeactivated", ""); err != nil {
+		return err
+	}
+	return s.sharedStore.PutDeactivated(ctx, userIDs, at)
+}
+
+func (s *badStore) Deactivated(ctx context.Context, userIDs []string) (map[string]time.Time, error) {
+	if err := s.enter(ctx, "Deactivated", ""); err != nil {
+		return nil, err
+	}
+	return s.sharedStore.Deactivated(ctx, userIDs)
+}
+
+var errDown = errors.New("the store is down")
+
+// healthy is what badStore does before a call that works.
+func healthy(context.Context, string, string) error { return nil }
+
 // TestStoreSharedByProcesses has one process that receives the webhook and another that waits.
 func TestStoreSharedByProcesses(t *testing.T) {
 	t.Parallel()

@@ -12,7 +12,6 @@ import (
 // awaited is an operation that at least one waiter waits for. Operations.mu guards it.
 type awaited struct {
 	id                string
-	serial            int                  // in order of creation
 	waiters           map[*waiter][]string // with the ids that have no result yet
 	known             map[string]Result    // from the store
 	polled            map[string]Result    // found by the latest poll, until the store has been read once more
