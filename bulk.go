@@ -64,7 +64,7 @@ type BulkOptions struct {
 	MaxOutage time.Duration
 
 	// OnOperation is called for every call of Deactivate and Reactivate that RC accepted, with its operation and its ids.
-	// Operations.Wait of package webhook waits for the results.
+	// Tracker.Started of package webhook is such a function, and Tracker.Wait waits for the results.
 	OnOperation func(Operation, []string)
 }
 

@@ -23,8 +23,8 @@ import (
 //
 // [Operations.DeactivateAndWait] does both, and a [Tracker] waits for the operations of bulk work.
 //
-// It is safe for concurrent use. It has goroutines only during calls of Wait, which share them and what they read: each
-// operation is read from the [Store] by one call at a time, and RC's list of deactivated users by one poll for all.
+// It is safe for concurrent use. It has goroutines only while results are waited for. All calls of Wait share them and what
+// they read: each operation is read from the [Store] by one call at a time, and RC's list of deactivated users by one poll.
 type Operations struct {
 	client       *rcuser.Client
 	store        *guardedStore
@@ -53,7 +53,7 @@ type OperationsOptions struct {
 	// which is RC's maximum; 0 = never, else at least 1 second. Polling finds deactivations whose webhook was lost, see
 	// [Result.Polled]. It reads the whole list, at 50 ids a call. The 15 minutes start at [Operations.Deactivate], at the
 	// time in the store, or else at the first Wait. With polling, don't wait for a reactivation unless it was started by
-	// [Operations.Reactivate] in this process.
+	// [Operations.Reactivate], or given to a [Tracker] of reactivations, in this process and less than an hour ago.
 	Poll time.Duration
 }
 

@@ -32,6 +32,9 @@ func TestWaitKeepsItsDeadline(t *testing.T) {
 		"ends with its context": {
 			func(ctx context.Context, _ <-chan struct{}) error { <-ctx.Done(); return ctx.Err() }, "the store hasn't answered for",
 		},
+		"has its own timeout": {
+			func(context.Context, <-chan struct{}) error { return fmt.Errorf("store: %w", context.DeadlineExceeded) }, "store: context deadline",
+		},
 		"is nil": {func(context.Context, <-chan struct{}) error { var s *badStore; s.calls["x"]++; return nil }, "the store panicked: runtime error: invalid memory address"},
 	} {
 		t.Run(name, func(t *testing.T) {

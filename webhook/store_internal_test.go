@@ -128,7 +128,9 @@ func TestForgottenDeactivations(t *testing.T) {
 		for i := range maxStored {
 			ops.rememberStart(fmt.Sprint(i), operationStart{at: time.Now()})
 		}
-		results, err := ops.Wait(t.Context(), op, []string{"u1"})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		results, err := ops.Wait(ctx, op, []string{"u1"})
 		require.NoError(t, err)
 		require.True(t, results["u1"].Polled)
 	})
