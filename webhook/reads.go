@@ -135,8 +135,12 @@ func (o *Operations) startRead(op *awaited) {
 			s.hasTimes = timesErr == nil
 		}
 		s.results, err = o.store.Results(ctx, op.id, ids)
-		if err != nil && ctx.Err() != nil {
+		switch {
+		case err == nil || !o.sharedStore:
+		case ctx.Err() != nil:
 			err = fmt.Errorf("webhook: the store didn't answer within %v: %w", readLimit, err)
+		default:
+			err = fmt.Errorf("webhook: reading the store: %w", err)
 		}
 		return s, err
 	}, func(s stored, err error) {
