@@ -249,3 +249,38 @@ func TestSlowOperationDoesNotDelayOthers(t *testing.T) {
 		require.LessOrEqual(t, time.Since(start), 10*time.Second)
 	})
 }
+
+// TestReadIsToldToGiveUp has a first read on a dead connection, which ends with its context; the next one succeeds.
+func TestReadIsToldToGiveUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		first := true
+		store := newBadStore(func(ctx context.Context, _, _ string) error {
+			if first {
+				first = false
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return nil
+		})
+		require.NoError(t, store.sharedStore.PutResult(t.Context(), "C70B", "u1", webhook.Result{Code: webhook.CodeDone}))
+		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Store: store})
+		start := time.Now()
+		_, err := r.ops.Wait(contextWithin(t, time.Hour), rcuser.Operation{ID: "C70B"}, []string{"u1"})
+		require.NoError(t, err)
+		require.Equal(t, 10*time.Second, time.Since(start))
+	})
+}
+
+// TestStoreErrorIsNotTheCallersContext has a store that is closing, and a Wait that isn't cancelled.
+func TestStoreErrorIsNotTheCallersContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newBadStore(func(context.Context, string, string) error { return context.Canceled })
+		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Store: store})
+		_, err := r.ops.Wait(contextWithin(t, time.Minute), rcuser.Operation{ID: "C70B"}, []string{"u1"})
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.NotErrorIs(t, err, context.Canceled)
+		require.ErrorContains(t, err, "webhook: reading the store: context canceled")
+	})
+}
