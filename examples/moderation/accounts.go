@@ -11,8 +11,8 @@ import (
 )
 
 func (a *app) expireTokensCommand() *cobra.Command {
-	var b bulkCommand
-	cmd := b.addFlags(&cobra.Command{Use: "expire-tokens", Short: "Expire the tokens of users, who must then sign in again"}, true)
+	b := bulkCommand{name: "expire-tokens", warning: "Their apps can't connect again until they get new tokens."}
+	cmd := b.addJournal(b.addFlags(&cobra.Command{Use: "expire-tokens", Short: "Expire the tokens of users, who must then sign in again"}))
 	text := cmd.Flags().String("before", "", "expire tokens issued before this `time`, such as 2026-01-31T12:00:00Z (default now)")
 	cmd.RunE = a.checked(func(cmd *cobra.Command, _ []string) error {
 		before := time.Now()
@@ -20,12 +20,11 @@ func (a *app) expireTokensCommand() *cobra.Command {
 		case *text != "":
 			var err error
 			if before, err = time.Parse(time.RFC3339, *text); err != nil {
-				return newUsageError("--before must be a time such as 2026-01-31T12:00:00Z, not " + *text)
+				return newUsageError("--before must be a time such as 2026-01-31T12:00:00Z, not %q", *text)
 			}
 		case b.journal != "":
 			return newUsageError("--journal needs --before: resuming must expire the same tokens")
 		}
-		b.name = "expire-tokens"
 		b.run = func(ctx context.Context, c *rcuser.Client, ids iter.Seq2[string, error], o rcuser.BulkOptions) (rcuser.BulkReport, error) {
 			return c.Bulk.ExpireTokens(ctx, ids, before, o)
 		}
@@ -35,11 +34,21 @@ func (a *app) expireTokensCommand() *cobra.Command {
 }
 
 func (a *app) deactivateCommand() *cobra.Command {
-	b := bulkCommand{name: "deactivate"}
+	b := bulkCommand{name: "deactivate", warning: "RC deletes their data within 15 minutes, for good.", input: input{refuse: commaProblem}}
 	b.run = func(ctx context.Context, c *rcuser.Client, ids iter.Seq2[string, error], o rcuser.BulkOptions) (rcuser.BulkReport, error) {
 		return c.Bulk.Deactivate(ctx, ids, o)
 	}
-	cmd := b.addFlags(&cobra.Command{Use: "deactivate", Short: "Deactivate users; RC deletes their data within 15 minutes"}, true)
+	cmd := b.addJournal(b.addFlags(&cobra.Command{Use: "deactivate", Short: "Deactivate users; RC deletes their data within 15 minutes"}))
+	cmd.RunE = a.checked(func(cmd *cobra.Command, _ []string) error { return a.runBulk(cmd, &b) })
+	return cmd
+}
+
+func (a *app) reactivateCommand() *cobra.Command {
+	b := bulkCommand{name: "reactivate", input: input{refuse: commaProblem}}
+	b.run = func(ctx context.Context, c *rcuser.Client, ids iter.Seq2[string, error], o rcuser.BulkOptions) (rcuser.BulkReport, error) {
+		return c.Bulk.Reactivate(ctx, ids, o)
+	}
+	cmd := b.addJournal(b.addFlags(&cobra.Command{Use: "reactivate", Short: "Reactivate users, whose ids can then be used again, without their old data"}))
 	cmd.RunE = a.checked(func(cmd *cobra.Command, _ []string) error { return a.runBulk(cmd, &b) })
 	return cmd
 }

@@ -13,17 +13,14 @@ import (
 )
 
 func (a *app) banCommand() *cobra.Command {
-	var b bulkCommand
-	cmd := b.addFlags(&cobra.Command{Use: "ban", Short: "Ban users for a duration, from now"}, true)
-	d := cmd.Flags().Duration("for", 0, "how long: whole minutes, from 1m to 720h")
+	b := bulkCommand{name: "ban"}
+	cmd := b.addJournal(b.addFlags(&cobra.Command{Use: "ban", Short: "Ban users for a duration, from now"}))
+	cmd.Flags().DurationVar(&b.lasting, "for", 0, "how long: whole minutes, from 1m to 720h")
 	_ = cmd.MarkFlagRequired("for")
-	cmd.RunE = a.checked(func(cmd *cobra.Command, _ []string) error {
-		b.name = "ban"
-		b.run = func(ctx context.Context, c *rcuser.Client, ids iter.Seq2[string, error], o rcuser.BulkOptions) (rcuser.BulkReport, error) {
-			return c.Bulk.Ban(ctx, ids, *d, o)
-		}
-		return a.runBulk(cmd, &b)
-	})
+	b.run = func(ctx context.Context, c *rcuser.Client, ids iter.Seq2[string, error], o rcuser.BulkOptions) (rcuser.BulkReport, error) {
+		return c.Bulk.Ban(ctx, ids, b.lasting, o)
+	}
+	cmd.RunE = a.checked(func(cmd *cobra.Command, _ []string) error { return a.runBulk(cmd, &b) })
 	return cmd
 }
 
@@ -32,33 +29,33 @@ func (a *app) unbanCommand() *cobra.Command {
 	b.run = func(ctx context.Context, c *rcuser.Client, ids iter.Seq2[string, error], o rcuser.BulkOptions) (rcuser.BulkReport, error) {
 		return c.Bulk.Unban(ctx, ids, o)
 	}
-	cmd := b.addFlags(&cobra.Command{Use: "unban", Short: "Remove bans"}, false)
+	cmd := b.addFlags(&cobra.Command{Use: "unban", Short: "Remove bans"})
 	cmd.RunE = a.checked(func(cmd *cobra.Command, _ []string) error { return a.runBulk(cmd, &b) })
 	return cmd
 }
 
 func (a *app) bannedCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "banned", Short: "List the banned users and when their bans end", Args: cobra.NoArgs}
-	format := formatFlag(cmd)
+	format := formatFlag(cmd, "what --file of the other commands reads is ids, one id per line, csv and json")
 	cmd.RunE = a.checked(func(cmd *cobra.Command, _ []string) error {
-		rows, err := newTable(cmd.OutOrStdout(), *format, "user", "until")
+		if err := checkFormat(*format); err != nil {
+			return err
+		}
+		to, err := a.connect(cmd.Context())
 		if err != nil {
 			return err
 		}
-		client, disconnect, err := a.connect(cmd.Context())
-		if err != nil {
-			return err
-		}
-		defer disconnect()
-		n, err := writeBans(client.Bans.All(cmd.Context()), rows)
+		defer to.close()
+		n, err := writeBans(to.client.Bans.All(cmd.Context()), newTable(cmd.OutOrStdout(), *format, "user", "until"))
 		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "%d users are banned\n", n)
 		return err
 	})
 	return cmd
 }
 
+// writeBans doesn't end the table if the list is incomplete, so that JSON which lacks users can't be read again.
 func writeBans(bans iter.Seq2[rcuser.Ban, error], rows *table) (n int, err error) {
-	defer func() { err = errors.Join(err, rows.close()) }()
+	defer func() { err = errors.Join(err, rows.close(err == nil)) }()
 	for ban, err := range bans {
 		if err != nil {
 			return n, fmt.Errorf("the list is incomplete: %w", err)

@@ -2,8 +2,8 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -15,18 +15,22 @@ import (
 
 // bar is a progress bar on a terminal. The zero value shows nothing.
 type bar struct {
-	name string
-	bar  *progressbar.ProgressBar
+	name  string
+	count int
+	file  *os.File
+	bar   *progressbar.ProgressBar
 }
 
 // newBar shows a bar if standard error is a terminal, unless the command writes data to a terminal too: the two would mix.
 func newBar(cmd *cobra.Command, name string, count int, hasData bool) *bar {
-	if !isTerminal(cmd.ErrOrStderr()) || hasData && isTerminal(cmd.OutOrStdout()) {
+	file, _ := cmd.ErrOrStderr().(*os.File)
+	if file == nil || !isTerminal(file) || hasData && isTerminal(cmd.OutOrStdout()) || count == 0 {
 		return &bar{}
 	}
-	return &bar{name, progressbar.NewOptions(count,
-		progressbar.OptionSetWriter(cmd.ErrOrStderr()),
-		progressbar.OptionSetDescription(name),
+	b := &bar{name: name, count: count, file: file}
+	b.bar = progressbar.NewOptions(count,
+		progressbar.OptionSetWriter(file),
+		progressbar.OptionSetDescription(b.describe(rcuser.BulkProgress{})),
 		progressbar.OptionSetWidth(30),
 		progressbar.OptionShowCount(),
 		progressbar.OptionSetPredictTime(false),
@@ -34,22 +38,40 @@ func newBar(cmd *cobra.Command, name string, count int, hasData bool) *bar {
 		progressbar.OptionClearOnFinish(),
 		progressbar.OptionThrottle(200*time.Millisecond),
 		progressbar.OptionSetRenderBlankState(true),
-	)}
+	)
+	return b
 }
 
 func (b *bar) show(p rcuser.BulkProgress) {
 	if b.bar == nil {
 		return
 	}
-	text := fmt.Sprintf("%s, %.0f/s", b.name, p.Rate)
-	if p.Left > 0 {
-		text += fmt.Sprintf(", %s left", p.Left.Round(time.Second))
+	b.bar.Describe(b.describe(p))
+	_ = b.bar.Set(p.Done + p.Failed)
+}
+
+// describe returns what stands before the bar: as much as leaves the line shorter than the terminal, because a line that
+// wraps couldn't be cleared.
+func (b *bar) describe(p rcuser.BulkProgress) string {
+	columns, _, err := term.GetSize(int(b.file.Fd()))
+	if err != nil {
+		columns = 80
+	}
+	rest := len("  100% || (/) ") + 2*len(fmt.Sprint(b.count)) + 1 // of the line, without the bar, which may have no width
+	parts := []string{b.name}
+	if p.Rate > 0 {
+		parts = append(parts, fmt.Sprintf("%.0f/s", p.Rate))
 	}
 	if p.Failed > 0 {
-		text += fmt.Sprintf(", %d failed", p.Failed)
+		parts = append(parts, fmt.Sprintf("%d failed", p.Failed))
 	}
-	_ = b.bar.Set(p.Done + p.Failed) // fails if the file has grown since it was counted
-	b.bar.Describe(text)
+	if p.Left > 0 {
+		parts = append(parts, p.Left.Round(time.Second).String()+" left")
+	}
+	for len(parts) > 0 && len(strings.Join(parts, ", "))+rest > columns {
+		parts = parts[:len(parts)-1]
+	}
+	return strings.Join(parts, ", ")
 }
 
 // clear removes the bar, so that the summary can be printed in its place.
@@ -57,9 +79,4 @@ func (b *bar) clear() {
 	if b.bar != nil {
 		_ = b.bar.Clear()
 	}
-}
-
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
 }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"iter"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,53 +19,112 @@ const gracePeriod = 10 * time.Second
 // bulkCommand is a command that makes the same change to many users.
 type bulkCommand struct {
 	name    string
-	file    string
-	journal string // a path; "" = none
-	run     func(context.Context, *rcuser.Client, iter.Seq2[string, error], rcuser.BulkOptions) (rcuser.BulkReport, error)
+	input   input
+	journal string        // a path; "" = none
+	warning string        // what follows for the users, for the question; "" = the command asks nothing
+	lasting time.Duration // how long the change lasts; 0 = for good
+	confirm confirmation
+	run     bulkRun
 }
 
-func (b *bulkCommand) addFlags(cmd *cobra.Command, withJournal bool) *cobra.Command {
+type bulkRun func(context.Context, *rcuser.Client, iter.Seq2[string, error], rcuser.BulkOptions) (rcuser.BulkReport, error)
+
+// addFlags adds the flags of the command, those of a question only if it has a warning.
+func (b *bulkCommand) addFlags(cmd *cobra.Command) *cobra.Command {
 	cmd.Args = cobra.NoArgs
-	cmd.Flags().StringVar(&b.file, "file", "", "`file` with one id per line; blank lines and # comments are skipped; - is standard input")
-	if withJournal {
-		cmd.Flags().StringVar(&b.journal, "journal", "", "`file` that records the users that are done, so that the same command resumes")
+	b.input.addFlags(cmd)
+	if b.warning != "" {
+		b.confirm.addFlags(cmd)
 	}
 	return cmd
 }
 
-// runBulk runs the command and prints the summary.
+func (b *bulkCommand) addJournal(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().StringVar(&b.journal, "journal", "", "`file` that records the users that are done, so that the same command resumes")
+	return cmd
+}
+
+// runBulk checks everything, asks if the command asks, makes the change and prints the summary.
 func (a *app) runBulk(cmd *cobra.Command, b *bulkCommand) error {
-	src, err := a.source(cmd, b.file, nil)
+	to, err := a.connect(cmd.Context())
 	if err != nil {
 		return err
 	}
-	opts := rcuser.BulkOptions{Expected: max(src.count, 0), StopAfter: a.stopAfter}
-	if b.journal != "" {
-		journal, err := openJournal(b.journal, src)
+	defer to.close()
+	nobody := rcuser.Stream(slices.Values([]string{}))
+	if _, err := b.run(cmd.Context(), to.client, nobody, rcuser.BulkOptions{}); err != nil { // sends nothing, checks the flags
+		return asUsageError(err)
+	}
+	ids, err := a.readIDs(cmd, &b.input, nil)
+	if err != nil {
+		return err
+	}
+	defer ids.close()
+	if b.confirm.dryRun {
+		return b.showPlan(cmd, to, ids)
+	}
+	if b.warning != "" && ids.count > 0 {
+		question := fmt.Sprintf("%s: %s of %s? %s", b.name, countOf(ids.count, "user"), to.name, b.warning)
+		if err := a.confirm(cmd.Context(), b.confirm, question); err != nil {
+			return err
+		}
+	}
+	return a.change(cmd, b, to, ids)
+}
+
+// showPlan prints what the command would do.
+func (b *bulkCommand) showPlan(cmd *cobra.Command, to *target, ids *records) error {
+	var some []string
+	for id, err := range ids.until(cmd.Context()) {
 		if err != nil {
+			return err
+		}
+		if some = append(some, fmt.Sprintf("%q", id)); len(some) == maxListed {
+			break
+		}
+	}
+	if more := ids.count - len(some); more > 0 {
+		some = append(some, fmt.Sprintf("and %d more", more))
+	}
+	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "dry run, nothing was sent: %s: %s of %s: %s\n", b.name, countOf(ids.count, "user"), to.name, strings.Join(some, ", "))
+	return cmd.Context().Err()
+}
+
+func (a *app) change(cmd *cobra.Command, b *bulkCommand, to *target, ids *records) error {
+	opts := rcuser.BulkOptions{Expected: ids.count, StopAfter: a.stopAfter}
+	var journal *fileJournal
+	if b.journal != "" {
+		var err error
+		if journal, err = openJournal(b.journal, ids.checksum()); err != nil {
 			return err
 		}
 		defer func() { _ = journal.Close() }() // nothing is buffered
 		opts.Journal = journal
 	}
-	client, disconnect, err := a.connect(cmd.Context())
-	if err != nil {
-		return err
-	}
-	defer disconnect()
-	progress := newBar(cmd, b.name, src.count, false)
+	progress := newBar(cmd, b.name, ids.count, false)
 	opts.Progress = progress.show
 	ctx, cancel := withGracePeriod(cmd.Context())
 	defer cancel()
 	start := time.Now()
-	report, err := b.run(ctx, client, src.ids(cmd.Context()), opts)
+	report, err := b.run(ctx, to.client, ids.until(cmd.Context()), opts)
 	progress.clear()
-	if report.Total == 0 && err != nil && !src.interrupted {
-		return asUsageError(err)
+	if report.Total == 0 && err != nil && !ids.interrupted {
+		return err
 	}
-	s := newSummary(b.name, report, err, src)
-	s.duration, s.journaled = time.Since(start), b.journal != ""
+	s := newSummary(b.name, report, err, ids)
+	s.duration, s.resumable = time.Since(start), journal != nil
+	if journal != nil {
+		s.resumed, s.over = journal.resumedNote(report, b.lasting, time.Now())
+	}
 	return s.print(cmd.ErrOrStderr())
+}
+
+// countOf returns a text such as "1 user" or "20 users".
+func countOf(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // withGracePeriod returns a context for the calls, which ends gracePeriod after ctx: when ctx ends no further calls start,
@@ -75,53 +136,4 @@ func withGracePeriod(ctx context.Context) (context.Context, context.CancelFunc) 
 		stop()
 		cancel()
 	}
-}
-
-// fileJournal accepts only the list of ids that it was begun with: another list is other work.
-type fileJournal struct {
-	*rcuser.FileJournal
-	checksum string
-}
-
-func openJournal(path string, src *source) (*fileJournal, error) {
-	if src.checksum == "" {
-		return nil, newUsageError("--journal needs a regular file of ids, which can be read twice")
-	}
-	file, err := rcuser.OpenJournal(path)
-	if err != nil {
-		return nil, err
-	}
-	return &fileJournal{file, src.checksum}, nil
-}
-
-func (j *fileJournal) Begin(work string) error {
-	return j.FileJournal.Begin(work + ", ids " + j.checksum)
-}
-
-// newSummary keeps only those causes of err that are neither the errors of single ids nor of the source: a journal that
-// can't be written, for example.
-func newSummary(name string, report rcuser.BulkReport, err error, src *source) *summary {
-	s := &summary{
-		name: name, expected: src.count, done: report.Done, read: report.Total, failed: report.Failed, unknown: report.Unknown,
-		failures: report.Failures, readErr: src.err, interrupted: src.interrupted,
-	}
-	bulk, ok := errors.AsType[*rcuser.BulkError](err)
-	if !ok {
-		if err != nil {
-			s.otherCauses = []error{err}
-		}
-		return s
-	}
-	ofIDs := map[string]bool{}
-	for _, f := range report.Failures {
-		if f.State != rcuser.BulkNotStarted {
-			ofIDs[f.Err.Error()] = true
-		}
-	}
-	for _, cause := range bulk.Causes {
-		if !ofIDs[cause.Error()] && (src.err == nil || !errors.Is(cause, src.err)) {
-			s.otherCauses = append(s.otherCauses, cause)
-		}
-	}
-	return s
 }

@@ -21,9 +21,11 @@ type result struct {
 
 func runWithInput(ctx context.Context, in io.Reader, args ...string) result {
 	var out, errOut strings.Builder
-	status := run(ctx, args, in, &out, &errOut)
+	status := run(ctx, args, streams{in, &out, &errOut, noTerminal})
 	return result{status, out.String(), errOut.String()}
 }
+
+func noTerminal() (io.ReadWriteCloser, error) { return nil, errNoTerminal }
 
 func do(t *testing.T, args ...string) result {
 	t.Helper()

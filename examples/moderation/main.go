@@ -1,5 +1,6 @@
 // Moderation is a command-line tool for the moderators of an app. For any number of users it adds and removes bans, lists
-// who is banned or online, syncs a blocklist with a file, expires tokens and deactivates accounts.
+// who is banned or online, syncs blocklists and allowlists with a file, expires tokens, and deactivates and reactivates
+// accounts.
 //
 //	go run . ban --fake --for 24h
 //
@@ -14,14 +15,23 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"syscall"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	status := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	ctx, stop := signal.NotifyContext(context.Background(), endingSignals()...)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	status := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr, openTerminal})
 	stop()
 	os.Exit(status)
+}
+
+// endingSignals are those that interrupt the work. Ctrl-C and the end of the terminal are left out if the program was started to
+// ignore them, as nohup and the shell's & do.
+func endingSignals() []os.Signal {
+	signals := slices.DeleteFunc([]os.Signal{os.Interrupt, syscall.SIGHUP}, signal.Ignored)
+	return append(signals, syscall.SIGTERM)
 }
 
 // The exit statuses other than 0.
@@ -31,30 +41,47 @@ const (
 	statusInterrupted = 130
 )
 
+// streams connect a run with its surroundings.
+type streams struct {
+	in           io.Reader
+	out, errOut  io.Writer
+	openTerminal func() (io.ReadWriteCloser, error) // for questions
+}
+
 // run executes one command line and returns the exit status.
-func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
-	var a app
+func run(ctx context.Context, args []string, s streams) int {
+	a := app{openTerminal: s.openTerminal}
 	root := a.command()
 	root.SetArgs(args)
-	root.SetIn(in)
-	root.SetOut(out)
-	root.SetErr(errOut)
+	root.SetIn(s.in)
+	root.SetOut(s.out)
+	root.SetErr(s.errOut)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err != nil && !a.parsed { // cobra itself refused the command line
 		err = usageError{err}
 	}
+	text, status := verdictOn(ctx, err, cmd.CommandPath())
+	if text != "" {
+		_, _ = fmt.Fprintln(s.errOut, text)
+	}
+	return status
+}
+
+// verdictOn returns what to print about the end of a command, if anything, and the exit status.
+func verdictOn(ctx context.Context, err error, command string) (text string, status int) {
 	usage, isUsage := errors.AsType[usageError](err)
+	refused, isRefused := errors.AsType[inputError](err)
 	switch {
 	case err == nil:
-		return 0
+		return "", 0
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		_, _ = fmt.Fprintln(errOut, "interrupted")
-		return statusInterrupted
+		return "interrupted", statusInterrupted
 	case isUsage:
-		_, _ = fmt.Fprintf(errOut, "%v\nTry: %s --help\n", usage, cmd.CommandPath())
-		return statusUsage
-	case !errors.Is(err, errReported):
-		_, _ = fmt.Fprintln(errOut, err)
+		return fmt.Sprintf("%v\nTry: %s --help", usage, command), statusUsage
+	case isRefused:
+		return refused.Error(), statusUsage
+	case errors.Is(err, errReported):
+		return "", statusFailed
 	}
-	return statusFailed
+	return err.Error(), statusFailed
 }

@@ -10,56 +10,74 @@ import (
 )
 
 func (a *app) onlineCommand() *cobra.Command {
+	var in input
 	cmd := &cobra.Command{Use: "online [id...]", Short: "Show whether users are online, in the order of RC's answers"}
-	file := cmd.Flags().String("file", "", "`file` with one id per line; - is standard input")
-	format := formatFlag(cmd)
+	in.addFlags(cmd)
+	format := formatFlag(cmd, "ids: one id per line, only of users who are online")
 	cmd.RunE = a.checked(func(cmd *cobra.Command, args []string) error {
-		src, err := a.source(cmd, *file, args)
+		if err := checkFormat(*format); err != nil {
+			return err
+		}
+		to, err := a.connect(cmd.Context())
 		if err != nil {
 			return err
 		}
-		rows, err := newTable(cmd.OutOrStdout(), *format, "user", "online")
+		defer to.close()
+		ids, err := a.readIDs(cmd, &in, args)
 		if err != nil {
 			return err
 		}
-		client, disconnect, err := a.connect(cmd.Context())
-		if err != nil {
-			return err
+		defer ids.close()
+		rows := newTable(cmd.OutOrStdout(), *format, "user", "online")
+		if *format == "ids" {
+			rows = onlyOnline(rows)
 		}
-		defer disconnect()
-		return a.online(cmd, client, src, rows)
+		return a.online(cmd, to.client, ids, rows)
 	})
 	return cmd
 }
 
-func (a *app) online(cmd *cobra.Command, client *rcuser.Client, src *source, rows *table) error {
-	b := newBar(cmd, "online", src.count, true)
+// onlyOnline leaves out the users who are offline.
+func onlyOnline(rows *table) *table {
+	return &table{close: rows.close, row: func(values ...any) error {
+		if values[1] == true {
+			return rows.row(values...)
+		}
+		return nil
+	}}
+}
+
+func (a *app) online(cmd *cobra.Command, client *rcuser.Client, ids *records, rows *table) error {
+	b := newBar(cmd, "online", ids.count, true)
 	ctx, cancel := withGracePeriod(cmd.Context())
 	defer cancel()
-	s := summary{name: "online", expected: src.count}
-	opts := rcuser.BulkOptions{Expected: max(src.count, 0), StopAfter: a.stopAfter, Progress: b.show}
+	var report rcuser.BulkReport
+	var ended, writeErr error
+	opts := rcuser.BulkOptions{Expected: ids.count, StopAfter: a.stopAfter, Progress: b.show}
 	start := time.Now()
-	var err error
-	for result := range client.Bulk.Online(ctx, src.ids(cmd.Context()), opts) {
+	for result := range client.Bulk.Online(ctx, ids.until(cmd.Context()), opts) {
 		if bulk, ok := errors.AsType[*rcuser.BulkError](result.Err); ok { // it concerns no user, and is the last
-			s = *newSummary(s.name, bulk.Report, bulk, src)
+			report, ended = bulk.Report, bulk
 			break
 		}
-		s.read++
+		report.Total++
 		if result.Err != nil {
-			s.failed++
-			s.failures = append(s.failures, rcuser.BulkFailure{UserID: result.UserID, State: rcuser.BulkFailed, Err: result.Err})
+			report.Failed++
+			if len(report.Failures) < maxListed {
+				report.Failures = append(report.Failures, rcuser.BulkFailure{UserID: result.UserID, State: rcuser.BulkFailed, Err: result.Err})
+			}
 			continue
 		}
-		s.done++
-		if err = rows.row(result.UserID, result.Value); err != nil {
+		report.Done++
+		if writeErr = rows.row(result.UserID, result.Value); writeErr != nil {
 			break
 		}
 	}
 	b.clear()
-	if err := errors.Join(err, rows.close()); err != nil {
+	s := newSummary("online", report, ended, ids)
+	s.duration = time.Since(start)
+	if err := errors.Join(writeErr, rows.close(true)); err != nil {
 		return err
 	}
-	s.duration, s.readErr, s.interrupted = time.Since(start), src.err, src.interrupted
 	return s.print(cmd.ErrOrStderr())
 }
