@@ -41,7 +41,8 @@ func asUsageError(err error) error {
 const environmentHelp = `
 Environment, unless --fake is given:
   RC_APP_KEY, RC_APP_SECRET   the app's key and secret
-  RC_DATA_CENTER              Beijing, Singapore, SingaporeB, NorthAmerica or SaudiArabia
+  RC_DATA_CENTER              Beijing, Singapore, SingaporeB, NorthAmerica or
+                              SaudiArabia
   RC_BASE_URL, RC_BACKUP_URL  replace the data center's addresses, for a proxy
 
 Example:

@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -86,7 +87,7 @@ func judgeArguments(args []string) func(context.Context, *judge) error {
 		j.unit, j.format = "argument", &idLines{begun: true}
 		for i, arg := range args {
 			l := line{number: i + 1, text: arg}
-			if isNothing(arg) {
+			if isNothing(strings.Trim(arg, " ")) {
 				j.addProblem(l, "is not a user's id")
 			} else if err := j.line(l); err != nil {
 				return err

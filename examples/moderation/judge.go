@@ -115,5 +115,5 @@ func (j *judge) verdict() error {
 	if more := j.problems - len(j.listed); more > 0 {
 		j.listed = append(j.listed, fmt.Sprintf("%s: and %d more", j.name, more))
 	}
-	return inputError{errors.New(strings.Join(j.listed, "\n") + fmt.Sprintf("\nNothing was sent: %d problems.", j.problems))}
+	return inputError{errors.New(strings.Join(j.listed, "\n") + fmt.Sprintf("\nNothing was sent: %s.", countOf(j.problems, "problem")))}
 }
