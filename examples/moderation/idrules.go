@@ -18,6 +18,9 @@ func lineProblem(line string) string {
 		return "is not UTF-8 text: convert the file, for example with iconv -f GB18030 -t UTF-8"
 	}
 	for _, r := range line {
+		if isLetterOrDigit(r) {
+			continue
+		}
 		if problem := runeProblem(r); problem != "" {
 			return problem
 		}
@@ -38,6 +41,11 @@ const tooLong = "has more than 64 bytes, which no id has: write one id per line"
 
 // roundedNumber is how spreadsheets write numbers of more than 11 digits.
 var roundedNumber = regexp.MustCompile(`^[0-9][.,][0-9]+E\+[0-9]+$`)
+
+// isLetterOrDigit reports the characters of most ids, so that the tables of Unicode are used for the others only.
+func isLetterOrDigit(r rune) bool {
+	return 'a' <= r && r <= 'z' || '0' <= r && r <= '9' || 'A' <= r && r <= 'Z'
+}
 
 func runeProblem(r rune) string {
 	switch {

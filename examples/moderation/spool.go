@@ -29,10 +29,10 @@ func newSpool() *spool { return &spool{hash: sha256.New()} }
 // add appends a line, which holds no line end.
 func (s *spool) add(text string) error {
 	s.count++
-	_, _ = fmt.Fprintf(s.hash, "%q\n", text)
+	text += "\n"
+	_, _ = io.WriteString(s.hash, text)
 	if s.file == nil && s.memory.Len()+len(text) < maxSpoolMemory {
 		s.memory.WriteString(text)
-		s.memory.WriteByte('\n')
 		return nil
 	}
 	if s.file == nil {
@@ -40,7 +40,7 @@ func (s *spool) add(text string) error {
 			return spoolError(err)
 		}
 	}
-	_, err := s.writer.WriteString(text + "\n")
+	_, err := s.writer.WriteString(text)
 	return spoolError(err)
 }
 
