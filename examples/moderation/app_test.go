@@ -112,7 +112,8 @@ func TestHelpNamesTheEnvironment(t *testing.T) {
 		for _, text := range []string{"RC_APP_KEY", "RC_APP_SECRET", "RC_DATA_CENTER", "SaudiArabia", "RC_BASE_URL", "export RC_APP_KEY=... "} {
 			require.Contains(t, got.out, text, command)
 		}
-		for line := range strings.Lines(got.out[strings.Index(got.out, "\nEnvironment"):]) {
+		_, environment, _ := strings.Cut(got.out, "\nEnvironment")
+		for line := range strings.Lines(environment) {
 			require.LessOrEqual(t, len(line), 81)
 		}
 	}

@@ -95,7 +95,7 @@ func (a *app) change(cmd *cobra.Command, b *bulkCommand, to *target, ids *record
 	var journal *fileJournal
 	if b.journal != "" {
 		var err error
-		if journal, err = openJournal(b.journal, ids.checksum()); err != nil {
+		if journal, err = openJournal(b.journal, to.app, ids.checksum()); err != nil {
 			return err
 		}
 		defer func() { _ = journal.Close() }() // nothing is buffered

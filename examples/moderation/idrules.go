@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -107,5 +108,10 @@ func commaProblem(id string) string {
 // isHeader reports whether a line reads like the name of a column of ids.
 func isHeader(line string) bool {
 	name := strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(line))
-	return strings.Contains(" user users id ids userid userids username uid uids uuid owner member memberid account accountid ", " "+name+" ")
+	return slices.Contains(headers, name)
+}
+
+var headers = []string{
+	"user", "users", "id", "ids", "userid", "userids", "username", "uid", "uids", "uuid", "owner", "member", "memberid", "account",
+	"accountid",
 }

@@ -20,7 +20,7 @@ type input struct {
 	refuse     func(id string) string // what is wrong with an id for this command only; may be nil
 }
 
-const fileUsage = "`file` with one id per line, or what banned --format csv or json printed; blank lines and # comments are skipped; - is standard input"
+const fileUsage = "`file` with one id per line, or what banned --format csv or json printed; - is standard input"
 
 func (in *input) addFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&in.file, "file", "", fileUsage)

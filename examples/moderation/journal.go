@@ -8,15 +8,16 @@ import (
 	"github.com/f0207b22/rcuser"
 )
 
-// fileJournal accepts only the list of ids that it was begun with: another list is other work.
+// fileJournal accepts only the app and the list of ids that it was begun with: another app, or another list, is other work.
 type fileJournal struct {
 	*rcuser.FileJournal
-	checksum string
+	app      string
+	checksum string    // of the ids
 	latest   time.Time // when an earlier run recorded users for the last time; zero if there was none
 }
 
-func openJournal(path, checksum string) (*fileJournal, error) {
-	j := &fileJournal{checksum: checksum}
+func openJournal(path, app, checksum string) (*fileJournal, error) {
+	j := &fileJournal{app: app, checksum: checksum}
 	if info, err := os.Stat(path); err == nil && info.Size() > 0 {
 		j.latest = info.ModTime()
 	}
@@ -27,9 +28,9 @@ func openJournal(path, checksum string) (*fileJournal, error) {
 	return j, nil
 }
 
-// Begin adds the checksum of the ids to the name of the work.
+// Begin adds the app and the checksum of the ids to the name of the work.
 func (j *fileJournal) Begin(work string) error {
-	return j.FileJournal.Begin(work + ", ids " + j.checksum)
+	return j.FileJournal.Begin(fmt.Sprintf("%s, app %s, ids %s", work, j.app, j.checksum))
 }
 
 // resumedNote says what it means that users were done by earlier runs. lasting is how long the change lasts, 0 for good; over

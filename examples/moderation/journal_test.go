@@ -95,3 +95,16 @@ func TestCompleteJournalOfExpiredTokens(t *testing.T) {
 	require.Contains(t, got.errOut, "all 2 users were done by an earlier run, ")
 	require.NotContains(t, got.errOut, "ban")
 }
+
+// TestJournalOfAnotherApp runs the same command for two apps and for the fake: what one has done, the others have not.
+func TestJournalOfAnotherApp(t *testing.T) {
+	startService(t)
+	command, _ := ban24(t)
+	server := startService(t)
+	for _, other := range [][]string{command, append(slices.Clone(command), "--fake")} {
+		got := do(t, other...)
+		require.Equal(t, statusFailed, got.status, got.errOut)
+		require.Contains(t, got.errOut, "it belongs to other work")
+	}
+	require.Empty(t, server.Requests())
+}

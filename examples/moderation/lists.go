@@ -45,6 +45,19 @@ var (
 	}
 )
 
+const ownersHelp = `
+
+The file of --owners begins with a header, and has a line for each pair. The
+lines of an owner stand together, 3000 at most:
+
+  owner,user
+  alice,bob
+  alice,carol
+  dave,
+
+makes dave's list empty, for which --allow-empty is needed. Users who aren't
+owners in the file keep their lists.`
+
 // syncCommand makes lists equal to files.
 type syncCommand struct {
 	kind    listKind
@@ -58,10 +71,12 @@ func (a *app) listCommand(kind listKind) *cobra.Command {
 	group := &cobra.Command{Use: kind.name, Short: "Manage " + kind.name + "s"}
 	group.RunE = a.checked(func(*cobra.Command, []string) error { return newUsageError("%s needs the command sync", kind.name) })
 	s := syncCommand{kind: kind}
-	cmd := &cobra.Command{Use: "sync", Short: "Make the " + kind.name + " of one user, or of many, equal to a file", Args: cobra.NoArgs}
-	cmd.Flags().StringVar(&s.owner, "owner", "", "the `user` whose "+kind.name+" it is; the ids are in --file, at most 3000")
-	cmd.Flags().StringVar(&s.owners, "owners", "", "CSV `file` with the lists of many users: the header owner,user and one line per pair, sorted by owner; "+
-		"owner, without a user is an empty list; users who aren't in it keep their lists; - is standard input")
+	cmd := &cobra.Command{
+		Use: "sync", Short: "Make the " + kind.name + " of one user, or of many, equal to a file", Args: cobra.NoArgs,
+		Long: "Make the " + kind.name + " of one user equal to the ids in --file, or those of many users to the pairs in --owners." + ownersHelp,
+	}
+	cmd.Flags().StringVar(&s.owner, "owner", "", "the `user` whose "+kind.name+" it is")
+	cmd.Flags().StringVar(&s.owners, "owners", "", "CSV `file` with the lists of many users; - is standard input")
 	s.input.addFlags(cmd)
 	s.confirm.addFlags(cmd)
 	cmd.RunE = a.checked(func(cmd *cobra.Command, _ []string) error { return a.sync(cmd, &s) })

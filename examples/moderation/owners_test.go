@@ -89,7 +89,7 @@ func syncAll(ctx context.Context, client *rcuser.Client, text string, confirm co
 	cmd.SetErr(&report)
 	cmd.SetContext(ctx)
 	a := app{openTerminal: noTerminal}
-	err = a.syncOwners(cmd, &syncCommand{kind: blocklist, owners: "-", confirm: confirm}, &target{client, "test", func() {}})
+	err = a.syncOwners(cmd, &syncCommand{kind: blocklist, owners: "-", confirm: confirm}, &target{client: client, name: "test"})
 	return report.String(), err
 }
 

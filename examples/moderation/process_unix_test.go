@@ -183,7 +183,7 @@ func TestBarFitsTheTerminal(t *testing.T) {
 func TestBarIsShortened(t *testing.T) {
 	for columns, want := range map[uint16]string{
 		200: "ban, 1234/s, 7 failed, 1h0m0s left",
-		59:  "ban, 1234/s, 7 failed",
+		58:  "ban, 1234/s, 7 failed",
 		44:  "ban, 1234/s",
 		33:  "ban",
 		20:  "",

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"net/url"
 
@@ -12,6 +13,7 @@ import (
 type target struct {
 	client *rcuser.Client
 	name   string // for questions and reports; it has the first characters of the app key
+	app    string // for journals; differs for every app
 	close  func()
 }
 
@@ -19,7 +21,7 @@ type target struct {
 func (a *app) connect(ctx context.Context) (*target, error) {
 	if a.fake {
 		client, end, err := connectFake(ctx, a.paced)
-		return &target{client, "the fake", end}, err
+		return &target{client, "the fake", "fake", end}, err
 	}
 	cfg, err := rcuser.ConfigFromEnv()
 	if err != nil {
@@ -29,7 +31,12 @@ func (a *app) connect(ctx context.Context) (*target, error) {
 	if err != nil {
 		return nil, asUsageError(err)
 	}
-	return &target{client, fmt.Sprintf("app %s... (%s)", cfg.AppKey[:min(4, len(cfg.AppKey))], place(cfg.DataCenter)), func() {}}, nil
+	return &target{
+		client: client,
+		name:   fmt.Sprintf("app %s... (%s)", cfg.AppKey[:min(4, len(cfg.AppKey))], place(cfg.DataCenter)),
+		app:    fmt.Sprintf("%x", sha256.Sum256([]byte(cfg.AppKey)))[:16],
+		close:  func() {},
+	}, nil
 }
 
 // place names a data center of the real service, or the host that the environment put in its place.
