@@ -21,13 +21,17 @@ type bar struct {
 	bar   *progressbar.ProgressBar
 }
 
-// newBar shows a bar if standard error is a terminal, unless the command writes data to a terminal too: the two would mix.
+// newBar shows a bar if standard error is a terminal that is wide enough, unless the command writes data to a terminal too: the
+// two would mix.
 func newBar(cmd *cobra.Command, name string, count int, hasData bool) *bar {
 	file, _ := cmd.ErrOrStderr().(*os.File)
 	if file == nil || !isTerminal(file) || hasData && isTerminal(cmd.OutOrStdout()) || count == 0 {
 		return &bar{}
 	}
 	b := &bar{name: name, count: count, file: file}
+	if b.room() < 0 {
+		return &bar{}
+	}
 	b.bar = progressbar.NewOptions(count,
 		progressbar.OptionSetWriter(file),
 		progressbar.OptionSetDescription(b.describe(rcuser.BulkProgress{})),
@@ -53,11 +57,6 @@ func (b *bar) show(p rcuser.BulkProgress) {
 // describe returns what stands before the bar: as much as leaves the line shorter than the terminal, because a line that
 // wraps couldn't be cleared.
 func (b *bar) describe(p rcuser.BulkProgress) string {
-	columns, _, err := term.GetSize(int(b.file.Fd()))
-	if err != nil {
-		columns = 80
-	}
-	rest := len("  100% || (/) ") + 2*len(fmt.Sprint(b.count)) + 1 // of the line, without the bar, which may have no width
 	parts := []string{b.name}
 	if p.Rate > 0 {
 		parts = append(parts, fmt.Sprintf("%.0f/s", p.Rate))
@@ -68,10 +67,20 @@ func (b *bar) describe(p rcuser.BulkProgress) string {
 	if p.Left > 0 {
 		parts = append(parts, p.Left.Round(time.Second).String()+" left")
 	}
-	for len(parts) > 0 && len(strings.Join(parts, ", "))+rest > columns {
+	room := b.room()
+	for len(parts) > 0 && len(strings.Join(parts, ", ")) > room {
 		parts = parts[:len(parts)-1]
 	}
 	return strings.Join(parts, ", ")
+}
+
+// room returns how many columns are left for a text before the bar, if the bar has no width.
+func (b *bar) room() int {
+	columns, _, err := term.GetSize(int(b.file.Fd()))
+	if err != nil {
+		columns = 80
+	}
+	return columns - 1 - len("  100% || (/) ") - 2*len(fmt.Sprint(b.count))
 }
 
 // clear removes the bar, so that the summary can be printed in its place.

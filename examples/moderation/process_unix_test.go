@@ -168,8 +168,11 @@ func TestBarFitsTheTerminal(t *testing.T) {
 		shown, status := onTerminal(p, columns, nil).rest()
 		require.Zero(t, status, shown)
 		require.NotRegexp(t, "\x1b\\[[0-9;]*m", shown, "no colours")
-		require.Regexp(t, ` 0% \|`, shown)
-		require.Equal(t, columns >= 30, strings.HasPrefix(escapes.ReplaceAllString(strings.TrimLeft(shown, "\r"), ""), "ban"), "%q", shown)
+		if columns >= 30 {
+			require.Regexp(t, `ban +0% \|`, shown)
+		} else {
+			require.NotContains(t, shown, "%", "it is too narrow for a bar")
+		}
 		frames, summary, found := strings.Cut(shown, "ban: total 10000, done 10000,")
 		require.True(t, found, shown)
 		require.NotContains(t, summary, "%")
