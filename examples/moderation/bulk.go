@@ -64,7 +64,7 @@ func (a *app) runBulk(cmd *cobra.Command, b *bulkCommand) error {
 		return b.showPlan(cmd, to, ids)
 	}
 	if b.warning != "" && ids.count > 0 {
-		question := fmt.Sprintf("%s: %s of %s? %s", b.name, countOf(ids.count, "user"), to.name, b.warning)
+		question := fmt.Sprintf("%s: %s of %s? %s", b.name, countOf(ids.different, "user"), to.name, b.warning)
 		if err := a.confirm(cmd.Context(), b.confirm, question); err != nil {
 			return err
 		}
@@ -79,14 +79,17 @@ func (b *bulkCommand) showPlan(cmd *cobra.Command, to *target, ids *records) err
 		if err != nil {
 			return err
 		}
-		if some = append(some, fmt.Sprintf("%q", id)); len(some) == maxListed {
+		if text := fmt.Sprintf("%q", id); !slices.Contains(some, text) {
+			some = append(some, text)
+		}
+		if len(some) == maxListed {
 			break
 		}
 	}
-	if more := ids.count - len(some); more > 0 {
+	if more := ids.different - len(some); more > 0 {
 		some = append(some, fmt.Sprintf("and %d more", more))
 	}
-	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "dry run, nothing was sent: %s: %s of %s: %s\n", b.name, countOf(ids.count, "user"), to.name, strings.Join(some, ", "))
+	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "dry run, nothing was sent: %s: %s of %s: %s\n", b.name, countOf(ids.different, "user"), to.name, strings.Join(some, ", "))
 	return cmd.Context().Err()
 }
 

@@ -48,6 +48,19 @@ func TestDeactivateAsksOnce(t *testing.T) {
 	require.Len(t, server.Requests(), 5)
 }
 
+// TestQuestionCountsUsers has a user twice.
+func TestQuestionCountsUsers(t *testing.T) {
+	startService(t)
+	_, asked := answer(t.Context(), strings.NewReader("n\n"), "a\nb\na\n", "deactivate", "--file", "-")
+	require.Contains(t, asked, "deactivate: 2 users of ")
+	got := do(t, "deactivate", "--dry-run", "--file", writeFile(t, "a", "b", "a"))
+	require.Contains(t, got.errOut, "deactivate: 2 users of ")
+	require.Contains(t, got.errOut, `: "a", "b"`+"\n")
+	_, asked = answer(t.Context(), strings.NewReader("n\n"), "owner,user\nu1,a\nu1,a\nu2,a\n", "blocklist", "sync", "--owners", "-")
+	require.Contains(t, asked, "blocklist sync: 2 lists of ")
+	require.Contains(t, asked, ", 2 users: ")
+}
+
 func TestDestructiveCommandsAskOnlyOnce(t *testing.T) {
 	server := startService(t)
 	owners := writeFile(t, "owner,user", "u1,a", "u2,b")

@@ -30,6 +30,7 @@ func (in *input) addFlags(cmd *cobra.Command) {
 // records is an input that was judged as a whole.
 type records struct {
 	*spool
+	different   int   // of them; more than there are if the judge couldn't remember all
 	readErr     error // why the records ended early when they were read again
 	interrupted bool  // the context ended before the records did
 }
@@ -72,7 +73,7 @@ func judged(cmd *cobra.Command, j *judge, read func(context.Context, *judge) err
 	if j.repeated > 0 {
 		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d of %d %ss repeat an earlier one, which changes nothing\n", j.name, j.repeated, j.records.count, j.unit)
 	}
-	return &records{spool: j.records}, nil
+	return &records{spool: j.records, different: j.records.count - j.repeated}, nil
 }
 
 func inputName(file string) string {

@@ -25,7 +25,7 @@ func (a *app) syncOwners(cmd *cobra.Command, s *syncCommand, to *target) error {
 	}
 	defer pairs.close()
 	owners := len(format.owners)
-	title := fmt.Sprintf("%s sync: %s of %s, %s", s.kind.name, countOf(owners, "list"), to.name, countOf(pairs.count-format.empty, "user"))
+	title := fmt.Sprintf("%s sync: %s of %s, %s", s.kind.name, countOf(owners, "list"), to.name, countOf(pairs.different-format.empty, "user"))
 	switch {
 	case format.empty > 0 && !s.input.allowEmpty:
 		return newInputError("%s: %s would be empty, so nothing was sent. If that is meant, add --allow-empty.", j.name, countOf(format.empty, "list"))
