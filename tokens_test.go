@@ -32,7 +32,7 @@ var _ = systemtest.Register(systemtest.Row{
 	}},
 	Step: expireStep,
 	Check: func(m *systemtest.Model, want *systemtest.User, got rctest.User) {
-		require.Len(m, got.Tokens, len(want.Tokens))
+		require.Len(m, got.Tokens, min(20, len(want.Tokens)), "rctest lists the last 20")
 		for _, token := range want.Tokens {
 			require.Equal(m, m.MayConnect(want), m.Server.ValidToken(want.ID, token.Value))
 		}
@@ -50,7 +50,7 @@ func expireStep(m *systemtest.Model) {
 		if before.After(user.VoidBefore) {
 			user.VoidBefore = before
 		}
-		user.Tokens = slices.DeleteFunc(user.Tokens, func(t systemtest.Token) bool { return t.IssuedAt.Before(before) })
+		user.Tokens = slices.DeleteFunc(user.Tokens, func(t systemtest.Token) bool { return !t.IssuedAt.After(before) })
 	}
 }
 

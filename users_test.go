@@ -163,14 +163,17 @@ func updateStep(m *systemtest.Model) {
 		require.ErrorAs(m, err, &argument)
 		return
 	}
+	user := m.User(id)
+	if !user.Registered {
+		requireRefused(m, err, rcuser.ErrParameter)
+		return
+	}
 	require.NoError(m, err)
-	if user := m.User(id); user.Registered {
-		if change.Name != nil {
-			user.Name = *change.Name
-		}
-		if change.PortraitURI != nil {
-			user.PortraitURI = *change.PortraitURI
-		}
+	if change.Name != nil {
+		user.Name = *change.Name
+	}
+	if change.PortraitURI != nil {
+		user.PortraitURI = *change.PortraitURI
 	}
 }
 

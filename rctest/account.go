@@ -1,73 +1,88 @@
 package rctest
 
 import (
-	"crypto/rand"
-	"encoding/base64"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/f0207b22/rcuser"
 )
 
-// account is what the server stores about an id, registered or not.
+// account is what the server stores about an id, registered or not. A user that is only registered has nothing else, so
+// its size decides how much memory a million users need.
 type account struct {
-	id, name, portraitURI string
-	registered            bool
-	createdAt             time.Time
-	tokens                []issuedToken // oldest first
-	tokensFrom            time.Time     // tokens issued before it are void
-	ban                   ban
-	blocklist, allowlist  list
-	allowlistOn           bool
-	online                bool
-	session               uint64 // number of the latest session
-	deactivated           bool
-	deactivation          deactivation
+	texts     string // id, name and portrait URI in one allocation
+	createdAt int64  // Unix milliseconds; 0 = never registered
+	rare      *rare  // nil if all of it is zero
+	number    uint32 // in the order of first appearance, from 0
+	nameBytes uint16
+	idBytes   uint8
 }
 
-// issuedToken is a token and its time of issue in whole milliseconds, RC's unit for expiring tokens.
-type issuedToken struct {
-	value string
-	at    time.Time
+// rare is the state that most users don't have. All times are Unix milliseconds.
+type rare struct {
+	tokens               *tokenHistory // nil if at most one token was issued, at registration, and none expired
+	bannedUntil          int64         // 0 = not banned
+	session              uint64        // number of the current session; 0 = offline
+	blocklist, allowlist *list         // nil if nothing was ever added
+	deactivation         *deactivation // nil if active
+	refusal              string        // result code of the next deactivation; "" = it succeeds
+	allowlistOn          bool
 }
 
-// find returns the account of an id, or nil if there is none. Data that a finished deactivation removes is removed here,
-// on access, so that nothing has to scan all users.
-func (s *state) find(id string, now time.Time) *account {
-	a := s.accounts[id]
-	if a != nil && a.deactivated && !a.deactivation.removed && !now.Before(a.deactivation.finishesAt()) {
-		a.removeData()
-		a.deactivation.removed = true
+func (a *account) id() string   { return a.texts[:a.idBytes] }
+func (a *account) name() string { return a.texts[a.idBytes:][:a.nameBytes] }
+func (a *account) portraitURI() string {
+	return a.texts[int(a.idBytes)+int(a.nameBytes):]
+}
+
+// setTexts copies the texts, which may be parts of a large request.
+func (a *account) setTexts(id, name, portrait string) {
+	a.texts = strings.Join([]string{id, name, portrait}, "")
+	a.idBytes, a.nameBytes = uint8(len(id)), uint16(len(name)) //nolint:gosec // callers have checked the limits
+}
+
+// rareState returns the account's rare state to be changed.
+func (a *account) rareState() *rare {
+	if a.rare == nil {
+		a.rare = new(rare)
 	}
-	return a
+	return a.rare
 }
 
-// findOrCreate is find, but creates a missing account.
-func (s *state) findOrCreate(id string, now time.Time) *account {
-	a := s.find(id, now)
-	if a == nil {
-		a = &account{id: id}
-		s.accounts[id] = a
+// readRare returns the account's rare state, zero if there is none. The account may be nil.
+func (a *account) readRare() rare {
+	if a == nil || a.rare == nil {
+		return rare{}
 	}
-	return a
+	return *a.rare
 }
+
+func (a *account) registered() bool { return a != nil && a.createdAt != 0 }
+
+func (a *account) deactivated() bool { return a.readRare().deactivation != nil }
 
 // canConnect reports whether the service would accept a connection of the user's devices.
-func (a *account) canConnect(now time.Time) bool { return !a.banned(now) && !a.deactivated }
+func (a *account) canConnect(now time.Time) bool { return !a.banned(now) && !a.deactivated() }
 
-// issueToken returns a new token. It isn't stored if the app has expired tokens up to a time in the future: then it is
-// void from the start.
-func (a *account) issueToken(now time.Time) string {
-	var random [48]byte
-	_, _ = rand.Read(random[:]) // never fails
-	t := issuedToken{
-		value: base64.StdEncoding.EncodeToString(random[:]) + "@rctest.cn.rongnav.com;rctest.cn.rongcfg.com",
-		at:    time.UnixMilli(now.UnixMilli()),
-	}
-	if !t.at.Before(a.tokensFrom) {
-		a.tokens = append(a.tokens, t)
-	}
-	return t.value
+// validID reports whether the service would accept an id.
+func validID(id string) bool {
+	return id != "" && len(id) <= maxIDBytes && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
 }
+
+// validProfile reports whether the service would accept a name and a portrait URI.
+func validProfile(name, portrait string) bool {
+	return utf8.ValidString(name) && utf8.RuneCountInString(name) <= maxNameCharacters &&
+		utf8.ValidString(portrait) && len(portrait) <= maxPortraitBytes
+}
+
+// timeOf returns a time of the store as callers see it.
+func timeOf(milliseconds int64) time.Time { return time.UnixMilli(milliseconds).UTC() }
+
+// latestTime is the latest time that the store holds, in Unix milliseconds: the end of the year 9999, long after the
+// latest that the server's clock can reach.
+var latestTime = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli() - 1
 
 // User is what a server stores about an id.
 type User struct {
@@ -75,14 +90,14 @@ type User struct {
 	Name, PortraitURI string
 	Registered        bool           // has ever been registered; stays true when the user is deactivated
 	CreatedAt         time.Time      // first registration, truncated to seconds as in answers
-	Tokens            []rcuser.Token // those not expired, oldest first; includes a banned user's
+	Tokens            []rcuser.Token // of the last 20 issued those that aren't void, oldest first; includes a banned user's
 	BannedUntil       time.Time      // zero = not banned; truncated to seconds as in answers
 	Blocklist         []string       // newest first
 	Allowlist         []string       // newest first
 	AllowlistEnabled  bool           // by the user's own switch or the app's
 	Online            bool
 	Deactivated       bool      // from the accepted call on, before the deactivation finishes
-	DeactivatedAt     time.Time // zero = not deactivated
+	DeactivatedAt     time.Time // zero = not deactivated; in whole milliseconds
 }
 
 // User returns a copy of what the server stores about an id. For an id without data only ID is set, and AllowlistEnabled
@@ -91,23 +106,27 @@ func (s *Server) User(id string) User {
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
 	now := s.state.runDue()
-	a := s.state.find(id, now)
-	if a == nil {
-		return User{ID: id, AllowlistEnabled: s.settings.allowlistForAll}
+	if a := s.state.find(id); a != nil {
+		return s.state.user(a, now)
 	}
+	return User{ID: id, AllowlistEnabled: s.settings.allowlistForAll}
+}
+
+func (s *state) user(a *account, now time.Time) User {
+	r := a.readRare()
 	u := User{
-		ID: a.id, Name: a.name, PortraitURI: a.portraitURI, Registered: a.registered, CreatedAt: a.createdAt.Truncate(time.Second),
-		Blocklist: a.blocklist.newestFirst(), Allowlist: a.allowlist.newestFirst(),
-		AllowlistEnabled: s.state.allowlistOn(a), Online: a.online, Deactivated: a.deactivated,
+		ID: a.id(), Name: a.name(), PortraitURI: a.portraitURI(), Registered: a.registered(),
+		Tokens: s.tokensOf(a), Blocklist: r.blocklist.newestFirst(), Allowlist: r.allowlist.newestFirst(),
+		AllowlistEnabled: s.allowlistOn(a), Online: r.session != 0,
 	}
-	for _, t := range a.tokens {
-		u.Tokens = append(u.Tokens, rcuser.Token{UserID: a.id, Value: t.value})
+	if a.registered() {
+		u.CreatedAt = timeOf(a.createdAt).Truncate(time.Second)
 	}
 	if a.banned(now) {
-		u.BannedUntil = a.ban.until.Truncate(time.Second)
+		u.BannedUntil = timeOf(r.bannedUntil).Truncate(time.Second)
 	}
-	if a.deactivated {
-		u.DeactivatedAt = a.deactivation.at
+	if r.deactivation != nil {
+		u.Deactivated, u.DeactivatedAt = true, timeOf(r.deactivation.at)
 	}
 	return u
 }
@@ -120,12 +139,12 @@ func (s *Server) CanMessage(from, to string) bool {
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
 	now := s.state.runDue()
-	if sender := s.state.find(from, now); sender != nil && !sender.canConnect(now) {
+	if !s.state.find(from).canConnect(now) {
 		return false
 	}
-	receiver := s.state.find(to, now)
+	receiver := s.state.find(to)
 	if s.state.allowlistOn(receiver) {
-		return receiver != nil && receiver.allowlist.has(from)
+		return receiver.readRare().allowlist.has(from)
 	}
-	return receiver == nil || !receiver.blocklist.has(from)
+	return !receiver.readRare().blocklist.has(from)
 }

@@ -1,7 +1,7 @@
 package rctest
 
 func allowlistEndpoints() []endpoint {
-	l := listResource{name: "allowlist", field: "whiteUserId", list: func(a *account) *list { return &a.allowlist }}
+	l := listResource{name: "allowlist", field: "whiteUserId", list: func(r *rare) **list { return &r.allowlist }}
 	return []endpoint{
 		{path: "/user/whitelist/add.json", handle: l.add, rate: 100},
 		{path: "/user/whitelist/remove.json", handle: l.remove, rate: 100},
@@ -13,7 +13,7 @@ func allowlistEndpoints() []endpoint {
 
 // allowlistOn reports whether a user is in allowlist mode. The account may be nil.
 func (s *state) allowlistOn(a *account) bool {
-	return s.settings.allowlistForAll || a != nil && a.allowlistOn
+	return s.settings.allowlistForAll || a.readRare().allowlistOn
 }
 
 func (s *state) setAllowlist(p *params) (fields, *refusal) {
@@ -26,7 +26,9 @@ func (s *state) setAllowlist(p *params) (fields, *refusal) {
 		return nil, refuse(codeParameter, "the allowlist is on for the whole app")
 	}
 	for _, id := range ids {
-		s.findOrCreate(id, p.now).allowlistOn = on
+		if s.find(id).readRare().allowlistOn != on {
+			s.update(s.findOrCreate(id), func(a *account) { a.rareState().allowlistOn = on })
+		}
 	}
 	return nil, nil
 }
@@ -39,7 +41,7 @@ func (s *state) queryAllowlist(p *params) (fields, *refusal) {
 	users := make([]map[string]string, 0, len(ids))
 	for _, id := range ids {
 		setting := "0"
-		if s.allowlistOn(s.find(id, p.now)) {
+		if s.allowlistOn(s.find(id)) {
 			setting = "1"
 		}
 		users = append(users, map[string]string{"userId": id, "whiteSetting": setting})

@@ -1,7 +1,7 @@
 package rctest
 
 func blocklistEndpoints() []endpoint {
-	l := listResource{name: "blocklist", field: "blackUserId", list: func(a *account) *list { return &a.blocklist }}
+	l := listResource{name: "blocklist", field: "blackUserId", list: func(r *rare) **list { return &r.blocklist }}
 	return []endpoint{
 		{path: "/user/blacklist/add.json", handle: l.add, rate: 100},
 		{path: "/user/blacklist/remove.json", handle: l.remove, rate: 100},

@@ -37,10 +37,10 @@ func TestEventSignature(t *testing.T) {
 
 func TestEventEscaping(t *testing.T) {
 	withWebhook(t, func(t *testing.T, f *fake, a *app) {
-		f.SetOnline("a\"\\ \u4e2d\x01\xff", true)
+		f.SetOnline("a\"\\ \u4e2d\u2028", true)
 		operation := f.ok(reactivatePath, "userId=a%26%3D%25+b")["operateId"]
 		require.ElementsMatch(t, []string{
-			presenceBody(`a\"\\ `+"\u4e2d"+`\u0001\ufffd`, "0", bubbleStart),
+			presenceBody(`a\"\\ `+"\u4e2d"+`\u2028`, "0", bubbleStart),
 			fmt.Sprintf("userId=a%%26%%3D%%25+b&operateId=%s&type=1&code=0&time=946684800000", operation),
 		}, a.bodies())
 	})

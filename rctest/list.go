@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"slices"
+	"strings"
 )
 
 const (
@@ -13,7 +14,7 @@ const (
 	maxListPage   = 1000
 )
 
-// list is a set of ids in the order in which they were added.
+// list is a set of ids in the order in which they were added. A nil list is empty, and only to be read.
 type list struct {
 	entries []entry           // oldest first
 	numbers map[string]uint64 // the number of each entry, by id
@@ -25,44 +26,66 @@ type entry struct {
 	id     string
 }
 
-func (l *list) has(id string) bool { return l.numbers[id] != 0 }
+func (l *list) has(id string) bool { return l != nil && l.numbers[id] != 0 }
 
-// add returns false, and adds nothing, if the list would become longer than maxListLength. Ids already in it don't move.
-func (l *list) add(ids []string) bool {
-	missing := make(map[string]bool, len(ids))
+func (l *list) count() int {
+	if l == nil {
+		return 0
+	}
+	return len(l.entries)
+}
+
+// lastNumber returns the number of the entry added last, even if it has been removed.
+func (l *list) lastNumber() uint64 {
+	if l == nil {
+		return 0
+	}
+	return l.added
+}
+
+// missing returns the ids that aren't in the list, each once.
+func (l *list) missing(ids []string) []string {
+	var missing []string
 	for _, id := range ids {
-		if !l.has(id) {
-			missing[id] = true
+		if !l.has(id) && !slices.Contains(missing, id) {
+			missing = append(missing, id)
 		}
 	}
-	if len(l.entries)+len(missing) > maxListLength {
-		return false
-	}
+	return missing
+}
+
+// add adds an id that isn't in the list. It copies the id, which may be part of a large request.
+func (l *list) add(id string) { l.insert(entry{l.added + 1, strings.Clone(id)}) }
+
+// insert adds an entry whose number is higher than all before.
+func (l *list) insert(e entry) {
 	if l.numbers == nil {
 		l.numbers = make(map[string]uint64)
 	}
-	for _, id := range ids {
-		if missing[id] && !l.has(id) {
-			l.added++
-			l.numbers[id] = l.added
-			l.entries = append(l.entries, entry{l.added, id})
-		}
-	}
-	return true
+	l.added = e.number
+	l.numbers[e.id] = e.number
+	l.entries = append(l.entries, e)
 }
 
-func (l *list) remove(ids []string) {
-	for _, id := range ids {
-		if l.has(id) {
-			at := l.countBefore(l.numbers[id])
-			l.entries = slices.Delete(l.entries, at, at+1)
-			delete(l.numbers, id)
-		}
+// remove removes an id if it is in the list. An empty list keeps counting, so that older page tokens don't match new
+// entries.
+func (l *list) remove(id string) {
+	if !l.has(id) {
+		return
+	}
+	at := l.countBefore(l.numbers[id])
+	l.entries = slices.Delete(l.entries, at, at+1)
+	delete(l.numbers, id)
+	if len(l.entries) == 0 {
+		l.clear()
 	}
 }
 
-// clear empties the list but keeps counting, so that older page tokens don't match new entries.
-func (l *list) clear() { *l = list{added: l.added} }
+func (l *list) clear() {
+	if l != nil {
+		*l = list{added: l.added}
+	}
+}
 
 // countBefore returns how many entries have a lower number, whether or not there is an entry with this one.
 func (l *list) countBefore(number uint64) int {
@@ -71,13 +94,19 @@ func (l *list) countBefore(number uint64) int {
 }
 
 func (l *list) newestFirst() []string {
-	ids, _ := l.page(l.added+1, len(l.entries))
+	if l.count() == 0 {
+		return nil
+	}
+	ids, _ := l.page(l.lastNumber()+1, l.count())
 	return ids
 }
 
 // page returns up to size ids, newest first, of the entries with a number below before, and the number of the last one,
 // or 0 if no older entries are left.
 func (l *list) page(before uint64, size int) (ids []string, last uint64) {
+	if l == nil {
+		return []string{}, 0
+	}
 	end := l.countBefore(before)
 	start := max(0, end-size)
 	ids = make([]string, 0, end-start)
@@ -94,7 +123,7 @@ func (l *list) page(before uint64, size int) (ids []string, last uint64) {
 type listResource struct {
 	name  string // distinguishes the page tokens of the two
 	field string // the form field with the members' ids
-	list  func(*account) *list
+	list  func(*rare) **list
 }
 
 func (r listResource) add(s *state, p *params) (fields, *refusal) {
@@ -102,10 +131,32 @@ func (r listResource) add(s *state, p *params) (fields, *refusal) {
 	if p.refused != nil {
 		return nil, p.refused
 	}
-	if !r.list(s.findOrCreate(owner, p.now)).add(ids) {
+	members := r.of(s.find(owner))
+	missing := members.missing(ids)
+	switch {
+	case members.count()+len(missing) > maxListLength:
 		return nil, refuse(codeParameter, "a list holds at most %d ids", maxListLength)
+	case len(missing) > 0:
+		s.update(s.findOrCreate(owner), func(a *account) { r.extend(a, missing) })
 	}
 	return nil, nil
+}
+
+// of returns the account's list. The account may be nil.
+func (r listResource) of(a *account) *list {
+	state := a.readRare()
+	return *r.list(&state)
+}
+
+// extend adds ids that are missing. The caller is in update.
+func (r listResource) extend(a *account, missing []string) {
+	members := r.list(a.rareState())
+	if *members == nil {
+		*members = new(list)
+	}
+	for _, id := range missing {
+		(*members).add(id)
+	}
 }
 
 func (r listResource) remove(s *state, p *params) (fields, *refusal) {
@@ -113,9 +164,16 @@ func (r listResource) remove(s *state, p *params) (fields, *refusal) {
 	if p.refused != nil {
 		return nil, p.refused
 	}
-	if a := s.find(owner, p.now); a != nil {
-		r.list(a).remove(ids)
+	a := s.find(owner)
+	members := r.of(a)
+	if !slices.ContainsFunc(ids, members.has) {
+		return nil, nil
 	}
+	s.update(a, func(*account) {
+		for _, id := range ids {
+			members.remove(id)
+		}
+	})
 	return nil, nil
 }
 
@@ -126,13 +184,10 @@ func (r listResource) query(s *state, p *params) (fields, *refusal) {
 	if p.refused != nil {
 		return nil, p.refused
 	}
-	var members list
-	if a := s.find(owner, p.now); a != nil {
-		members = *r.list(a)
-	}
-	before := members.added + 1
+	members := r.of(s.find(owner))
+	before := members.lastNumber() + 1
 	if token != "" {
-		if before = r.parsePageToken(owner, token); before == 0 || before > members.added {
+		if before = r.parsePageToken(owner, token); before == 0 || before > members.lastNumber() {
 			return nil, refuse(codeParameter, "pageToken is unknown")
 		}
 	}

@@ -33,14 +33,39 @@ func (o *ordered[K]) last() (key K, ok bool) {
 	return key, ok
 }
 
+// first returns the first key, and false if there is none.
+func (o *ordered[K]) first() (key K, ok bool) {
+	for n := o.root; n != nil; n = n.left {
+		key, ok = n.key, true
+	}
+	return key, ok
+}
+
 // page returns the keys of a page. Pages are numbered from 1.
 func (o *ordered[K]) page(number, size int64) []K {
-	all := int64(o.root.count())
-	skip := min((number-1)*size, all) // no overflow: both are below 1<<31
-	count := min(size, all-skip)
-	keys := make([]K, 0, count)
-	o.root.collect(int(skip), int(count), &keys)
+	skip := min((number-1)*size, int64(o.root.count())) // no overflow: both are below 1<<31
+	return o.slice(int(skip), int(size))
+}
+
+// slice returns up to count keys after the first skip ones.
+func (o *ordered[K]) slice(skip, count int) []K {
+	keys := make([]K, 0, max(0, min(count, o.root.count()-skip)))
+	o.root.collect(skip, cap(keys), &keys)
 	return keys
+}
+
+// countBefore returns how many keys belong to the first ones for which before is true; it must be false for all others.
+func (o *ordered[K]) countBefore(before func(K) bool) int {
+	count := 0
+	for n := o.root; n != nil; {
+		if before(n.key) {
+			count += n.left.count() + 1
+			n = n.right
+		} else {
+			n = n.left
+		}
+	}
+	return count
 }
 
 // split returns the keys before key, and the others.

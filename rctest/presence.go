@@ -12,25 +12,27 @@ func (s *state) checkOnline(p *params) (fields, *refusal) {
 		return nil, p.refused
 	}
 	status := "0"
-	if a := s.find(id, p.now); a != nil && a.online {
+	if s.find(id).online() {
 		status = "1"
 	}
 	return fields{"status": status}, nil
 }
 
 // SetOnline connects or disconnects a user's devices, which the API can't do. It does nothing if the user is banned or
-// deactivated and so can't connect. It needs no token, and the user need not be registered.
+// deactivated and so can't connect, or if calls would refuse the id. It needs no token, and the user need not be
+// registered; [Server.Connect] is the way with a token.
 func (s *Server) SetOnline(userID string, online bool) {
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
 	now := s.state.runDue()
-	if !online {
-		if a := s.state.find(userID, now); a != nil {
-			s.state.disconnect(a, eventOffline, now)
-		}
+	a := s.state.find(userID)
+	if a.online() == online || !validID(userID) {
 		return
 	}
-	if a := s.state.findOrCreate(userID, now); a.canConnect(now) {
-		s.state.connect(a, now)
+	switch {
+	case !online:
+		s.state.update(a, func(a *account) { s.state.disconnect(a, eventOffline, now) })
+	case a.canConnect(now):
+		s.state.update(s.state.findOrCreate(userID), func(a *account) { s.state.connect(a, now) })
 	}
 }

@@ -87,31 +87,67 @@ func (s *state) schedule(due time.Time, run func(due time.Time)) {
 	}
 }
 
-// runDue runs the tasks that are due, in order, and returns the time of the server's clock. Everything that reads or
-// changes the state calls it first. It leaves the timer alone: onTimer starts the next one, even if the task it was for
-// has run.
+// shift moves all tasks by d. They keep their order.
+func (q *taskQueue) shift(d time.Duration) {
+	for _, tasks := range [][]task{q.sorted, q.rest} {
+		for i := range tasks {
+			tasks[i].due = tasks[i].due.Add(d)
+		}
+	}
+}
+
+// runDue runs the tasks and finishes the deactivations that are due, in order, removes bans that have ended, and returns
+// the time of the server's clock. Everything that reads or changes the state calls it first. It leaves the timer alone:
+// onTimer starts the next one, even if what it was for has happened.
 func (s *state) runDue() time.Time {
 	now := s.now()
-	first, ok := s.tasks.first()
-	if !ok || now.Before(first.due) {
-		return now
+	for due, what := s.nextDue(); what != nothingDue && !now.Before(due); due, what = s.nextDue() {
+		switch what {
+		case deactivationDue:
+			first, _ := s.unfinished.first()
+			s.finishDeactivation(first)
+		default:
+			first, _ := s.tasks.first()
+			s.tasks.removeFirst()
+			first.run(first.due)
+		}
 	}
-	for ; ok && !now.Before(first.due); first, ok = s.tasks.first() {
-		s.tasks.removeFirst()
-		first.run(first.due)
-	}
+	s.dropEndedBans(now)
 	return now
 }
 
-// resetTimer starts the timer for the first task. Only a webhook needs it: without one, runDue on access is enough.
+// What is due next.
+type nextKind int
+
+const (
+	nothingDue nextKind = iota
+	taskDue
+	deactivationDue
+)
+
+// nextDue returns what is due next, and when. The end of a ban isn't included: it causes nothing, so nothing has to happen
+// in time for it.
+func (s *state) nextDue() (time.Time, nextKind) {
+	task, hasTask := s.tasks.first()
+	entry, hasEntry := s.unfinished.first()
+	switch {
+	case hasEntry && (!hasTask || !task.due.Before(entry.finishesAt())):
+		return entry.finishesAt(), deactivationDue
+	case hasTask:
+		return task.due, taskDue
+	}
+	return time.Time{}, nothingDue
+}
+
+// resetTimer starts the timer for what is due next. Only a webhook needs it: without one, runDue on access is enough.
 // It creates a timer each time, because within a synctest bubble only a timer created there works.
 func (s *state) resetTimer() {
 	if s.timer != nil {
 		s.timer.Stop()
 		s.timer = nil
 	}
-	if first, ok := s.tasks.first(); ok && s.outbox != nil {
-		s.timer = time.AfterFunc(max(first.due.Sub(s.now()), 1), s.onTimer)
+	if due, what := s.nextDue(); what != nothingDue && s.outbox != nil {
+		s.timer = time.AfterFunc(max(due.Sub(s.now()), 1), s.onTimer)
 	}
 }
 

@@ -19,34 +19,33 @@ const (
 	deviceAddress = "203.0.113.7:52229"
 )
 
-// connect starts a session unless the user is online already.
+// connect starts a session of a user that is offline. The caller is in update.
 func (s *state) connect(a *account, now time.Time) {
-	if a.online {
-		return
-	}
 	s.sessions++
-	a.online, a.session = true, s.sessions
+	a.rareState().session = s.sessions
 	s.presenceEvent(a, eventOnline, now)
 }
 
-// disconnect ends the user's session, if any, with eventOffline or eventLogout.
+// disconnect ends the user's session, if any, with eventOffline or eventLogout. The caller is in update.
 func (s *state) disconnect(a *account, status string, now time.Time) {
-	if !a.online {
-		return
+	if a.online() {
+		s.presenceEvent(a, status, now)
+		a.rare.session = 0
 	}
-	a.online = false
-	s.presenceEvent(a, status, now)
 }
 
+func (a *account) online() bool { return a.readRare().session != 0 }
+
+// presenceEvent reports that the user's current session begins or ends.
 func (s *state) presenceEvent(a *account, status string, at time.Time) {
 	if s.outbox == nil {
 		return
 	}
-	id, err := json.Marshal(a.id)
+	id, err := json.Marshal(a.id())
 	if err != nil {
 		panic("rctest: encoding a user id: " + err.Error()) // never happens: JSON can encode any string
 	}
-	s.sendEvent(a.id, "application/json", fmt.Sprintf(
+	s.sendEvent(a.id(), "application/json", fmt.Sprintf(
 		`[{"userid":%s,"status":"%s","os":"%s","time":%d,"clientIp":"%s","sessionId":"rctest-%d"}]`,
-		id, status, deviceOS, at.UnixMilli(), deviceAddress, a.session), at)
+		id, status, deviceOS, at.UnixMilli(), deviceAddress, a.rare.session), at)
 }

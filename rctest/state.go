@@ -10,17 +10,12 @@ import (
 type state struct {
 	settings settings
 
-	mu          sync.Mutex
-	advanced    time.Duration
-	accounts    map[string]*account
-	registered  int
-	bans        ordered[ban]
-	deactivated ordered[deactivation]
-	refusals    map[string]string // result codes of RefuseDeactivation, by user
-	sessions    uint64            // number of sessions so far
-	requests    []Request
-	faults      []*activeFault // oldest first
-	faultHits   int
+	mu       sync.Mutex
+	advanced time.Duration
+	*store
+	requests  []Request
+	faults    []*activeFault // oldest first
+	faultHits int
 
 	listeners    map[Host]*listener
 	closeSignals map[chan struct{}]struct{} // one for each call that waits; closed with the server
@@ -41,10 +36,7 @@ type state struct {
 func newState(chosen settings) *state {
 	s := &state{
 		settings:     chosen,
-		accounts:     make(map[string]*account),
-		bans:         ordered[ban]{compare: compareBans},
-		deactivated:  ordered[deactivation]{compare: compareDeactivations},
-		refusals:     make(map[string]string),
+		store:        newStore(),
 		listeners:    make(map[Host]*listener),
 		closeSignals: make(map[chan struct{}]struct{}),
 	}

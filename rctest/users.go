@@ -17,6 +17,8 @@ const (
 	maxPortraitBytes    = 1024
 	maxDevelopmentUsers = 100
 	maxDeactivatedPage  = 50
+	maxOperations       = 10_000 // that wait for the result of one deactivation; bounds what a user can cost
+	maxRefusalBytes     = 64
 
 	deactivationDuration = 15 * time.Minute
 	reactivationDelay    = time.Hour // from the deactivation call to the earliest reactivation
@@ -53,23 +55,23 @@ func (s *state) register(p *params) (fields, *refusal) {
 	if p.refused != nil {
 		return nil, p.refused
 	}
-	existing := s.find(id, p.now)
+	existing := s.find(id)
 	switch {
-	case existing != nil && existing.deactivated:
+	case existing.deactivated():
 		return nil, refuse(codeParameter, "userId is deactivated")
-	case s.settings.development && s.registered >= maxDevelopmentUsers && (existing == nil || !existing.registered):
+	case s.settings.development && s.registered >= maxDevelopmentUsers && !existing.registered():
 		return nil, refuse(codeUserLimit, "at most %d users in the development environment", maxDevelopmentUsers)
 	}
-	a := s.findOrCreate(id, p.now)
-	if !a.registered {
-		s.registered++
-		a.registered, a.createdAt = true, publicTime(p.now)
+	a := s.findOrCreate(id)
+	if !hasPortrait {
+		portrait = a.portraitURI()
 	}
-	a.name = name
-	if hasPortrait {
-		a.portraitURI = portrait
-	}
-	return fields{"userId": id, "token": a.issueToken(p.now)}, nil
+	var token string
+	s.update(a, func(a *account) {
+		a.setTexts(id, name, portrait)
+		token = s.issueToken(a, p.now)
+	})
+	return fields{"userId": id, "token": token}, nil
 }
 
 func (s *state) info(p *params) (fields, *refusal) {
@@ -77,11 +79,11 @@ func (s *state) info(p *params) (fields, *refusal) {
 	if p.refused != nil {
 		return nil, p.refused
 	}
-	a := s.find(id, p.now)
-	if a == nil || !a.registered {
+	a := s.find(id)
+	if !a.registered() {
 		return nil, refuse(codeParameter, "ParamError:data is not exist.")
 	}
-	return fields{"userName": a.name, "userPortrait": a.portraitURI, "createTime": a.createdAt.Format(time.DateTime)}, nil
+	return fields{"userName": a.name(), "userPortrait": a.portraitURI(), "createTime": timeOf(a.createdAt).Format(time.DateTime)}, nil
 }
 
 func (s *state) refresh(p *params) (fields, *refusal) {
@@ -91,105 +93,157 @@ func (s *state) refresh(p *params) (fields, *refusal) {
 	if p.refused != nil {
 		return nil, p.refused
 	}
-	a := s.find(id, p.now)
-	if a == nil || !a.registered {
-		return nil, nil
+	a := s.find(id)
+	if !a.registered() {
+		return nil, refuse(codeParameter, "userId%s is not exist.", id)
 	}
-	if hasName {
-		a.name = name
+	if !hasName {
+		name = a.name()
 	}
-	if hasPortrait {
-		a.portraitURI = portrait
+	if !hasPortrait {
+		portrait = a.portraitURI()
+	}
+	if name != a.name() || portrait != a.portraitURI() {
+		s.update(a, func(a *account) { a.setTexts(id, name, portrait) })
 	}
 	return nil, nil
 }
 
-// deactivation is the zero value for a user that isn't deactivated.
+// deactivation is what is stored about a deactivated user.
 type deactivation struct {
-	order   uint64 // position in the list of deactivated users
-	id      string
-	at      time.Time
-	code    string // of its result
-	removed bool   // the user's data has been removed
+	order      uint64   // position in the list of deactivated users
+	at         int64    // Unix milliseconds
+	code       string   // of its result
+	operations []string // ids of those whose result isn't reported yet; none once it has finished
 }
 
-func (d *deactivation) finishesAt() time.Time { return d.at.Add(deactivationDuration) }
+// deactivationEntry is a deactivation in an ordered set.
+type deactivationEntry struct {
+	at      int64 // Unix milliseconds
+	order   uint64
+	account *account
+}
 
-func compareDeactivations(a, b deactivation) int { return cmp.Compare(a.order, b.order) }
+func (a *account) deactivationEntry() deactivationEntry {
+	d := a.rare.deactivation
+	return deactivationEntry{d.at, d.order, a}
+}
+
+func (e deactivationEntry) finishesAt() time.Time { return timeOf(e.at).Add(deactivationDuration) }
+
+func compareOrders(a, b deactivationEntry) int { return cmp.Compare(a.order, b.order) }
+
+func compareFinishes(a, b deactivationEntry) int {
+	return cmp.Or(cmp.Compare(a.at, b.at), compareOrders(a, b))
+}
 
 func (s *state) deactivate(p *params) (fields, *refusal) {
-	ids := p.joinedUserIDs()
+	ids := distinct(p.joinedUserIDs())
 	if p.refused != nil {
 		return nil, p.refused
 	}
+	for _, id := range ids {
+		if d := s.find(id).readRare().deactivation; d != nil && len(d.operations) == maxOperations {
+			return nil, refuse(codeRateLimited, "%d operations already wait for the result of the user's deactivation", maxOperations)
+		}
+	}
 	operation := newOperationID()
-	for i, id := range ids {
-		a := s.findOrCreate(id, p.now)
-		switch {
-		case !a.deactivated:
-			s.beginDeactivation(a, operation, p.now)
-		case !slices.Contains(ids[:i], id):
-			s.reportDeactivation(a, operation, p.now)
+	for _, id := range ids {
+		a := s.findOrCreate(id)
+		switch d := a.readRare().deactivation; {
+		case d == nil:
+			s.update(a, func(a *account) { s.beginDeactivation(a, operation, p.now) })
+		case len(d.operations) > 0:
+			s.update(a, func(*account) { d.operations = append(d.operations, operation) })
+		default:
+			s.resultEvent(id, operation, resultDeactivate, d.code, p.now)
 		}
 	}
 	return fields{"operateId": operation}, nil
 }
 
+// distinct returns each id once.
+func distinct(ids []string) []string {
+	var found []string
+	for _, id := range ids {
+		if !slices.Contains(found, id) {
+			found = append(found, id)
+		}
+	}
+	return found
+}
+
+// beginDeactivation voids all tokens. The caller is in update.
 func (s *state) beginDeactivation(a *account, operation string, now time.Time) {
 	s.disconnect(a, eventLogout, now)
 	last, _ := s.deactivated.last()
-	a.deactivated, a.tokens = true, nil
-	a.deactivation = deactivation{order: last.order + 1, id: a.id, at: publicTime(now), code: resultSuccess}
-	if code, refused := s.refusals[a.id]; refused {
-		delete(s.refusals, a.id)
-		a.deactivation.code = code
+	r := a.rareState()
+	r.deactivation = &deactivation{last.order + 1, now.UnixMilli(), cmp.Or(r.refusal, resultSuccess), []string{operation}}
+	r.refusal = ""
+	if h := a.tokenHistory(); h.issued > 0 {
+		h.void, h.latest = h.issued, nil
+		r.tokens = &h
 	}
-	s.deactivated.insert(a.deactivation)
-	id, code := a.id, a.deactivation.code
-	s.schedule(a.deactivation.finishesAt(), func(due time.Time) {
-		if code != resultSuccess {
-			s.undoDeactivation(s.accounts[id])
+	entry := a.deactivationEntry()
+	s.deactivated.insert(entry)
+	s.unfinished.insert(entry)
+	if first, _ := s.unfinished.first(); first == entry {
+		s.resetTimer()
+	}
+}
+
+// finishDeactivation removes the user's data or, if the deactivation is refused, makes the user active again, and reports
+// the result.
+func (s *state) finishDeactivation(e deactivationEntry) {
+	d := e.account.rare.deactivation
+	operations := d.operations
+	s.update(e.account, func(a *account) {
+		s.unfinished.remove(e)
+		if d.operations = nil; d.code == resultSuccess {
+			a.removeData()
+		} else {
+			s.undoDeactivation(a)
 		}
-		s.resultEvent(id, operation, resultDeactivate, code, due)
 	})
-}
-
-// reportDeactivation reports, for another operation, the result of a deactivation that was begun before: when it
-// finishes, or now if it has finished.
-func (s *state) reportDeactivation(a *account, operation string, now time.Time) {
-	id, code := a.id, a.deactivation.code
-	if finishesAt := a.deactivation.finishesAt(); now.Before(finishesAt) {
-		s.schedule(finishesAt, func(due time.Time) { s.resultEvent(id, operation, resultDeactivate, code, due) })
-		return
+	for _, operation := range operations {
+		s.resultEvent(e.account.id(), operation, resultDeactivate, d.code, e.finishesAt())
 	}
-	s.resultEvent(id, operation, resultDeactivate, code, now)
 }
 
+// undoDeactivation is for one that has finished. The caller is in update.
 func (s *state) undoDeactivation(a *account) {
-	s.deactivated.remove(a.deactivation)
-	a.deactivated, a.deactivation = false, deactivation{}
+	s.deactivated.remove(a.deactivationEntry())
+	a.rare.deactivation = nil
 }
 
 // removeData removes what RC removes when a deactivation finishes, apart from messages and push settings, which the fake
-// doesn't have.
+// doesn't have. The caller is in update.
 func (a *account) removeData() {
-	a.name, a.portraitURI = "", ""
-	a.allowlistOn = false
-	a.blocklist.clear()
-	a.allowlist.clear()
+	a.setTexts(a.id(), "", "")
+	a.rare.allowlistOn = false
+	a.rare.blocklist.clear()
+	a.rare.allowlist.clear()
 }
 
 // RefuseDeactivation makes the user's next deactivation fail: the call is accepted, and 15 minutes later, when the
 // deactivation would have finished, its result is reported with the code. The user is then active again, with all its data
 // but without a token. RC doesn't document which codes exist. A deactivation call for a user that is already deactivated
-// doesn't count as the next one. RefuseDeactivation panics if the code is empty or "0", which means success.
+// doesn't count as the next one. RefuseDeactivation panics if the code is empty, "0", which means success, longer than 64
+// bytes or not UTF-8. It does nothing for an id that calls would refuse.
 func (s *Server) RefuseDeactivation(userID, code string) {
-	if code == "" || code == resultSuccess {
-		panic("rctest: RefuseDeactivation with a code of success")
+	if !validRefusal(code) {
+		panic("rctest: RefuseDeactivation: the code is empty, 0, longer than 64 bytes or not UTF-8")
 	}
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
-	s.state.refusals[userID] = code
+	s.state.runDue()
+	if validID(userID) && s.state.find(userID).readRare().refusal != code {
+		s.state.update(s.state.findOrCreate(userID), func(a *account) { a.rareState().refusal = strings.Clone(code) })
+	}
+}
+
+func validRefusal(code string) bool {
+	return code != "" && code != resultSuccess && len(code) <= maxRefusalBytes && utf8.ValidString(code)
 }
 
 func (s *state) queryDeactivated(p *params) (fields, *refusal) {
@@ -199,30 +253,29 @@ func (s *state) queryDeactivated(p *params) (fields, *refusal) {
 		return nil, p.refused
 	}
 	ids := []string{}
-	for _, d := range pageItems(p, s.deactivated.page(page, p.pageSize(size))) {
-		ids = append(ids, d.id)
+	for _, e := range pageItems(p, s.deactivated.page(page, p.pageSize(size))) {
+		ids = append(ids, e.account.id())
 	}
 	return fields{"users": ids}, nil
 }
 
 func (s *state) reactivate(p *params) (fields, *refusal) {
-	ids := p.joinedUserIDs()
+	ids := distinct(p.joinedUserIDs())
 	if p.refused != nil {
 		return nil, p.refused
 	}
 	for _, id := range ids {
-		if a := s.find(id, p.now); a != nil && a.deactivated && p.now.Before(a.deactivation.at.Add(reactivationDelay)) {
+		d := s.find(id).readRare().deactivation
+		if d != nil && p.now.Before(timeOf(d.at).Add(reactivationDelay)) {
 			return nil, refuse(codeParameter, "userId was deactivated less than %v ago", reactivationDelay)
 		}
 	}
 	operation := newOperationID()
-	for i, id := range ids {
-		if a := s.find(id, p.now); a != nil && a.deactivated {
-			s.undoDeactivation(a)
+	for _, id := range ids {
+		if a := s.find(id); a.deactivated() {
+			s.update(a, s.undoDeactivation)
 		}
-		if s.outbox != nil && !slices.Contains(ids[:i], id) {
-			s.resultEvent(id, operation, resultReactivate, resultSuccess, p.now)
-		}
+		s.resultEvent(id, operation, resultReactivate, resultSuccess, p.now)
 	}
 	return fields{"operateId": operation}, nil
 }

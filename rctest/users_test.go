@@ -97,8 +97,10 @@ func TestInfo(t *testing.T) {
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	f.ok(refreshPath, "userId=a&name=N")
+	require.Equal(t, "userIda is not exist.", f.refused(refreshPath, "userId=a&name=N", 400, 1002))
 	require.Equal(t, rctest.User{ID: "a"}, f.User("a"), "an unknown user stays unknown")
+	f.ok(blockPath, "userId=a&minute=1")
+	f.refused(refreshPath, "userId=a&name=N", 400, 1002) // known by its ban, but never registered
 	f.ok(getTokenPath, "userId=a&name=N&portraitUri=P")
 	f.ok(refreshPath, "userId=a&name=M")
 	require.Equal(t, []string{"M", "P"}, []string{f.User("a").Name, f.User("a").PortraitURI})
