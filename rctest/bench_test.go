@@ -2,6 +2,7 @@ package rctest_test
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/f0207b22/rcuser/rctest"
@@ -32,5 +33,38 @@ func BenchmarkCall(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// The cost of a token must not depend on how many the user has.
+func BenchmarkToken(b *testing.B) {
+	for _, tokens := range []int{1, 100_000} {
+		f := setup(b)
+		token := ""
+		for range tokens {
+			token = f.register("a")
+		}
+		b.Run(fmt.Sprint("valid/", tokens), func(b *testing.B) {
+			for b.Loop() {
+				f.ValidToken("a", token)
+			}
+		})
+		b.Run(fmt.Sprint("issue/", tokens), func(b *testing.B) {
+			for b.Loop() {
+				f.register("a")
+			}
+		})
+	}
+}
+
+// BenchmarkMillionUsers reports how much memory a registered user takes.
+func BenchmarkMillionUsers(b *testing.B) {
+	for b.Loop() {
+		f := setup(b)
+		f.query(logged)
+		before := liveHeap()
+		f.registerMany(0, 1_000_000)
+		b.ReportMetric(float64(liveHeap()-before)/1_000_000, "bytes/user")
+		runtime.KeepAlive(f)
 	}
 }

@@ -93,10 +93,13 @@ func (im *importer) readObject() error {
 			return err
 		}
 	}
+	if err := im.readEnd(); err != nil {
+		return err
+	}
 	if !seen["users"] {
 		return errors.New("the field users is missing")
 	}
-	return im.readEnd()
+	return nil
 }
 
 func (im *importer) readEnd() error {
@@ -228,19 +231,24 @@ func (im *importer) syntaxError(err error) error {
 	return fmt.Errorf("byte %d: %w", im.decoder.InputOffset(), err)
 }
 
-// meteredReader fails once more than left bytes are read, so that one value can't take all memory.
+// meteredReader fails once more than left bytes are read, so that one value can't take all memory. It repeats its error:
+// a decoder that looks for more values drops the first one.
 type meteredReader struct {
 	reader io.Reader
 	left   int
+	err    error
 }
 
-var errTooLarge = fmt.Errorf("a user is longer than %d bytes", maxRecordBytes)
+var errTooLarge = fmt.Errorf("a user or another field is longer than %d bytes", maxRecordBytes)
 
-func (m *meteredReader) Read(p []byte) (int, error) {
-	if m.left == 0 {
-		return 0, errTooLarge
+func (m *meteredReader) Read(p []byte) (n int, err error) {
+	switch {
+	case m.err != nil:
+	case m.left == 0:
+		m.err = errTooLarge
+	default:
+		n, m.err = m.reader.Read(p[:min(len(p), m.left)])
+		m.left -= n
 	}
-	n, err := m.reader.Read(p[:min(len(p), m.left)])
-	m.left -= n
-	return n, err
+	return n, m.err
 }
