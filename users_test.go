@@ -165,7 +165,7 @@ func updateStep(m *systemtest.Model) {
 	}
 	user := m.User(id)
 	if !user.Registered {
-		requireRefused(m, err, rcuser.ErrParameter)
+		require.ErrorContains(m, err, " is not exist. (HTTP 400")
 		return
 	}
 	require.NoError(m, err)

@@ -10,7 +10,7 @@ import (
 )
 
 // refusedConnect requires that the token doesn't connect, and returns the error.
-func (f *fake) refusedConnect(token string, reason error) *rctest.ConnectError {
+func (f *fake) refusedConnect(token string, reason error) rctest.ConnectError {
 	f.t.Helper()
 	err := f.Connect(token)
 	require.ErrorIs(f.t, err, reason)
@@ -18,7 +18,7 @@ func (f *fake) refusedConnect(token string, reason error) *rctest.ConnectError {
 	require.ErrorAs(f.t, err, &refused)
 	require.Equal(f.t, reason, refused.Reason)
 	require.NotContains(f.t, err.Error(), "rongnav", "no token in a text")
-	return refused
+	return *refused
 }
 
 func TestConnect(t *testing.T) {

@@ -168,7 +168,7 @@ func TestPending(t *testing.T) {
 		f := setup(t)
 		require.Empty(t, slices.Collect(f.Pending()))
 		start := f.Now().UTC()
-		at := func(minutes time.Duration) time.Time { return start.Add(minutes * time.Minute) }
+		at := func(minutes int) time.Time { return start.Add(time.Duration(minutes) * time.Minute) }
 		f.ok(blockPath, "userId=a&userId=b&minute=30")
 		f.ok(blockPath, "userId=c&minute=10")
 		f.ok(deactivatePath, "userId=d")

@@ -2,7 +2,6 @@ package rctest
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,7 +13,7 @@ const (
 	maxSerial = 1 << 31 // half of what a serial can hold
 )
 
-// recordNames are the names of all fields of a user in an export.
+// recordNames are the names of all fields of a user in an export, at most 32.
 var recordNames = []string{
 	"id", "createdAt", "name", "portraitUri", "tokens", "bannedUntil", "session", "blocklist", "allowlist", "allowlistOn",
 	"deactivation", "refuseCode", "issued", "void", "expiredBefore", "expiredSerial", "latest", "added", "entries", "number",
@@ -24,44 +23,47 @@ var recordNames = []string{
 // checkNames refuses names that Export doesn't write, also if only their case differs, and names given twice in one
 // object: package encoding/json would take them. raw must be valid JSON.
 func checkNames(raw []byte) error {
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber()
-	var objects []map[string]bool // the names so far, of the objects and arrays around; nil for an array
-	isName := false
-	for decoder.More() || len(objects) > 0 {
-		token, err := decoder.Token()
-		if err != nil {
-			return err
-		}
-		switch token {
-		case json.Delim('{'):
-			objects = append(objects, make(map[string]bool))
-		case json.Delim('['):
-			objects = append(objects, nil)
-		case json.Delim('}'), json.Delim(']'):
+	var objects []uint32 // for each object around, the names it has had so far: a bit for each of recordNames
+	for i := 0; i < len(raw); i++ {
+		switch raw[i] {
+		case '{':
+			objects = append(objects, 0)
+		case '}':
 			objects = objects[:len(objects)-1]
-		default:
-			if name, _ := token.(string); isName {
-				if err := checkName(name, objects[len(objects)-1]); err != nil {
-					return err
-				}
-				isName = false
+		case '"':
+			text := stringAt(raw[i+1:])
+			i += len(text) + 1
+			if !bytes.HasPrefix(bytes.TrimLeft(raw[i+1:], " \t\r\n"), []byte(":")) {
 				continue
 			}
+			if err := addName(&objects[len(objects)-1], string(text)); err != nil {
+				return err
+			}
 		}
-		isName = len(objects) > 0 && objects[len(objects)-1] != nil
 	}
 	return nil
 }
 
-func checkName(name string, seen map[string]bool) error {
+// stringAt returns the text up to the quote that ends it.
+func stringAt(text []byte) []byte {
+	end := 0
+	for ; text[end] != '"'; end++ {
+		if text[end] == '\\' {
+			end++
+		}
+	}
+	return text[:end]
+}
+
+func addName(seen *uint32, name string) error {
+	index := slices.Index(recordNames, name)
 	switch {
-	case !slices.Contains(recordNames, name):
+	case index < 0:
 		return fmt.Errorf("the field %.80q is unknown", name)
-	case seen[name]:
+	case *seen&(1<<index) != 0:
 		return fmt.Errorf("the field %q is given twice", name)
 	}
-	seen[name] = true
+	*seen |= 1 << index
 	return nil
 }
 

@@ -2,10 +2,10 @@ package rctest_test
 
 import (
 	"fmt"
-	"net/url"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -16,34 +16,31 @@ func liveHeap() int64 {
 	runtime.GC()
 	runtime.GC() // frees what the first one made unreachable by running cleanups
 	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc) //nolint:gosec // a heap is smaller
+	return int64(m.HeapAlloc)
 }
 
-// logged is a number of calls after which the log of requests is as large as before, whatever was in it.
-const logged = 20_000
+const manyUsers = 100_000
 
-// heapPerUser makes calls for n users twice, and returns how many bytes each user of the second round has added. A round
-// is a multiple of logged.
-func (f *fake) heapPerUser(n int, calls func(first, n int)) float64 {
-	calls(0, n)
+// heapPerUser imports many users and returns how many bytes each takes after the action.
+func heapPerUser(t *testing.T, user func(i int) string, action func(*fake)) float64 {
+	var export strings.Builder
+	export.WriteString(strings.TrimSuffix(exportOf(), "]}"))
+	for i := range manyUsers {
+		if i > 0 {
+			export.WriteString(",")
+		}
+		export.WriteString(user(i))
+	}
+	export.WriteString("]}")
+	saved := export.String()
 	before := liveHeap()
-	calls(n, n)
+	f := setup(t)
+	f.load(saved)
+	action(f)
 	after := liveHeap()
-	runtime.KeepAlive(f)
-	return float64(after-before) / float64(n)
-}
-
-// query makes calls that change nothing.
-func (f *fake) query(calls int) {
-	for range calls {
-		f.ok(blockQueryPath, "page=1&size=1")
-	}
-}
-
-func (f *fake) registerMany(first, n int) {
-	for i := first; i < first+n; i++ {
-		f.ok(getTokenPath, fmt.Sprintf("userId=user%06d&name=Ann+%d&portraitUri=", i, i)+url.QueryEscape(portraitOf(i)))
-	}
+	require.Equal(t, fmt.Sprintf("user%06d", manyUsers/2), f.User(fmt.Sprintf("user%06d", manyUsers/2)).ID)
+	runtime.KeepAlive(saved)
+	return float64(after-before) / manyUsers
 }
 
 func portraitOf(i int) string { return fmt.Sprintf("https://cdn.example.com/p/%06d.png", i) }
@@ -52,24 +49,40 @@ func portraitOf(i int) string { return fmt.Sprintf("https://cdn.example.com/p/%0
 //
 //nolint:paralleltest // it measures the heap of the process
 func TestMemoryOfRegisteredUsers(t *testing.T) {
-	f := setup(t)
-	require.Less(t, f.heapPerUser(2*logged, f.registerMany), 1.3*170)
-	require.Equal(t, portraitOf(7), f.User("user000007").PortraitURI)
+	got := heapPerUser(t, func(i int) string {
+		return fmt.Sprintf(`{"id":"user%06d","createdAt":1,"name":"Ann %d","portraitUri":"%s"}`, i, i, portraitOf(i))
+	}, func(*fake) {})
+	require.Less(t, got, 1.3*170)
 }
 
 // State that most users don't have costs nothing once it is gone.
 //
 //nolint:paralleltest // it measures the heap of the process
-func TestMemoryOfUsersUnbanned(t *testing.T) {
-	f := setup(t)
-	got := f.heapPerUser(2*logged, func(first, n int) {
-		for i := first; i < first+n; i += 20 {
-			f.ok(blockPath, idsFrom("userId", i, 20)+"&minute=1")
-			f.ok(unblockPath, idsFrom("userId", i, 20))
+func TestMemoryAfterBans(t *testing.T) {
+	end := time.Now().Add(time.Hour).UnixMilli()
+	got := heapPerUser(t, func(i int) string {
+		return fmt.Sprintf(`{"id":"user%06d","bannedUntil":%d}`, i, end+int64(i%1000))
+	}, func(f *fake) {
+		f.ok(unblockPath, "userId=user000000&userId=user000001")
+		f.Advance(2 * time.Hour)
+		for range manyUsers / 100 {
+			f.User("x") // every use removes some of the bans that have ended
 		}
-		f.query(logged - n/10)
 	})
 	require.Less(t, got, 100.0)
+}
+
+// logged is a number of calls after which the log of requests is as large as before.
+const logged = 20_000
+
+// heapPerCall makes the calls twice, and returns how many bytes each call of the second time has added.
+func (f *fake) heapPerCall(calls func(first int)) float64 {
+	calls(0)
+	before := liveHeap()
+	calls(logged)
+	after := liveHeap()
+	runtime.KeepAlive(f)
+	return float64(after-before) / logged
 }
 
 // What is stored isn't part of the request that it came in: that would keep the whole request.
@@ -78,13 +91,15 @@ func TestMemoryOfUsersUnbanned(t *testing.T) {
 func TestMemoryOfListsFromLargeRequests(t *testing.T) {
 	f := setup(t)
 	padding := "&x=" + strings.Repeat("x", 10_000)
-	got := f.heapPerUser(2*logged, func(first, n int) {
-		for i := first; i < first+n/10; i++ {
-			f.ok(blacklistAddPath, fmt.Sprintf("userId=user%06d&blackUserId=member%06d", i, i)+padding)
+	got := f.heapPerCall(func(first int) {
+		for i := range logged / 10 {
+			f.ok(blacklistAddPath, fmt.Sprintf("userId=user%d&blackUserId=member%d", first+i, first+i)+padding)
 		}
-		f.query(logged - n/10)
+		for range logged - logged/10 {
+			f.ok(blockQueryPath, "page=1&size=1")
+		}
 	})
-t.Log(got); 	require.Less(t, got, 200.0, "a tenth of the users has a list")
+	require.Less(t, got, 300.0, "a tenth of the calls begins a list")
 }
 
 // Tokens aren't stored.
@@ -92,10 +107,11 @@ t.Log(got); 	require.Less(t, got, 200.0, "a tenth of the users has a list")
 //nolint:paralleltest // it measures the heap of the process
 func TestMemoryOfTokens(t *testing.T) {
 	f := setup(t)
-	got := f.heapPerUser(2*logged, func(_, n int) {
-		for range n {
+	got := f.heapPerCall(func(int) {
+		for range logged {
 			f.register("a")
 		}
 	})
-	require.Less(t, got, 10.0)
+	require.Less(t, got, 100.0)
+	require.Less(t, len(f.export()), 1000)
 }

@@ -16,7 +16,7 @@ import (
 
 const (
 	tokenKeyBytes   = 32
-	tokenStampBytes = 16 // the user's number, the serial and the time of issue
+	tokenStampBytes = 16                                             // the user's number, the serial and the time of issue
 	tokenSuffix     = "@rctest.cn.rongnav.com;rctest.cn.rongcfg.com" //nolint:gosec // no secret: every token ends like this
 	listedTokens    = 20
 )

@@ -355,3 +355,17 @@ func TestDeactivatedPageFields(t *testing.T) {
 	t.Parallel()
 	checkRefused(t, deactivateQueryPath, "pageNo=0", "pageSize=51", "pageSize=0", "pageNo=99999999999999999999999999999999")
 }
+
+// What waits for the result of one deactivation is bounded.
+func TestOperationsOfOneDeactivation(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	for range 10_000 {
+		f.ok(deactivatePath, "userId=a")
+	}
+	require.Contains(t, f.refused(deactivatePath, "userId=b,a", 429, 1008), "10000 operations")
+	require.False(t, f.User("b").Deactivated, "refused as a whole")
+	setup(t).load(f.export())
+	f.Advance(15 * time.Minute)
+	f.ok(deactivatePath, "userId=b,a")
+}
