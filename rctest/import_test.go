@@ -140,6 +140,23 @@ func TestImportAfterTheTime(t *testing.T) {
 	})
 }
 
+// An import may move the clock. What waits to be posted again waits no longer than before.
+func TestImportKeepsRetries(t *testing.T) {
+	withWebhook(t, func(t *testing.T, f *fake, a *app) {
+		a.answer = answerWith(500, 200)
+		saved := f.export()
+		f.Advance(time.Hour)
+		f.SetOnline("a", true)
+		require.Equal(t, 1, a.count())
+		f.load(saved)
+		require.False(t, f.User("a").Online)
+		time.Sleep(time.Second - 1)
+		require.Equal(t, 1, a.count())
+		time.Sleep(1)
+		require.Equal(t, 2, a.count())
+	})
+}
+
 func TestReset(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
