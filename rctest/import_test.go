@@ -319,6 +319,32 @@ func TestImportOfTheLargestUser(t *testing.T) {
 	require.Equal(t, f.User(id(0)), g.User(id(0)))
 }
 
+// A ban that has ended is none, even while the server hasn't removed it yet.
+func TestExportOfEndedBans(t *testing.T) {
+	t.Parallel()
+	f, g := setup(t), setup(t)
+	for i := range 30 {
+		f.ok(blockPath, idsFrom("userId", 20*i, 20)+"&minute=5")
+	}
+	f.Advance(5 * time.Minute)
+	f.SetOnline("u0", true)
+	g.load(f.export())
+	require.True(t, g.User("u0").Online)
+	require.Empty(t, slices.Collect(g.Bans()))
+}
+
+// Imported users count, and may be more than the options allow to register.
+func TestImportIntoDevelopment(t *testing.T) {
+	t.Parallel()
+	f, g := setup(t), setup(t, rctest.Development())
+	for i := range 101 {
+		f.register(fmt.Sprint("u", i))
+	}
+	g.load(f.export())
+	g.register("u100")
+	g.refused(getTokenPath, "userId=new&name=N", 403, 2007)
+}
+
 // requireNotImported requires that an import fails with the text and changes nothing.
 func requireNotImported(t *testing.T, r io.Reader, text string) {
 	t.Helper()
