@@ -101,6 +101,7 @@ func (s *Server) Reset() {
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
 	s.state.resetTraffic()
+	s.state.tasks = taskQueue{} // retries of events that are dropped
 	s.state.replaceStore(newStore(), 0)
 }
 
