@@ -34,8 +34,10 @@ type app struct {
 	store        *store
 	hub          *hub
 	webhook      *webhook.Handler
+	ops          *webhook.Operations
 	deleter      *deleter
 	logins       singleflight.Group
+	users        *userLocks
 	stopping     <-chan struct{} // closed when the shutdown begins
 }
 
@@ -49,7 +51,7 @@ func serve(ctx context.Context, s settings, log *slog.Logger) (err error) {
 		return fmt.Errorf("DATABASE: %w", err)
 	}
 	defer func() { err = errors.Join(err, db.close()) }()
-	a := &app{settings: s, log: log, store: db, hub: h, stopping: ctx.Done()}
+	a := &app{settings: s, log: log, store: db, hub: h, users: newUserLocks(), stopping: ctx.Done()}
 	if err := a.connect(); err != nil {
 		return err
 	}
@@ -87,15 +89,15 @@ func (a *app) connect() (err error) {
 	if a.client, err = rcuser.NewClient(a.rc); err != nil {
 		return err
 	}
-	ops, err := webhook.NewOperations(a.client, webhook.OperationsOptions{Store: a.store, Poll: pollInterval})
+	a.ops, err = webhook.NewOperations(a.client, webhook.OperationsOptions{Store: a.store, Poll: pollInterval})
 	if err != nil {
 		return err
 	}
-	a.deleter = newDeleter(a.store, ops, a.log)
+	a.deleter = newDeleter(a.store, a.ops, a.log)
 	a.webhook, err = webhook.NewHandler(webhook.Config{
 		Credentials:    webhook.StaticCredentials(rcuser.Credentials{AppKey: a.rc.AppKey, AppSecret: a.rc.AppSecret}),
 		OnPresence:     a.onPresence,
-		OnDeactivation: ops.Handle,
+		OnDeactivation: a.onDeactivation,
 		Replays:        a.store,
 		Logger:         a.log,
 	})
@@ -111,6 +113,21 @@ func (a *app) onPresence(ctx context.Context, e webhook.PresenceEvent) error {
 		return a.store.putPresence(ctx, e, false)
 	}
 	return nil // a status added to RC after this program was written
+}
+
+// onDeactivation also handles events about accounts that something else has closed or opened again, such as RC's console:
+// RC has voided the tokens of the one, and gives the other tokens again.
+func (a *app) onDeactivation(ctx context.Context, e webhook.DeactivationEvent) error {
+	err := a.ops.Handle(ctx, e)
+	switch {
+	case err != nil || !e.Done():
+		return err
+	case e.Type == webhook.Deactivation:
+		return a.store.clearToken(ctx, e.UserID)
+	case e.Type == webhook.Reactivation:
+		return a.store.forgetClosed(ctx, e.UserID)
+	}
+	return nil
 }
 
 // server returns a server that limits the size and the duration of requests.

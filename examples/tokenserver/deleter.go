@@ -19,6 +19,7 @@ const (
 	retryInterval   = time.Minute // between the attempts of a deletion that failed
 	pollInterval    = time.Minute // between reads of RC's list of deactivated users, in case an event was lost
 	saveTimeout     = time.Second // for a write that must succeed during a shutdown
+	maxDeletions    = 10_000      // at once; each takes a goroutine for 15 minutes
 )
 
 // deleter deletes the accounts whose state in the database is deleting. The database is the only place where it keeps
@@ -43,14 +44,15 @@ func (d *deleter) notify() {
 	}
 }
 
-// run starts deletions until ctx ends, and returns when all of them have ended too.
+// run starts deletions until ctx ends, and returns when all of them have ended too. Of more than [maxDeletions] the others
+// start as the first ones end.
 func (d *deleter) run(ctx context.Context) {
 	var deletions sync.WaitGroup
 	defer deletions.Wait()
 	ticker := time.NewTicker(retryInterval)
 	defer ticker.Stop()
 	for {
-		users, err := d.store.users(ctx, whereDeleting)
+		users, err := d.store.users(ctx, whereDeleting+" LIMIT ?", maxDeletions)
 		if err != nil && ctx.Err() == nil {
 			d.log.Error("finding deletions failed", "error", err)
 		}

@@ -173,7 +173,7 @@ func deletionInBubble(t *testing.T, test func(*testing.T, *rctest.Server, *store
 		})
 		require.NoError(t, err)
 		fake.SetWebhook(h)
-		require.NoError(t, db.addUser(t.Context(), "alice", "Alice", "token", time.Now()))
+		require.NoError(t, db.addUser(t.Context(), loginRequest{UserID: "alice", Name: "Alice"}, "token", time.Now()))
 		_, err = db.beginDeletion(t.Context(), "alice")
 		require.NoError(t, err)
 		test(t, fake, db, ops)
@@ -321,10 +321,13 @@ func TestEventBetweenTwoRuns(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, db.Commit(t.Context(), "key", time.Now()))
 		require.NoError(t, db.prune(t.Context(), time.Now().Add(time.Millisecond)))
-		for _, table := range []string{"users", "sessions", "results", "deactivations", "replays"} {
+		for _, table := range []string{"users", "sessions", "results", "replays"} {
 			var rows int
 			require.NoError(t, db.db.QueryRowContext(t.Context(), "SELECT count(*) FROM "+table).Scan(&rows))
 			require.Zero(t, rows, table)
 		}
+		closed, err := db.isClosed(t.Context(), "alice")
+		require.NoError(t, err)
+		require.True(t, closed)
 	})
 }

@@ -1,14 +1,15 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"os"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/f0207b22/rcuser"
 )
@@ -27,8 +28,12 @@ type requestError struct {
 
 func (e *requestError) Error() string { return e.text }
 
-// readJSON decodes a body that is one JSON value without unknown fields into target. It checks the Content-Type too,
-// because a browser sends cross-site requests of the type application/json only after a preflight request.
+func badRequest(text string) error { return &requestError{http.StatusBadRequest, text} }
+
+// readJSON decodes a body that is one JSON object into target. It refuses names that are unknown, repeated or in another
+// case: another program that reads the same body might choose another one of two values. It refuses invalid UTF-8 too, which
+// would become other characters. It checks the Content-Type, because a browser sends cross-site requests of the type
+// application/json only after a preflight request.
 func readJSON(w http.ResponseWriter, r *http.Request, target any) error {
 	if mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mediaType != "application/json" {
 		return &requestError{http.StatusUnsupportedMediaType, "Content-Type must be application/json"}
@@ -37,15 +42,27 @@ func readJSON(w http.ResponseWriter, r *http.Request, target any) error {
 	if err != nil {
 		return err
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.DisallowUnknownFields()
-	if err = decoder.Decode(target); err == nil {
-		if _, err = decoder.Token(); errors.Is(err, io.EOF) {
-			return nil
-		}
-		err = errors.Join(errors.New("more than one JSON value"), err)
+	if err := json.Unmarshal(body, target, json.RejectUnknownMembers(true)); err != nil {
+		return badRequest("invalid JSON body: " + jsonProblem(err))
 	}
-	return &requestError{http.StatusBadRequest, "invalid JSON body: " + err.Error()}
+	return nil
+}
+
+// jsonProblem describes an error without the names of Go types, which mean nothing to the caller.
+func jsonProblem(err error) string {
+	mismatch, isMismatch := errors.AsType[*json.SemanticError](err)
+	syntax, isSyntax := errors.AsType[*jsontext.SyntacticError](err)
+	switch {
+	case isSyntax:
+		return fmt.Sprintf("%v, after byte %d", syntax.Err, syntax.ByteOffset)
+	case !isMismatch:
+		return "it can't be read"
+	case mismatch.JSONPointer == "":
+		return "it must be an object"
+	case errors.Is(err, json.ErrUnknownName):
+		return fmt.Sprintf("unknown name %q", mismatch.JSONPointer.LastToken())
+	}
+	return fmt.Sprintf("%s has the wrong type", mismatch.JSONPointer.LastToken())
 }
 
 // readBody hides network errors from the caller, because they contain addresses.
@@ -58,7 +75,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, &requestError{http.StatusRequestTimeout, "the body wasn't received in time"}
 	case err != nil:
-		return nil, &requestError{http.StatusBadRequest, "the body is incomplete"}
+		return nil, badRequest("the body is incomplete")
 	}
 	return body, nil
 }
@@ -69,7 +86,7 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // fails only if the client is gone
+	_ = json.MarshalWrite(w, body) // fails only if the client is gone
 }
 
 // fail answers with an error. The details of errors that the caller can't do anything about go to the log only.
@@ -88,13 +105,18 @@ func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
 		status, text = http.StatusUnauthorized, err.Error()
 	case errors.Is(err, errNoUser):
 		status, text = http.StatusNotFound, err.Error()
+	case errors.Is(err, errClosed):
+		status, text = http.StatusConflict, errClosed.Error()
 	case errors.Is(err, errDeleting), errors.Is(err, errDeleteFailed):
 		status, text = http.StatusConflict, err.Error()
+	case errors.Is(err, errLoginBusy):
+		w.Header().Set("Retry-After", retryAfter)
+		status, text = http.StatusServiceUnavailable, err.Error()
 	case isRC && refused.Retryable():
 		w.Header().Set("Retry-After", retryAfter)
-		status, text = http.StatusServiceUnavailable, "RC is unavailable at the moment"
+		status, text = http.StatusServiceUnavailable, "RC is unavailable at the moment; try again"
 	case isRC:
-		status, text = http.StatusBadGateway, fmt.Sprintf("RC refused: %v", refused.Code)
+		status, text = http.StatusBadGateway, fmt.Sprintf("RC refused: %v; the log has the details", refused.Code)
 	case r.Context().Err() != nil:
 		status, text = statusClientClosed, "the client closed the request"
 	}

@@ -100,10 +100,10 @@ func TestTokensAreRenewed(t *testing.T) {
 	require.Equal(t, http.StatusOK, a.status, a.body)
 	third := a.field(t, "token").(string)
 	require.NotEqual(t, second, third, "a refresh was requested")
+	require.Equal(t, "Alice B.", p.user("alice").field(t, "name"))
 	require.Equal(t, third, p.login("alice"))
 	require.True(t, fake.ValidToken("alice", third))
 	require.Equal(t, 3, registrations(fake))
-	require.Equal(t, "Alice B.", p.user("alice").field(t, "name"))
 }
 
 // TestLostAnswer also stands for a crash of the program between RC's answer and the write of the row.
@@ -130,17 +130,17 @@ func TestBadInput(t *testing.T) {
 		"not JSON":       {`userId=alice`, 400, "invalid JSON body: invalid character"},
 		"empty":          {` `, 400, "invalid JSON body: "},
 		"truncated":      {`{"userId": "alice"`, 400, "invalid JSON body: "},
-		"a list":         {`[]`, 400, "invalid JSON body: "},
-		"two values":     {`{"userId": "a", "name": "A"} {}`, 400, "more than one JSON value"},
+		"a list":         {`[]`, 400, "it must be an object"},
+		"two values":     {`{"userId": "a", "name": "A"} {}`, 400, "after top-level value"},
 		"unknown field":  {`{"userId": "a", "name": "A", "admin": true}`, 400, "admin"},
-		"wrong type":     {`{"userId": 1, "name": "A"}`, 400, "invalid JSON body: "},
+		"wrong type":     {`{"userId": 1, "name": "A"}`, 400, "invalid JSON body: userId has the wrong type"},
 		"too large":      {`{"userId": "` + strings.Repeat("a", 9000) + `"}`, 413, "8192"},
 		"no id":          {`{"name": "A"}`, 400, "userId"},
 		"id with comma":  {`{"userId": "a,b", "name": "A"}`, 400, "userId"},
 		"id with slash":  {`{"userId": "../a", "name": "A"}`, 400, "userId"},
 		"long id":        {`{"userId": "` + strings.Repeat("a", 65) + `", "name": "A"}`, 400, "userId"},
-		"no name":        {`{"userId": "a"}`, 400, "Name"},
-		"long name":      {`{"userId": "a", "name": "` + strings.Repeat("a", 65) + `"}`, 400, "64"},
+		"no name":        {`{"userId": "a"}`, 400, "name must have 1 to 64 characters, it has 0"},
+		"long name":      {`{"userId": "a", "name": "` + strings.Repeat("a", 65) + `"}`, 400, "it has 65"},
 		"long portrait":  {`{"userId": "a", "name": "A", "portraitUri": "` + strings.Repeat("a", 1025) + `"}`, 400, "1024"},
 		"refresh string": {`{"userId": "a", "name": "A", "refresh": "yes"}`, 400, "invalid JSON body: "},
 	} {

@@ -7,18 +7,26 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-// claimLease is longer than a request takes: a claim that is older belongs to a process that has crashed.
-const claimLease = time.Minute
+// claimLease is how long a claim is valid; an older one belongs to a process that has crashed, and is taken over. It is
+// longer than the 4 s after which the handler ends a request's work. It is shorter than the 5 s between the start of an
+// attempt and the moment when the handler must answer RC's next one, which RC sends at least 1 s after it lost the
+// connection to the crashed process: with 5 s or more, that attempt would still find the claim busy, and if it was RC's last
+// one, the event would be lost.
+const claimLease = 4500 * time.Millisecond
 
 // store is a [webhook.ReplayGuard], so that requests handled before a restart are recognized after it.
 var _ webhook.ReplayGuard = (*store)(nil)
 
-// Claim implements [webhook.ReplayGuard].
+// Claim implements [webhook.ReplayGuard]. One statement takes over what has expired: a claim whose lease has ended, or whose
+// end is further ahead than a lease, because the clock was set back; and a handled request whose signature is no longer
+// valid.
 func (s *store) Claim(ctx context.Context, key string) (webhook.Claim, error) {
 	now := time.Now()
+	until := now.Add(claimLease)
 	result, err := s.db.ExecContext(ctx, `INSERT INTO replays (key, owner, until) VALUES (?, ?, ?)
-		ON CONFLICT DO UPDATE SET owner = excluded.owner, until = excluded.until WHERE until < ?`,
-		key, s.owner, now.Add(claimLease).UnixMilli(), now.UnixMilli())
+		ON CONFLICT DO UPDATE SET owner = excluded.owner, until = excluded.until
+		WHERE until < ? OR (owner <> '' AND until > excluded.until)`,
+		key, s.owner, until.UnixMilli(), now.UnixMilli())
 	if err != nil {
 		return 0, err
 	}
@@ -33,14 +41,15 @@ func (s *store) Claim(ctx context.Context, key string) (webhook.Claim, error) {
 	return webhook.Busy, err
 }
 
-// Commit implements [webhook.ReplayGuard].
+// Commit implements [webhook.ReplayGuard]. It changes nothing if another process has taken over the claim. The row may be
+// missing, if an older claim of this process for the same request was released.
 func (s *store) Commit(ctx context.Context, key string, until time.Time) error {
-	_, err := s.db.ExecContext(ctx, "UPDATE replays SET owner = '', until = ? WHERE key = ? AND owner = ?",
-		until.UnixMilli(), key, s.owner)
+	_, err := s.db.ExecContext(ctx, `INSERT INTO replays (key, owner, until) VALUES (?, '', ?)
+		ON CONFLICT DO UPDATE SET owner = '', until = excluded.until WHERE owner = ?`, key, until.UnixMilli(), s.owner)
 	return err
 }
 
-// Release implements [webhook.ReplayGuard].
+// Release implements [webhook.ReplayGuard]. It changes nothing if another process has taken over the claim.
 func (s *store) Release(ctx context.Context, key string) error {
 	_, err := s.db.ExecContext(ctx, "DELETE FROM replays WHERE key = ? AND owner = ?", key, s.owner)
 	return err

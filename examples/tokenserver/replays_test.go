@@ -81,7 +81,7 @@ func TestClaimsBelongToTheirProcess(t *testing.T) {
 		require.NoError(t, one.Release(t.Context(), "key"))
 		require.Equal(t, webhook.Claimed, claim(other))
 
-		time.Sleep(time.Minute)
+		time.Sleep(claimLease)
 		require.Equal(t, webhook.Busy, claim(one))
 		time.Sleep(time.Millisecond)
 		require.Equal(t, webhook.Claimed, claim(one), "the lease of the other process has expired")

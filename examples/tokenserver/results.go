@@ -78,3 +78,14 @@ func (s *store) Deactivated(ctx context.Context, userIDs []string) (map[string]t
 	}
 	return times, rows.Err()
 }
+
+// isClosed reports whether the account was deactivated at RC, as far as this program knows, and not reactivated since.
+func (s *store) isClosed(ctx context.Context, id string) (closed bool, err error) {
+	err = s.db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM deactivations WHERE user_id = ?)", id).Scan(&closed)
+	return closed, err
+}
+
+func (s *store) forgetClosed(ctx context.Context, id string) error {
+	_, err := s.db.ExecContext(ctx, "DELETE FROM deactivations WHERE user_id = ?", id)
+	return err
+}

@@ -84,10 +84,12 @@ func TestRunAndRestart(t *testing.T) {
 	require.Contains(t, logs, `"method":"DELETE","route":"DELETE /users/{id}","status":202`)
 	files, err := filepath.Glob(filepath.Dir(database) + "/*")
 	require.NoError(t, err)
-	require.Equal(t, []string{database}, files)
-	info, err := os.Stat(database)
-	require.NoError(t, err)
-	require.Equal(t, os.FileMode(0o600), info.Mode())
+	require.Equal(t, []string{database, database + ".lock"}, files)
+	for _, file := range files {
+		info, err := os.Stat(file)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode(), file)
+	}
 }
 
 func TestProcess(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/f0207b22/rcuser"
@@ -30,20 +31,24 @@ type settings struct {
 	fake        *rctest.Server // nil with the real service
 }
 
+// env returns a variable without the white space around its value: one that comes from a file usually ends in a newline,
+// which none of the values can have.
+func env(name string) string { return strings.TrimSpace(os.Getenv(name)) }
+
 // settingsFromEnv reads the settings. An error names the wrong variable. Without RC's key and secret it starts a fake.
 func settingsFromEnv() (settings, error) {
 	s := settings{
-		listen:      cmp.Or(os.Getenv("LISTEN_ADDR"), defaultListen),
-		database:    os.Getenv("DATABASE"),
-		webhookPath: os.Getenv("WEBHOOK_PATH"),
-		apiToken:    os.Getenv("API_TOKEN"),
+		listen:      cmp.Or(env("LISTEN_ADDR"), defaultListen),
+		database:    env("DATABASE"),
+		webhookPath: env("WEBHOOK_PATH"),
+		apiToken:    env("API_TOKEN"),
 	}
-	ttl, err := time.ParseDuration(cmp.Or(os.Getenv("TOKEN_TTL"), "0"))
+	ttl, err := time.ParseDuration(cmp.Or(env("TOKEN_TTL"), "0"))
 	if err != nil || ttl < 0 {
 		return settings{}, fmt.Errorf("TOKEN_TTL must be a duration such as 720h, or 0 for tokens that never expire")
 	}
 	s.tokenTTL = ttl
-	if os.Getenv("RC_APP_KEY") == "" && os.Getenv("RC_APP_SECRET") == "" {
+	if env("RC_APP_KEY") == "" && env("RC_APP_SECRET") == "" {
 		return s.withFake()
 	}
 	return s.withService()
@@ -53,7 +58,7 @@ func settingsFromEnv() (settings, error) {
 // service, because then the key and the secret were probably forgotten, and the fake must not change a real database.
 func (s settings) withFake() (settings, error) {
 	for _, name := range []string{"DATABASE", "API_TOKEN", "RC_DATA_CENTER", "RC_BASE_URL", "RC_BACKUP_URL"} {
-		if os.Getenv(name) != "" {
+		if env(name) != "" {
 			return settings{}, fmt.Errorf("%s is for the real service, but RC_APP_KEY and RC_APP_SECRET are not set", name)
 		}
 	}
@@ -74,13 +79,17 @@ func (s settings) withService() (settings, error) {
 	if err := s.check(); err != nil {
 		return settings{}, err
 	}
-	if len(s.apiToken) < minSecretLength {
-		return settings{}, fmt.Errorf("API_TOKEN must have at least %d characters: it authenticates the callers", minSecretLength)
+	if !apiTokenPattern.MatchString(s.apiToken) {
+		return settings{}, fmt.Errorf("API_TOKEN must have at least %d characters, and only those that a header can carry: "+
+			"printable ASCII without spaces; it authenticates the callers", minSecretLength)
 	}
 	var err error
 	s.rc, err = rcuser.ConfigFromEnv()
+	s.rc.AppKey, s.rc.AppSecret = strings.TrimSpace(s.rc.AppKey), strings.TrimSpace(s.rc.AppSecret)
 	return s, err
 }
+
+var apiTokenPattern = regexp.MustCompile(fmt.Sprintf(`^[!-~]{%d,}$`, minSecretLength))
 
 var webhookPathPattern = regexp.MustCompile(fmt.Sprintf(`^/[A-Za-z0-9_-]{%d,}$`, minSecretLength))
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
-	_ "embed"
 	"errors"
 	"fmt"
 	"net/url"
@@ -15,9 +14,6 @@ import (
 	_ "modernc.org/sqlite" // registers the driver
 )
 
-//go:embed schema.sql
-var schema string
-
 // store is the database. It calls onChange after every change that the page shows.
 type store struct {
 	db       *sql.DB
@@ -25,7 +21,7 @@ type store struct {
 	owner    string // identifies this process in claims of webhook requests
 }
 
-// openStore opens or creates the database. Only the process's user may read the file, because it contains tokens.
+// openStore opens or creates the database and brings its schema up to date. Only the process's user may read the file, because it contains tokens.
 func openStore(ctx context.Context, path string, onChange func()) (*store, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -45,7 +41,7 @@ func openStore(ctx context.Context, path string, onChange func()) (*store, error
 		return nil, err
 	}
 	db.SetMaxOpenConns(8) // SQLite has one writer at a time, so more connections would only wait
-	if _, err := db.ExecContext(ctx, schema); err != nil {
+	if err := migrate(ctx, db, path); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close())
 	}
 	return &store{db, onChange, rand.Text()}, nil
@@ -82,12 +78,11 @@ func (s *store) ready(ctx context.Context) error {
 }
 
 // prune deletes rows from before a time, when no late event can refer to them any more. It keeps the results of deletions
-// that are still running.
+// that are still running, and the ids of closed accounts.
 func (s *store) prune(ctx context.Context, before time.Time) error {
 	for _, statement := range []string{
 		"DELETE FROM sessions WHERE at < ? AND NOT online",
 		"DELETE FROM results WHERE at < ? AND operation NOT IN (SELECT operation FROM users)",
-		"DELETE FROM deactivations WHERE at < ?",
 		"DELETE FROM replays WHERE until < ?",
 	} {
 		if _, err := s.db.ExecContext(ctx, statement, before.UnixMilli()); err != nil {

@@ -17,10 +17,10 @@ func TestDatabaseFilesArePrivate(t *testing.T) {
 	db, err := openStore(t.Context(), path, func() {})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.close()) }()
-	require.NoError(t, db.addUser(t.Context(), "alice", "Alice", "token", time.Now()))
+	require.NoError(t, db.addUser(t.Context(), loginRequest{UserID: "alice", Name: "Alice"}, "token", time.Now()))
 	files, err := filepath.Glob(path + "*")
 	require.NoError(t, err)
-	require.Len(t, files, 3, "the database and two files of SQLite")
+	require.Len(t, files, 4, "the database, two files of SQLite, and the lock of migrations")
 	for _, file := range files {
 		info, err := os.Stat(file)
 		require.NoError(t, err)

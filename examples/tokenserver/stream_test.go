@@ -142,7 +142,7 @@ func TestStreamOutlastsServerTimeouts(t *testing.T) {
 		synctest.Wait()
 		require.EqualValues(t, 1, received.Load())
 		for i := range 10 {
-			require.NoError(t, db.addUser(t.Context(), fmt.Sprint(i), "name", "token", time.Now()))
+			require.NoError(t, db.addUser(t.Context(), loginRequest{UserID: fmt.Sprint(i), Name: "name"}, "token", time.Now()))
 		}
 		time.Sleep(time.Second)
 		require.EqualValues(t, 2, received.Load(), "simultaneous changes are sent together")

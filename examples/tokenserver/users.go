@@ -12,6 +12,8 @@ var (
 	errNoUser       = errors.New("no such user")
 	errDeleting     = errors.New("the account is being deleted")
 	errDeleteFailed = errors.New("RC refused to delete the account; DELETE tries again")
+	errClosed       = errors.New("the account is closed: RC gives this userId no tokens any more, use another one")
+	errLoginBusy    = errors.New("another login of this user is still waiting for RC; try again")
 )
 
 // state says whether a user is being deleted.
@@ -34,9 +36,11 @@ type user struct {
 	Devices       string    `json:"devices"` // operating systems of the devices that are online, such as "PC, iOS"
 
 	token, operation string
+	portrait         string // "" if none was given
+	profileSent      bool   // RC has this name and portrait
 }
 
-const selectUsers = `SELECT id, name, state, refusal, token_issued, token, operation,
+const selectUsers = `SELECT id, name, state, refusal, token_issued, token, operation, portrait, profile_sent,
 	(SELECT count(*) > 0 FROM sessions WHERE user_id = id AND online),
 	(SELECT coalesce(group_concat(os, ', ' ORDER BY os), '') FROM sessions WHERE user_id = id AND online)
 	FROM users `
@@ -54,7 +58,8 @@ func (s *store) users(ctx context.Context, clauses string, args ...any) ([]user,
 	for rows.Next() {
 		var u user
 		var issued int64
-		err := rows.Scan(&u.ID, &u.Name, &u.State, &u.Refusal, &issued, &u.token, &u.operation, &u.Online, &u.Devices)
+		err := rows.Scan(&u.ID, &u.Name, &u.State, &u.Refusal, &issued, &u.token, &u.operation,
+			&u.portrait, &u.profileSent, &u.Online, &u.Devices)
 		if err != nil {
 			return nil, err
 		}
@@ -77,22 +82,44 @@ func (s *store) user(ctx context.Context, id string) (user, error) {
 	return users[0], nil
 }
 
-// addUser saves the token of a new user, or of one whom a concurrent login has added. It returns errDeleting if the user is
-// being deleted.
-func (s *store) addUser(ctx context.Context, id, name, token string, issued time.Time) error {
-	return s.writeToken(ctx, `INSERT INTO users (name, token, token_issued, id) VALUES (?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET name = excluded.name, token = excluded.token, token_issued = excluded.token_issued
-		WHERE state = 'active'`, name, token, issued.UnixMilli(), id)
+// addUser saves the token and the profile of a new user, or of one whom another process has added. It returns errDeleting if
+// the user is being deleted.
+func (s *store) addUser(ctx context.Context, in loginRequest, token string, issued time.Time) error {
+	return s.changeActive(ctx, `INSERT INTO users (name, portrait, profile_sent, token, token_issued, id) VALUES (?, ?, 1, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET name = excluded.name, portrait = coalesce(nullif(excluded.portrait, ''), portrait),
+			profile_sent = 1, token = excluded.token, token_issued = excluded.token_issued
+		WHERE state = 'active'`, in.Name, in.PortraitURI, token, issued.UnixMilli(), in.UserID)
 }
 
-// saveToken saves the new token of a user. It returns errDeleting if the account is being deleted or was deleted during the
-// login.
-func (s *store) saveToken(ctx context.Context, id, name, token string, issued time.Time) error {
-	return s.writeToken(ctx, "UPDATE users SET name = ?, token = ?, token_issued = ? WHERE id = ? AND state = 'active'",
-		name, token, issued.UnixMilli(), id)
+// saveToken saves the new token of a user and the profile that RC got with it. It returns errDeleting if the account is being
+// deleted or was deleted during the login.
+func (s *store) saveToken(ctx context.Context, in loginRequest, token string, issued time.Time) error {
+	return s.changeActive(ctx, `UPDATE users SET name = ?, portrait = coalesce(nullif(?, ''), portrait), profile_sent = 1,
+		token = ?, token_issued = ? WHERE id = ? AND state = 'active'`,
+		in.Name, in.PortraitURI, token, issued.UnixMilli(), in.UserID)
 }
 
-func (s *store) writeToken(ctx context.Context, statement string, args ...any) error {
+// saveProfile saves a profile that RC has confirmed. Its error is that of saveToken.
+func (s *store) saveProfile(ctx context.Context, in loginRequest) error {
+	return s.changeActive(ctx, `UPDATE users SET name = ?, portrait = coalesce(nullif(?, ''), portrait), profile_sent = 1
+		WHERE id = ? AND state = 'active'`, in.Name, in.PortraitURI, in.UserID)
+}
+
+// forgetProfile says that RC may have another profile than the row, as is true from the moment when a new one is sent until
+// it is confirmed.
+func (s *store) forgetProfile(ctx context.Context, id string) error {
+	_, err := s.db.ExecContext(ctx, "UPDATE users SET profile_sent = 0 WHERE id = ?", id)
+	return err
+}
+
+// clearToken makes the next login ask RC for a token.
+func (s *store) clearToken(ctx context.Context, id string) error {
+	_, err := s.change(ctx, "UPDATE users SET token = '' WHERE id = ? AND token <> ''", id)
+	return err
+}
+
+// changeActive executes a statement that changes the row of an active user, and returns errDeleting if there is none.
+func (s *store) changeActive(ctx context.Context, statement string, args ...any) error {
 	n, err := s.change(ctx, statement, args...)
 	if err == nil && n == 0 {
 		return errDeleting

@@ -43,3 +43,16 @@ CREATE TABLE IF NOT EXISTS replays (
   owner TEXT NOT NULL,    -- the process that is handling the request; '' = handled
   until INTEGER NOT NULL  -- when the row expires
 ) STRICT, WITHOUT ROWID;
+
+-- What the program of that version had stored.
+INSERT INTO users (id, name, token, token_issued, state, operation, refusal) VALUES
+  ('alice', 'Alice', 'token of alice', 1790000000000, 'active', '', ''),
+  ('bob', 'Bob', '', 1790000000000, 'deleting', 'C70B-B1D6-82E8-5SBO', ''),
+  ('carol', 'Carol', '', 1790000000000, 'delete failed', '', '4711');
+INSERT INTO sessions (user_id, session, os, online, at) VALUES
+  ('alice', 'session s1', 'iOS', 1, 1790000000100),
+  ('alice', 'os PC', 'PC', 1, 1790000000200),
+  ('bob', 'session s2', 'Android', 0, 1790000000300);
+INSERT INTO results (operation, user_id, type, code, at) VALUES ('C70B-B1D6-82E8-5SBO', 'bob', '0', '0', 1790000000400);
+INSERT INTO deactivations (user_id, at) VALUES ('bob', 1790000000400), ('dave', 1789000000000);
+INSERT INTO replays (key, owner, until) VALUES ('handled', '', 4102444800000), ('claimed', 'a dead process', 1790000000000);
