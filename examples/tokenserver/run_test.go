@@ -93,9 +93,7 @@ func TestRunAndRestart(t *testing.T) {
 }
 
 func TestProcess(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "tokenserver")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput()
-	require.NoError(t, err, string(out))
+	binary := build(t)
 	t.Run("stopped by SIGTERM", func(t *testing.T) {
 		fake, _ := startService(t)
 		p, cmd := startProcess(t, binary)
@@ -133,6 +131,14 @@ func TestProcess(t *testing.T) {
 		require.Error(t, err)
 		require.Regexp(t, `"level":"ERROR","msg":"failed","error":"LISTEN_ADDR: .*address already in use`, string(out))
 	})
+}
+
+func build(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "tokenserver")
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput()
+	require.NoError(t, err, string(out))
+	return binary
 }
 
 func startProcess(t *testing.T, binary string) (*program, *exec.Cmd) {
