@@ -27,6 +27,7 @@ const (
 // and port. The guarantee is that of RC's three attempts, so it isn't killed while an event is at its last one.
 // RCUSER_LONG=1 makes 20 runs.
 func TestKillLosesNoEvent(t *testing.T) {
+	t.Parallel()
 	runs := 3
 	if os.Getenv("RCUSER_LONG") == "1" {
 		runs = 20
@@ -123,7 +124,7 @@ func (v *victim) url() string { return "http://" + v.address + testWebhook }
 func (v *victim) start(before ...string) {
 	v.t.Helper()
 	args := slices.Concat(before, []string{v.binary})
-	v.cmd = exec.CommandContext(v.t.Context(), args[0], args[1:]...) //nolint:gosec // the test's own arguments
+	v.cmd = exec.CommandContext(v.t.Context(), args[0], args[1:]...)
 	v.cmd.Env = append(os.Environ(), "RC_APP_KEY=key", "RC_APP_SECRET="+senderSecret, "RC_DATA_CENTER=", "RC_BACKUP_URL=",
 		"RC_BASE_URL=http://127.0.0.1:1", "LISTEN_ADDR="+v.address, "DATABASE="+v.database, "WEBHOOK_PATH="+testWebhook,
 		"TOKEN_TTL=", "API_TOKEN="+testToken)

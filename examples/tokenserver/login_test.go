@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -106,6 +107,25 @@ func TestTokensAreRenewed(t *testing.T) {
 	require.Equal(t, 3, registrations(fake))
 }
 
+// TestTokensStampedInTheFuture sets the clock back: a token that was issued while it was ahead isn't valid for longer than
+// others, and one that never expires doesn't care.
+func TestTokensStampedInTheFuture(t *testing.T) {
+	for ttl, renewed := range map[time.Duration]bool{time.Hour: true, 720 * time.Hour: true, 0: false} {
+		for _, ahead := range []time.Duration{24 * time.Hour, time.Second, 10_000 * time.Hour} {
+			fake := newFake(t)
+			s := fakeSettings(t, fake)
+			s.tokenTTL = ttl
+			p := start(t, s)
+			first := p.login("alice")
+			queryDB(t, s, fmt.Sprintf("UPDATE users SET token_issued = %d", fake.Now().Add(ahead).UnixMilli()))
+			require.Equal(t, renewed, first != p.login("alice"), "TTL %v, %v ahead", ttl, ahead)
+			second := p.login("alice")
+			require.Equal(t, second, p.login("alice"), "renewed once")
+			p.stop()
+		}
+	}
+}
+
 // TestLostAnswer also stands for a crash of the program between RC's answer and the write of the row.
 func TestLostAnswer(t *testing.T) {
 	fake := newFake(t)
@@ -127,26 +147,39 @@ func TestBadInput(t *testing.T) {
 		status int
 		text   string
 	}{
-		"not JSON":       {`userId=alice`, 400, "invalid JSON body: invalid character"},
-		"empty":          {` `, 400, "invalid JSON body: "},
-		"truncated":      {`{"userId": "alice"`, 400, "invalid JSON body: "},
-		"a list":         {`[]`, 400, "it must be an object"},
-		"two values":     {`{"userId": "a", "name": "A"} {}`, 400, "after top-level value"},
-		"unknown field":  {`{"userId": "a", "name": "A", "admin": true}`, 400, "admin"},
-		"wrong type":     {`{"userId": 1, "name": "A"}`, 400, "invalid JSON body: userId has the wrong type"},
-		"too large":      {`{"userId": "` + strings.Repeat("a", 9000) + `"}`, 413, "8192"},
-		"no id":          {`{"name": "A"}`, 400, "userId"},
-		"id with comma":  {`{"userId": "a,b", "name": "A"}`, 400, "userId"},
-		"id with slash":  {`{"userId": "../a", "name": "A"}`, 400, "userId"},
-		"long id":        {`{"userId": "` + strings.Repeat("a", 65) + `", "name": "A"}`, 400, "userId"},
-		"no name":        {`{"userId": "a"}`, 400, "name must have 1 to 64 characters, it has 0"},
-		"long name":      {`{"userId": "a", "name": "` + strings.Repeat("a", 65) + `"}`, 400, "it has 65"},
-		"long portrait":  {`{"userId": "a", "name": "A", "portraitUri": "` + strings.Repeat("a", 1025) + `"}`, 400, "1024"},
-		"refresh string": {`{"userId": "a", "name": "A", "refresh": "yes"}`, 400, "invalid JSON body: "},
+		"not JSON":             {`userId=alice`, 400, "invalid JSON body: invalid character"},
+		"empty":                {` `, 400, "invalid JSON body: "},
+		"truncated":            {`{"userId": "alice"`, 400, "invalid JSON body: "},
+		"a list":               {`[]`, 400, "it must be an object"},
+		"two values":           {`{"userId": "a", "name": "A"} {}`, 400, "after top-level value"},
+		"unknown field":        {`{"userId": "a", "name": "A", "admin": true}`, 400, "admin"},
+		"wrong type":           {`{"userId": 1, "name": "A"}`, 400, "invalid JSON body: userId has the wrong type"},
+		"too large":            {`{"userId": "` + strings.Repeat("a", 9000) + `"}`, 413, "8192"},
+		"no id":                {`{"name": "A"}`, 400, "userId"},
+		"id with comma":        {`{"userId": "a,b", "name": "A"}`, 400, "userId"},
+		"id with slash":        {`{"userId": "../a", "name": "A"}`, 400, "userId"},
+		"long id":              {`{"userId": "` + strings.Repeat("a", 65) + `", "name": "A"}`, 400, "userId"},
+		"no name":              {`{"userId": "a"}`, 400, "name must have 1 to 64 characters, it has 0"},
+		"long name":            {`{"userId": "a", "name": "` + strings.Repeat("a", 65) + `"}`, 400, "it has 65"},
+		"long portrait":        {`{"userId": "a", "name": "A", "portraitUri": "` + strings.Repeat("a", 1025) + `"}`, 400, "1024"},
+		"another case":         {`{"userId": "a", "USERID": "b", "name": "A"}`, 400, `unknown name "USERID"`},
+		"only in another case": {`{"UserId": "a", "name": "A"}`, 400, `unknown name "UserId"`},
+		"repeated":             {`{"userId": "a", "userId": "b", "name": "A"}`, 400, `duplicate object member name`},
+		"repeated, equal":      {`{"userId": "a", "name": "A", "name": "A"}`, 400, `duplicate object member name`},
+		"repeated, escaped":    {`{"userId": "a", "\u0075serId": "b", "name": "A"}`, 400, `duplicate object member name`},
+		"repeated, inside":     {`{"userId": "a", "name": {"a": 1, "a": 2}}`, 400, "invalid JSON body: "},
+		"deep":                 {`{"userId": ` + strings.Repeat("[", 8000), 400, "invalid JSON body: "},
+		"deep objects":         {strings.Repeat(`{"userId":`, 800), 400, "invalid JSON body: "},
+		"null":                 {`null`, 400, "userId"},
+		"trailing":             {`{"userId": "a", "name": "A"}x`, 400, "after top-level value"},
+		"invalid UTF-8":        {"{\"userId\": \"a\", \"name\": \"A\xff\"}", 400, "invalid UTF-8"},
+		"half a surrogate":     {`{"userId": "a", "name": "A\ud83d"}`, 400, "surrogate"},
+		"refresh string":       {`{"userId": "a", "name": "A", "refresh": "yes"}`, 400, "invalid JSON body: "},
 	} {
 		a := p.do("POST", "/login", c.body)
 		require.Equal(t, c.status, a.status, "%s: %s", name, a.body)
 		require.Contains(t, a.field(t, "error"), c.text, name)
+		require.NotContains(t, a.body, "main.", "no names of Go types")
 	}
 	form := p.request("POST", "/login", `{"userId": "a", "name": "A"}`)
 	form.Header.Set("Content-Type", "text/plain")

@@ -27,9 +27,11 @@ func nameProblem(name string) string {
 	return ""
 }
 
+const brailleBlank = '\u2800' // a symbol of braille, but without a dot
+
 // isVisible is true for what leaves ink: spaces and characters without a width don't.
 func isVisible(r rune) bool {
-	return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.IsMark(r) && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
+	return unicode.IsGraphic(r) && r != brailleBlank && !unicode.IsSpace(r) && !unicode.IsMark(r) && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
 }
 
 func isForbidden(r rune) bool {

@@ -97,3 +97,47 @@ func TestClaimsBelongToTheirProcess(t *testing.T) {
 		require.Equal(t, webhook.Claimed, claim(other))
 	})
 }
+
+// TestClaimsStampedInTheFuture sets the clock back: a claim of a dead process must not block the request until the clock is
+// there again. A request that was handled stays handled.
+func TestClaimsStampedInTheFuture(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	synctest.Test(t, func(t *testing.T) {
+		one, other := twoStores(t, path)
+		claim := func(s *store, key string) webhook.Claim {
+			c, err := s.Claim(t.Context(), key)
+			require.NoError(t, err)
+			return c
+		}
+		for _, key := range []string{"claimed", "handled"} {
+			require.Equal(t, webhook.Claimed, claim(one, key))
+		}
+		require.NoError(t, one.Commit(t.Context(), "handled", time.Now().Add(time.Hour)))
+		_, err := one.db.ExecContext(t.Context(), "UPDATE replays SET until = until + 86400000")
+		require.NoError(t, err)
+		require.Equal(t, webhook.Claimed, claim(other, "claimed"))
+		require.Equal(t, webhook.Busy, claim(one, "claimed"))
+		require.Equal(t, webhook.Handled, claim(other, "handled"))
+	})
+}
+
+// TestSlowClaimOfTheSameProcess takes over a claim within one process, whose two requests share its owner: the failure of the
+// first must not undo what the second has handled.
+func TestSlowClaimOfTheSameProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	synctest.Test(t, func(t *testing.T) {
+		one, other := twoStores(t, path)
+		for range 2 {
+			c, err := one.Claim(t.Context(), "key")
+			require.NoError(t, err)
+			require.Equal(t, webhook.Claimed, c)
+			time.Sleep(claimLease + time.Millisecond)
+		}
+		require.NoError(t, one.Release(t.Context(), "key"), "the first has failed")
+		require.NoError(t, one.Commit(t.Context(), "key", time.Now().Add(time.Hour)), "the second has not")
+		require.NoError(t, one.Release(t.Context(), "key"))
+		c, err := other.Claim(t.Context(), "key")
+		require.NoError(t, err)
+		require.Equal(t, webhook.Handled, c)
+	})
+}

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha1" //nolint:gosec // RC's signature
+	"crypto/sha1"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -73,7 +73,7 @@ func newSender(target string) *sender {
 // sign returns the URL with a signature of its own.
 func (s *sender) sign() string {
 	nonce, timestamp := rand.Text()[:16], strconv.FormatInt(time.Now().UnixMilli(), 10)
-	sum := sha1.Sum([]byte(senderSecret + nonce + timestamp)) //nolint:gosec // RC's signature
+	sum := sha1.Sum([]byte(senderSecret + nonce + timestamp))
 	return s.url + "?" + url.Values{"nonce": {nonce}, "timestamp": {timestamp}, "signature": {hex.EncodeToString(sum[:])}}.Encode()
 }
 

@@ -46,6 +46,26 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, "Singapore", s.rc.DataCenter.Name)
 }
 
+// TestSettingsFromFiles have the newline, or the carriage return too, that a file usually ends with.
+func TestSettingsFromFiles(t *testing.T) {
+	for _, end := range []string{"\n", "\r\n", " "} {
+		setEnvironment(t, map[string]string{
+			"RC_APP_KEY": "key" + end, "RC_APP_SECRET": "secret" + end, "RC_DATA_CENTER": "Singapore",
+			"WEBHOOK_PATH": "/0123456789abcdef" + end, "API_TOKEN": testToken + end, "TOKEN_TTL": "720h" + end,
+			"LISTEN_ADDR": ":80" + end, "DATABASE": "users.db" + end,
+		})
+		s, err := settingsFromEnv()
+		require.NoError(t, err, "%q", end)
+		require.Equal(t, testToken, s.apiToken)
+		require.Equal(t, "/0123456789abcdef", s.webhookPath)
+		require.Equal(t, 720*time.Hour, s.tokenTTL)
+		require.Equal(t, ":80", s.listen)
+		require.Equal(t, "users.db", s.database)
+		require.Equal(t, "key", s.rc.AppKey)
+		require.Equal(t, "secret", s.rc.AppSecret)
+	}
+}
+
 func TestWrongSettingsAreNamed(t *testing.T) {
 	service := map[string]string{
 		"RC_APP_KEY": "key", "RC_APP_SECRET": "secret", "RC_DATA_CENTER": "Singapore",
@@ -65,6 +85,10 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		{true, "WEBHOOK_PATH", "/{0123456789abcdef}"},
 		{true, "API_TOKEN", ""},
 		{true, "API_TOKEN", "short"},
+		{true, "API_TOKEN", "0123456789abcde\n"}, // 15 characters and a newline
+		{true, "API_TOKEN", "api token of the tests"},
+		{true, "API_TOKEN", "api-token\nof-the-tests"},
+		{true, "API_TOKEN", "api-token-of-the-tësts"},
 		{true, "TOKEN_TTL", "30 days"},
 		{true, "TOKEN_TTL", "-1h"},
 		{true, "LISTEN_ADDR", "8080"},

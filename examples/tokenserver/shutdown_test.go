@@ -27,7 +27,7 @@ func appInBubble(t *testing.T, test func(*testing.T, *app)) {
 		db, err := openStore(t.Context(), path, h.notify)
 		require.NoError(t, err)
 		defer func() { require.NoError(t, db.close()) }()
-		a := &app{settings: fakeSettings(t, newFake(t)), store: db, hub: h, log: logger(newLogs())}
+		a := &app{settings: fakeSettings(t, newFake(t)), store: db, hub: h, users: newUserLocks(), log: logger(newLogs())}
 		require.NoError(t, a.connect())
 		test(t, a)
 	})
