@@ -150,7 +150,7 @@ func (a *app) pruneLoop(ctx context.Context) {
 	ticker := time.NewTicker(pruneInterval)
 	defer ticker.Stop()
 	for {
-		if err := a.store.prune(ctx, a.now().Add(-retention)); err != nil && ctx.Err() == nil {
+		if err := a.store.prune(ctx, time.Now()); err != nil && ctx.Err() == nil {
 			a.log.Error("pruning the database failed", "error", err)
 		}
 		select {

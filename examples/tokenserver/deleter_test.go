@@ -313,14 +313,14 @@ func TestEventBetweenTwoRuns(t *testing.T) {
 		require.False(t, deleted)
 		time.Sleep(10 * time.Minute)
 		fake.WaitDeliveries()
-		require.NoError(t, db.prune(t.Context(), time.Now()))
+		require.NoError(t, db.prune(t.Context(), time.Now().Add(retention)))
 		deleted, took := runDeletions(t, db, ops, time.Minute)
 		require.True(t, deleted)
 		require.Less(t, took, time.Second)
 		_, err := db.Claim(t.Context(), "key")
 		require.NoError(t, err)
 		require.NoError(t, db.Commit(t.Context(), "key", time.Now()))
-		require.NoError(t, db.prune(t.Context(), time.Now().Add(time.Millisecond)))
+		require.NoError(t, db.prune(t.Context(), time.Now().Add(retention+time.Millisecond)))
 		for _, table := range []string{"users", "sessions", "results", "replays"} {
 			var rows int
 			require.NoError(t, db.db.QueryRowContext(t.Context(), "SELECT count(*) FROM "+table).Scan(&rows))

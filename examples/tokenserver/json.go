@@ -115,6 +115,8 @@ func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case isRC && refused.Retryable():
 		w.Header().Set("Retry-After", retryAfter)
 		status, text = http.StatusServiceUnavailable, "RC is unavailable at the moment; try again"
+	case isRC && refused.Code == 0:
+		status, text = http.StatusBadGateway, fmt.Sprintf("something between this server and RC refused the call with status %d; the log has the details", refused.StatusCode)
 	case isRC:
 		status, text = http.StatusBadGateway, fmt.Sprintf("RC refused: %v; the log has the details", refused.Code)
 	case r.Context().Err() != nil:

@@ -203,12 +203,14 @@ func TestFailuresOfRC(t *testing.T) {
 		{rctest.Fault{Status: 502, Body: "<html>"}, http.StatusServiceUnavailable},
 		{rctest.Fault{Kind: rctest.ResetBefore}, http.StatusServiceUnavailable},
 		{rctest.Fault{Code: 2007}, http.StatusBadGateway},
+		{rctest.Fault{Status: 403, Body: "<html>"}, http.StatusBadGateway},
 		{rctest.Fault{Code: 1004, Times: 2}, http.StatusBadGateway},
 	} {
 		fake.Inject(c.fault)
 		a := p.do("POST", "/login", `{"userId": "alice", "name": "Alice"}`)
 		require.Equal(t, c.status, a.status, "%+v: %s", c.fault, a.body)
 		require.Contains(t, a.field(t, "error"), "RC ")
+		require.NotContains(t, a.field(t, "error"), "unknown code")
 		require.Equal(t, c.status == http.StatusServiceUnavailable, a.header.Get("Retry-After") != "")
 		fake.ClearFaults()
 	}

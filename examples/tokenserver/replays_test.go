@@ -2,7 +2,9 @@ package main
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -139,5 +141,30 @@ func TestSlowClaimOfTheSameProcess(t *testing.T) {
 		c, err := other.Claim(t.Context(), "key")
 		require.NoError(t, err)
 		require.Equal(t, webhook.Handled, c)
+	})
+}
+
+// TestLastAttemptAfterACrash is RC's last one, a second after the connection to a process broke that had just claimed the
+// request and crashed: there is no further one, so this one must see the claim expire.
+func TestLastAttemptAfterACrash(t *testing.T) {
+	appInBubble(t, func(t *testing.T, a *app) {
+		require.NoError(t, a.store.addUser(t.Context(), loginRequest{UserID: "alice", Name: "Alice"}, "token", time.Now()))
+		r := httptest.NewRequest(http.MethodPost, testWebhook, strings.NewReader(presence(webhook.Online, "iOS", "s1", 100)))
+		r.Header.Set("Content-Type", "application/json")
+		webhook.Sign(r, a.fake.Credentials(), time.Now())
+		verified, err := webhook.Verify(r, webhook.Window{}, a.fake.Credentials())
+		require.NoError(t, err)
+		crashed := &store{db: a.store.db, onChange: func() {}, owner: "a crashed process"}
+		claim, err := crashed.Claim(t.Context(), verified.ReplayKey)
+		require.NoError(t, err)
+		require.Equal(t, webhook.Claimed, claim)
+
+		time.Sleep(senderPause)
+		w := httptest.NewRecorder()
+		a.webhook.ServeHTTP(w, r)
+		require.Equal(t, http.StatusOK, w.Code, w.Body)
+		alice, err := a.store.user(t.Context(), "alice")
+		require.NoError(t, err)
+		require.True(t, alice.Online)
 	})
 }

@@ -77,17 +77,39 @@ func (s *store) ready(ctx context.Context) error {
 	return s.db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM users)").Scan(&any)
 }
 
-// prune deletes rows from before a time, when no late event can refer to them any more. It keeps the results of deletions
-// that are still running, and the ids of closed accounts.
-func (s *store) prune(ctx context.Context, before time.Time) error {
-	for _, statement := range []string{
-		"DELETE FROM sessions WHERE at < ? AND NOT online",
-		"DELETE FROM results WHERE at < ? AND operation NOT IN (SELECT operation FROM users)",
-		"DELETE FROM replays WHERE until < ?",
+const pruneBatch = 10_000 // rows in one statement, so that events don't wait for long: SQLite has one writer at a time
+
+// prune deletes the rows that no late event can refer to any more: claims and handled requests when they have expired,
+// others when they are older than [retention]. It keeps the results of deletions that are still running, and the ids of closed
+// accounts.
+func (s *store) prune(ctx context.Context, now time.Time) error {
+	before := now.Add(-retention)
+	for _, p := range []struct {
+		table, key, where string
+		at                time.Time
+	}{
+		{"sessions", "user_id, session", "at < ? AND NOT online", before},
+		{"results", "operation, user_id", "at < ? AND operation NOT IN (SELECT operation FROM users)", before},
+		{"replays", "key", "until < ?", now},
 	} {
-		if _, err := s.db.ExecContext(ctx, statement, before.UnixMilli()); err != nil {
+		statement := fmt.Sprintf("DELETE FROM %[1]s WHERE (%[2]s) IN (SELECT %[2]s FROM %[1]s WHERE %[3]s LIMIT %[4]d)",
+			p.table, p.key, p.where, pruneBatch)
+		if err := s.deleteInBatches(ctx, statement, p.at); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// deleteInBatches repeats a statement that deletes at most [pruneBatch] rows until there are no more.
+func (s *store) deleteInBatches(ctx context.Context, statement string, at time.Time) error {
+	for {
+		result, err := s.db.ExecContext(ctx, statement, at.UnixMilli())
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n < pruneBatch {
+			return err
+		}
+	}
 }
