@@ -5,9 +5,12 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -28,8 +31,33 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(buildDirectory) // best effort: the operating system cleans up temporary files too
+		os.Exit(code)
+	}))
 }
+
+var buildDirectory string // "" until build is called
+
+// build builds the program, once for all tests, and returns its path.
+func build(t *testing.T) string {
+	t.Helper()
+	binary, err := buildOnce()
+	require.NoError(t, err)
+	return binary
+}
+
+var buildOnce = sync.OnceValues(func() (string, error) {
+	var err error
+	if buildDirectory, err = os.MkdirTemp("", "tokenserver-test"); err != nil {
+		return "", err
+	}
+	binary := filepath.Join(buildDirectory, "tokenserver")
+	if out, err := exec.CommandContext(context.Background(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return binary, nil
+})
 
 // logs collects what the program logs, and finds its address there.
 type logs struct {

@@ -19,8 +19,8 @@ import (
 
 const (
 	killedEvents = 300
-	killsARun    = 4
-	eventSpacing = 25 * time.Millisecond
+	killsARun    = 3
+	eventSpacing = 15 * time.Millisecond
 )
 
 // TestKillLosesNoEvent kills the program at random points while it receives events, and starts it again on the same database

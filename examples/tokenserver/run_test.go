@@ -133,14 +133,6 @@ func TestProcess(t *testing.T) {
 	})
 }
 
-func build(t *testing.T) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "tokenserver")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput()
-	require.NoError(t, err, string(out))
-	return binary
-}
-
 func startProcess(t *testing.T, binary string) (*program, *exec.Cmd) {
 	t.Helper()
 	l := newLogs()

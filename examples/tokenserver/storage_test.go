@@ -69,9 +69,9 @@ func TestLockedDatabase(t *testing.T) {
 	unlocked := make(chan struct{})
 	go func() {
 		defer close(unlocked)
-		for i := range 20 {
+		for i := range 10 {
 			held := rand.N(100 * time.Millisecond)
-			if i == 10 {
+			if i == 3 {
 				held = senderTimeout
 			}
 			if err := lockDatabase(t.Context(), v.database, held); err != nil {

@@ -73,3 +73,24 @@ func TestResultsSurviveARestart(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, map[string]time.Time{"alice": time.UnixMilli(1000), "bob": time.UnixMilli(2000)}, times)
 }
+
+// TestPruningInBatches has more expired rows than one statement deletes.
+func TestPruningInBatches(t *testing.T) {
+	db, err := openStore(t.Context(), filepath.Join(t.TempDir(), "test.db"), func() {})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.close()) }()
+	now := time.Now()
+	const numbers = "WITH RECURSIVE numbers (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM numbers WHERE value < 25000) "
+	for _, statement := range []string{
+		"INSERT INTO replays (key, owner, until) SELECT 'old ' || value, '', ? FROM numbers",
+		"INSERT INTO results (operation, user_id, type, code, at) SELECT 'op', value, '0', '0', ? FROM numbers",
+	} {
+		_, err := db.db.ExecContext(t.Context(), numbers+statement, now.Add(-retention-time.Second).UnixMilli())
+		require.NoError(t, err)
+	}
+	require.NoError(t, db.Commit(t.Context(), "still valid", now.Add(time.Minute)))
+	require.NoError(t, db.prune(t.Context(), now))
+	var left string
+	require.NoError(t, db.db.QueryRowContext(t.Context(), "SELECT (SELECT count(*) FROM results) || ' ' || group_concat(key) FROM replays").Scan(&left))
+	require.Equal(t, "0 still valid", left)
+}
