@@ -86,20 +86,17 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_ = json.MarshalWrite(w, body) // fails only if the client is gone
+	_ = json.MarshalWrite(w, body, jsontext.AllowInvalidUTF8(true)) // fails only if the client is gone: an event may have had any bytes
 }
 
 // fail answers with an error. The details of errors that the caller can't do anything about go to the log only.
 func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
-	argument, isArgument := errors.AsType[*rcuser.ArgumentError](err)
 	bad, isBad := errors.AsType[*requestError](err)
 	refused, isRC := errors.AsType[*rcuser.Error](err)
 	status, text := http.StatusInternalServerError, "internal error"
 	switch {
 	case isBad:
 		status, text = bad.status, bad.text
-	case isArgument:
-		status, text = http.StatusBadRequest, argument.Name+": "+argument.Reason
 	case errors.Is(err, errUnauthorized):
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		status, text = http.StatusUnauthorized, err.Error()
@@ -115,10 +112,8 @@ func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case isRC && refused.Retryable():
 		w.Header().Set("Retry-After", retryAfter)
 		status, text = http.StatusServiceUnavailable, "RC is unavailable at the moment; try again"
-	case isRC && refused.Code == 0:
-		status, text = http.StatusBadGateway, fmt.Sprintf("something between this server and RC refused the call with status %d; the log has the details", refused.StatusCode)
 	case isRC:
-		status, text = http.StatusBadGateway, fmt.Sprintf("RC refused: %v; the log has the details", refused.Code)
+		status, text = http.StatusBadGateway, refusalText(refused)+"; the log has the details"
 	case r.Context().Err() != nil:
 		status, text = statusClientClosed, "the client closed the request"
 	}
@@ -126,4 +121,15 @@ func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
 		a.log.WarnContext(r.Context(), "request failed", "route", r.Pattern, "id", w.Header().Get("X-Request-ID"), "error", err)
 	}
 	writeJSON(w, status, map[string]string{"error": text})
+}
+
+// refusalText describes a failure that only the operator can mend.
+func refusalText(e *rcuser.Error) string {
+	switch {
+	case e.Code != 0:
+		return fmt.Sprintf("RC refused: %v", e.Code)
+	case e.StatusCode != 0:
+		return fmt.Sprintf("something between this server and RC refused the call with status %d", e.StatusCode)
+	}
+	return "RC can't be reached from this server"
 }

@@ -9,6 +9,8 @@ import (
 	"testing/iotest"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser"
 )
 
 func TestClosedRequestIsNotLoggedAsFailure(t *testing.T) {
@@ -32,4 +34,22 @@ func TestNetworkErrorsAreHidden(t *testing.T) {
 	new(app).login(w, r)
 	require.Equal(t, http.StatusBadRequest, w.Code)
 	require.NotContains(t, w.Body.String(), "192.0.2")
+}
+
+// TestInvalidTextIsStillAnswered has a name of a device that isn't UTF-8, which came with an event.
+func TestInvalidTextIsStillAnswered(t *testing.T) {
+	w := httptest.NewRecorder()
+	writeJSON(w, http.StatusOK, user{ID: "alice", Devices: "iOS\xff"})
+	require.Contains(t, w.Body.String(), `"userId":"alice"`)
+	require.Contains(t, w.Body.String(), "iOS\ufffd")
+}
+
+func TestRefusalsOfRC(t *testing.T) {
+	for want, failure := range map[string]*rcuser.Error{
+		"RC refused: 1006 app locked or deleted":                                {Code: 1006, StatusCode: 401},
+		"something between this server and RC refused the call with status 407": {StatusCode: 407},
+		"RC can't be reached from this server":                                  {Err: errors.New("x509: certificate has expired")},
+	} {
+		require.Equal(t, want, refusalText(failure))
+	}
 }

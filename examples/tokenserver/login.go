@@ -15,6 +15,8 @@ import (
 // interrupt a login whose request was read.
 const loginTimeout = 8 * time.Second
 
+const maxPortraitBytes = 1024 // RC's limit
+
 type loginRequest struct {
 	UserID      string `json:"userId"`
 	Name        string `json:"name"`
@@ -38,7 +40,10 @@ func (in loginRequest) check() error {
 	if problem := nameProblem(in.Name); problem != "" {
 		return badRequest("name " + problem)
 	}
-	return nil // the client checks the portrait
+	if len(in.PortraitURI) > maxPortraitBytes {
+		return badRequest(fmt.Sprintf("portraitUri must have at most %d bytes, it has %d", maxPortraitBytes, len(in.PortraitURI)))
+	}
+	return nil
 }
 
 // login answers with the stored token of the user, or with a new one from RC. A name or a portrait that differs from the

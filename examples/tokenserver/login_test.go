@@ -161,7 +161,7 @@ func TestBadInput(t *testing.T) {
 		"long id":              {`{"userId": "` + strings.Repeat("a", 65) + `", "name": "A"}`, 400, "userId"},
 		"no name":              {`{"userId": "a"}`, 400, "name must have 1 to 64 characters, it has 0"},
 		"long name":            {`{"userId": "a", "name": "` + strings.Repeat("a", 65) + `"}`, 400, "it has 65"},
-		"long portrait":        {`{"userId": "a", "name": "A", "portraitUri": "` + strings.Repeat("a", 1025) + `"}`, 400, "1024"},
+		"long portrait":        {`{"userId": "a", "name": "A", "portraitUri": "` + strings.Repeat("a", 1025) + `"}`, 400, "portraitUri must have at most 1024 bytes, it has 1025"},
 		"another case":         {`{"userId": "a", "USERID": "b", "name": "A"}`, 400, `unknown name "USERID"`},
 		"only in another case": {`{"UserId": "a", "name": "A"}`, 400, `unknown name "UserId"`},
 		"repeated":             {`{"userId": "a", "userId": "b", "name": "A"}`, 400, `duplicate object member name`},
