@@ -119,7 +119,7 @@ func TestDatabaseOfANewerVersionIsRefused(t *testing.T) {
 
 // TestProcessesThatMigrateAtOnce opens a database, new or old, from many connections of their own, as processes do.
 func TestProcessesThatMigrateAtOnce(t *testing.T) {
-	for _, path := range []string{version0(t), filepath.Join(t.TempDir(), "new.db")} {
+	for _, path := range []string{version0(t), version0(t), filepath.Join(t.TempDir(), "new.db"), filepath.Join(t.TempDir(), "new.db")} {
 		var starts sync.WaitGroup
 		for i := range 8 {
 			starts.Go(func() {
