@@ -18,15 +18,14 @@ const claimLease = 4500 * time.Millisecond
 var _ webhook.ReplayGuard = (*store)(nil)
 
 // Claim implements [webhook.ReplayGuard]. One statement takes over what has expired: a claim whose lease has ended, or whose
-// end is further ahead than a lease, because the clock was set back; and a handled request whose signature is no longer
-// valid.
+// end is more than two leases ahead, because the clock was set back; and a handled request whose signature is no longer valid.
+// One lease isn't enough for a clock that was set back: a statement that waited for the database compares with an older time.
 func (s *store) Claim(ctx context.Context, key string) (webhook.Claim, error) {
 	now := time.Now()
-	until := now.Add(claimLease)
 	result, err := s.db.ExecContext(ctx, `INSERT INTO replays (key, owner, until) VALUES (?, ?, ?)
 		ON CONFLICT DO UPDATE SET owner = excluded.owner, until = excluded.until
-		WHERE until < ? OR (owner <> '' AND until > excluded.until)`,
-		key, s.owner, until.UnixMilli(), now.UnixMilli())
+		WHERE until < ? OR (owner <> '' AND until > ?)`,
+		key, s.owner, now.Add(claimLease).UnixMilli(), now.UnixMilli(), now.Add(2*claimLease).UnixMilli())
 	if err != nil {
 		return 0, err
 	}

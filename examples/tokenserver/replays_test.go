@@ -123,6 +123,21 @@ func TestClaimsStampedInTheFuture(t *testing.T) {
 	})
 }
 
+// TestClaimThatWaitedForTheDatabase compares with a time before the other one's claim, which is still valid.
+func TestClaimThatWaitedForTheDatabase(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	synctest.Test(t, func(t *testing.T) {
+		one, other := twoStores(t, path)
+		_, err := one.Claim(t.Context(), "key")
+		require.NoError(t, err)
+		_, err = one.db.ExecContext(t.Context(), "UPDATE replays SET until = until + 4000") // made 4 s later
+		require.NoError(t, err)
+		claim, err := other.Claim(t.Context(), "key")
+		require.NoError(t, err)
+		require.Equal(t, webhook.Busy, claim)
+	})
+}
+
 // TestSlowClaimOfTheSameProcess takes over a claim within one process, whose two requests share its owner: the failure of the
 // first must not undo what the second has handled.
 func TestSlowClaimOfTheSameProcess(t *testing.T) {
