@@ -6,6 +6,7 @@ require (
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
 	github.com/f0207b22/rcuser v0.0.0
+	github.com/go-json-experiment/json v1.27.2
 	github.com/gofrs/flock v0.13.2
 	github.com/pressly/goose/v3 v3.29.0 // v3.30.0 needs modernc.org/libc v1.80.2; the driver must be used with the version in its own go.mod, v1.80.1
 	github.com/stretchr/testify v1.12.1
@@ -13,8 +14,6 @@ require (
 	golang.org/x/sync v0.24.0
 	modernc.org/sqlite v1.62.0
 )
-
-require github.com/go-json-experiment/json v1.27.2
 
 require (
 	github.com/dustin/go-humanize v1.1.0 // indirect
