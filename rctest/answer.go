@@ -1,6 +1,8 @@
 package rctest
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -28,17 +30,28 @@ const (
 	codeUserLimit        = 2007
 )
 
+const jsonMediaType = "application/json;charset=UTF-8" // as recorded from RC
+
 // fields are the JSON fields of a successful answer, without code.
 type fields map[string]any
 
 // refusal is an error answer. Its code is an HTTP status where RC has no suitable code.
 type refusal struct {
 	code    int
-	message string
+	message string // in the answer: RC's own text where it was recorded
+	reason  string // for Request.Reason
 }
 
+// refuse returns a refusal whose reason is its message.
 func refuse(code int, format string, args ...any) *refusal {
-	return &refusal{code, fmt.Sprintf(format, args...)}
+	message := fmt.Sprintf(format, args...)
+	return &refusal{code, message, message}
+}
+
+// because replaces the reason.
+func (r *refusal) because(reason string) *refusal {
+	r.reason = reason
+	return r
 }
 
 // httpStatus returns the HTTP status that RC sends with a code.
@@ -70,6 +83,7 @@ type reply struct {
 	code   int // 0 if the body has none or is a fault's
 	status int
 	header http.Header
+	json   fields // encoded as the body by finish; nil = body is set
 	body   []byte
 	size   int64 // of the body, including the spaces that a fault appends
 	length int64 // the Content-Length
@@ -77,20 +91,15 @@ type reply struct {
 }
 
 func newReply(in *received, found fields, r *refusal) *reply {
-	out := &reply{code: codeSuccess, status: http.StatusOK, header: make(http.Header)}
-	body := fields{}
+	out := &reply{code: codeSuccess, status: http.StatusOK, header: make(http.Header), json: fields{}}
 	if r != nil {
 		out.code, out.status = r.code, httpStatus(r.code)
-		body["url"], body["errorMessage"] = in.path, r.message
+		out.json["url"], out.json["errorMessage"] = in.path, r.message
 	} else {
-		maps.Copy(body, found)
+		maps.Copy(out.json, found)
 	}
-	body["code"] = out.code
-	var err error
-	if out.body, err = json.Marshal(body); err != nil {
-		panic("rctest: encoding an answer: " + err.Error()) // never happens: fields hold strings and slices of them
-	}
-	out.header.Set("Content-Type", "application/json; charset=utf-8")
+	out.json["code"] = out.code
+	out.header.Set("Content-Type", jsonMediaType)
 	if out.status == http.StatusMethodNotAllowed {
 		out.header.Set("Allow", http.MethodPost)
 	}
@@ -121,11 +130,13 @@ func newFaultReply(in *received) *reply {
 	return out
 }
 
-// finish sets the headers that every answer has, replaces those that the fault changes, and sets the length.
-func (r *reply) finish(in *received) *reply {
+// finish encodes the body, sets the headers that every answer has, replaces those that the fault changes, and sets the
+// length. It needs no lock.
+func (r *reply) finish(in *received) {
+	r.encode()
 	r.header.Set("Date", in.serverTime().Add(in.fault.DateOffset).UTC().Format(http.TimeFormat))
-	if id := in.header.Get("X-Request-ID"); id != "" {
-		r.header.Set("X-Request-ID", id)
+	if id := r.requestID(in); id != "" {
+		r.header.Set("X-Request-Id", id)
 	}
 	for name, values := range in.fault.Header {
 		r.header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
@@ -137,7 +148,26 @@ func (r *reply) finish(in *received) *reply {
 	if bodyAllowed(r.status) {
 		r.header.Set("Content-Length", strconv.FormatInt(r.length, 10))
 	}
-	return r
+}
+
+func (r *reply) encode() {
+	if r.json == nil {
+		return
+	}
+	var err error
+	if r.body, err = json.Marshal(r.json); err != nil {
+		panic("rctest: encoding an answer: " + err.Error()) // never happens: fields hold strings and slices of them
+	}
+}
+
+// requestID returns the request's own id or, for an answer of RC, a new one. A proxy's answer gets none.
+func (r *reply) requestID(in *received) string {
+	if id := in.header.Get("X-Request-Id"); id != "" || r.json == nil {
+		return id
+	}
+	var id [16]byte
+	_, _ = rand.Read(id[:]) // never fails
+	return hex.EncodeToString(id[:])
 }
 
 // setLength also drops the body, and the faults of sending it, if the method is HEAD.

@@ -15,7 +15,7 @@ func TestAnswers(t *testing.T) {
 		req := f.request(path, "userId=a&name=N")
 		req.Header.Set("X-Request-ID", "r1")
 		a := f.do(req)
-		require.Equal(t, "application/json; charset=utf-8", a.header.Get("Content-Type"))
+		require.Equal(t, "application/json;charset=UTF-8", a.header.Get("Content-Type"))
 		require.Equal(t, "r1", a.header.Get("X-Request-ID"))
 	}
 	a := f.call(infoPath, "userId=x")

@@ -21,7 +21,7 @@ func TestDelivery(t *testing.T) {
 		f.SetOnline("a", true)
 		p := a.all()[0]
 		want := rctest.Delivery{
-			UserID: "a", Query: p.query, ContentType: "application/json", Body: p.body,
+			Seq: 1, UserID: "a", Query: p.query, ContentType: "application/json", Body: p.body,
 			Attempt: 1, Status: 200, Time: time.UnixMilli(bubbleStart + 1000),
 		}
 		got := f.Deliveries()

@@ -48,18 +48,22 @@ type DeliveryFault struct {
 	Seed        uint64  // for Probability: the same seed and order of events give the same hits
 }
 
-// InjectDelivery makes deliveries to the webhook fail from now on, until the fault has hit as many events as it should or
-// [Server.ClearFaults] is called. At most one fault hits an event: the one injected first. Those injected later don't
+// InjectDelivery makes deliveries to the webhook fail from now on, until the fault has hit as many events as it should, or it
+// is removed by [InjectedDeliveryFault.Remove] or [Server.ClearFaults]. At most one fault hits an event: the one injected first. Those injected later don't
 // count that event. The fault is chosen when the event happens. InjectDelivery panics if the fault's fields are invalid.
-func (s *Server) InjectDelivery(f DeliveryFault) {
+func (s *Server) InjectDelivery(f DeliveryFault) *InjectedDeliveryFault {
 	if problem := f.problem(); problem != "" {
 		panic("rctest: InjectDelivery: " + problem)
 	}
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
 	s.state.runDue() // the fault must not hit events that were due before it
-	s.state.deliveryFaults = append(s.state.deliveryFaults,
-		&activeDeliveryFault{f, newSelector(f.Times, f.Every, f.Probability, f.Seed)})
+	injected := &InjectedDeliveryFault{
+		state: s.state, fault: f, selector: newSelector(f.Times, f.Every, f.Probability, f.Seed),
+	}
+	s.state.deliveryFaults = append(s.state.deliveryFaults, injected)
+	s.state.changed(FaultsChanged, "")
+	return injected
 }
 
 // problem returns what is wrong with the fields, or "".
@@ -78,33 +82,28 @@ func (f *DeliveryFault) problem() string {
 	return selectorProblem("events", f.Times, f.Every, f.Probability)
 }
 
-// activeDeliveryFault is an injected fault that has hits left.
-type activeDeliveryFault struct {
-	DeliveryFault
-	selector
-}
-
-func (a *activeDeliveryFault) matches(userID string, afterHeld bool) bool {
-	if afterHeld && a.Kind == OutOfOrder {
+func (f *InjectedDeliveryFault) matches(userID string, afterHeld bool) bool {
+	if afterHeld && f.fault.Kind == OutOfOrder {
 		return false
 	}
-	return a.UserID == "" || a.UserID == userID
+	return f.fault.UserID == "" || f.fault.UserID == userID
 }
 
 // pickDeliveryFault returns the fault that hits an event, or the zero value. afterHeld says that an earlier event of the
 // user is held back by OutOfOrder.
 func (s *state) pickDeliveryFault(userID string, afterHeld bool) DeliveryFault {
-	at := slices.IndexFunc(s.deliveryFaults, func(a *activeDeliveryFault) bool {
-		return a.matches(userID, afterHeld) && a.hits()
+	at := slices.IndexFunc(s.deliveryFaults, func(f *InjectedDeliveryFault) bool {
+		return f.matches(userID, afterHeld) && f.hits()
 	})
 	if at < 0 {
 		return DeliveryFault{}
 	}
 	found := s.deliveryFaults[at]
-	if found.left--; found.left == 0 {
+	if found.take() {
 		s.deliveryFaults = slices.Delete(s.deliveryFaults, at, at+1)
 	}
-	return found.DeliveryFault
+	s.changed(FaultsChanged, "")
+	return found.fault
 }
 
 // messages returns the messages to post for a genuine one, in order.

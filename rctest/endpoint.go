@@ -7,9 +7,8 @@ type endpoint struct {
 	path       string
 	handle     func(*state, *params) (fields, *refusal)
 	rate       int  // calls per second or, if perID, ids per second
-	perID      bool // the rate counts the ids joined in userId
+	perID      bool // the rate counts the ids in userId, which commas join
 	allowEmpty bool // a request without fields is accepted
-	window     window
 }
 
 // newEndpoints returns all endpoints by path. Each resource lists its own in its file.

@@ -16,18 +16,29 @@ func (s *state) sendEvent(userID, contentType, body string, at time.Time) {
 	before := s.outbox.held[userID]
 	delete(s.outbox.held, userID)
 	f := s.pickDeliveryFault(userID, before != nil)
-	switch m.fault = f.Kind; f.Kind {
-	case Late:
-		s.scheduleForOutbox(at.Add(f.Delay), func() { s.enqueue(userID, m) })
-	case OutOfOrder:
-		s.hold(m, at)
-	case Lost:
-	default:
-		m.fault = 0
-		s.enqueue(userID, f.messages(m, sign)...)
-	}
+	s.send(m, f.messages(m, sign), &f, at)
 	if before != nil {
 		s.enqueue(userID, before)
+	}
+}
+
+// send queues an event's messages or delays them, as the fault wants it. m is the genuine one.
+func (s *state) send(m *message, messages []*message, f *DeliveryFault, at time.Time) {
+	if f.Kind == Late || f.Kind == OutOfOrder {
+		m.fault = f.Kind
+	}
+	switch {
+	case f.Kind == Lost:
+	case !s.outbox.reserve(messages...):
+		s.recordDelivery(Delivery{
+			UserID: m.user, ContentType: m.contentType, Body: m.body, Err: errQueueFull, Time: time.Now(), Fault: f.Kind,
+		}, s.outbox.target.query(m))
+	case f.Kind == Late:
+		s.scheduleForOutbox(at.Add(f.Delay), func() { s.enqueue(m.user, m) })
+	case f.Kind == OutOfOrder:
+		s.hold(m, at)
+	default:
+		s.enqueue(m.user, messages...)
 	}
 }
 

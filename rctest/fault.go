@@ -74,26 +74,22 @@ type Fault struct {
 	PageOmits   int           // a list's page lacks so many of its last items; other pages and the page token are as without it
 }
 
-// Inject makes calls fail from now on, until the fault has hit as many as it should, its For has passed or
-// [Server.ClearFaults] is called. At most one fault hits a call: the one injected first. Those injected later don't count
-// that call. The fault is chosen when a call arrives, before anything is checked. Inject panics if the fault's fields are
-// invalid.
-func (s *Server) Inject(f Fault) {
+// Inject makes calls fail from now on, until the fault has hit as many as it should, its For has passed, or it is removed
+// by [InjectedFault.Remove] or [Server.ClearFaults]. At most one fault hits a call: the one injected first. Those injected
+// later don't count that call. The fault is chosen when a call arrives, before anything is checked. Inject panics if the
+// fault's fields are invalid.
+func (s *Server) Inject(f Fault) *InjectedFault {
 	if problem := f.problem(); problem != "" {
 		panic("rctest: Inject: " + problem)
 	}
 	f.Endpoint, f.Header = singleSlashes(f.Endpoint), f.Header.Clone()
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
-	s.state.faults = append(s.state.faults, newActiveFault(f, s.state.now()))
-}
-
-// ClearFaults removes all faults, including those of [Server.InjectDelivery]. Calls and events that a fault has already
-// hit aren't affected.
-func (s *Server) ClearFaults() {
-	s.state.mu.Lock()
-	defer s.state.mu.Unlock()
-	s.state.faults, s.state.deliveryFaults = nil, nil
+	s.state.faultCount++
+	injected := newInjectedFault(s.state, f)
+	s.state.faults = append(s.state.faults, injected)
+	s.state.changed(FaultsChanged, "")
+	return injected
 }
 
 // FaultHits returns how many calls faults have hit so far, including those that weren't received and so aren't in

@@ -36,7 +36,7 @@ type faultCase struct {
 }
 
 var faultCases = map[string]faultCase{
-	"code":                {fault: rctest.Fault{Code: 1008}, status: 429, body: rateLimitedBody, code: 1008, header: header("Content-Type", "application/json; charset=utf-8")},
+	"code":                {fault: rctest.Fault{Code: 1008}, status: 429, body: rateLimitedBody, code: 1008, header: header("Content-Type", "application/json;charset=UTF-8")},
 	"code, applied":       {fault: rctest.Fault{Code: 1008, Applied: true}, status: 429, body: rateLimitedBody, code: 1008, applied: true},
 	"code and status":     {fault: rctest.Fault{Code: 1008, Status: 503}, status: 503, body: rateLimitedBody, code: 1008},
 	"success and 500":     {fault: rctest.Fault{Code: 200, Status: 500}, status: 500, body: successBody, code: 200},

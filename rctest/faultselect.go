@@ -2,46 +2,40 @@ package rctest
 
 import (
 	"math/rand/v2"
-	"net/http"
 	"slices"
-	"time"
 )
 
-// activeFault is an injected fault that has hits left.
-type activeFault struct {
-	Fault
-	selector
-	until time.Time // zero = no limit
-}
-
-func newActiveFault(f Fault, now time.Time) *activeFault {
-	a := &activeFault{Fault: f, selector: newSelector(f.Times, f.Every, f.Probability, f.Seed)}
+// newInjectedFault gives the fault the number faultCount.
+func newInjectedFault(s *state, f Fault) *InjectedFault {
+	injected := &InjectedFault{
+		state: s, id: s.faultCount, fault: f, selector: newSelector(f.Times, f.Every, f.Probability, f.Seed),
+	}
 	if f.For > 0 {
-		a.until = now.Add(f.For)
+		injected.until = s.now().Add(f.For)
 		if f.Times == 0 {
-			a.left = Always
+			injected.left = Always
 		}
 	}
-	return a
+	return injected
 }
 
-func (a *activeFault) ended(now time.Time) bool { return !a.until.IsZero() && !now.Before(a.until) }
-
-func (a *activeFault) matches(c arrival) bool {
-	return (a.Host == AnyHost || a.Host == c.host) && (a.Endpoint == "" || a.Endpoint == c.path) &&
-		(a.UserID == "" || slices.Contains(c.userIDs, a.UserID))
+func (f *InjectedFault) matches(c *arrival) bool {
+	return (f.fault.Host == AnyHost || f.fault.Host == c.host) &&
+		(f.fault.Endpoint == "" || f.fault.Endpoint == c.path) &&
+		(f.fault.UserID == "" || c.userIDs[f.fault.UserID])
 }
 
 // arrival is what faults know about a call.
 type arrival struct {
 	host    Host
-	path    string   // without doubled slashes
-	userIDs []string // nil if no fault needs them
+	path    string          // without doubled slashes
+	userIDs map[string]bool // those of its user ids that faults depend on
 }
 
 // selector decides which of the matching calls or events a fault hits.
 type selector struct {
 	left        int // hits; negative = no limit
+	hitCount    int
 	seen        int // how many matching calls or events there were
 	every       int
 	probability float64
@@ -68,44 +62,60 @@ func (s *selector) hits() bool {
 	return s.random == nil || s.random.Float64() < s.probability
 }
 
-// pickFault returns the fault that hits an arriving call, and whether there is one. It reads the body only if a fault
-// depends on the ids in it.
-func (s *Server) pickFault(host Host, req *http.Request, body *requestBody) (f Fault, hit bool) {
-	call := arrival{host: host}
-	if req.URL != nil {
-		call.path = singleSlashes(req.URL.Path)
-	}
-	if s.state.faultsNeedUserIDs() {
-		e := s.endpoints[call.path]
-		call.userIDs = body.userIDs(e != nil && e.perID)
+// take counts a hit, and reports whether it was the last one.
+func (s *selector) take() (usedUp bool) {
+	s.hitCount++
+	s.left--
+	return s.left == 0
+}
+
+// pickFault returns the fault that hits an arriving call, or nil. It reads the body only if a fault depends on the ids in
+// it.
+func (s *Server) pickFault(host Host, in *received) *InjectedFault {
+	call := &arrival{host: host, path: in.cleanPath}
+	ids := s.state.faultUserIDs()
+	if len(ids) > 0 {
+		if content, err := in.body.read(); err == nil && len(content) <= maxBody {
+			e := s.endpoints[call.path]
+			call.userIDs = formUserIDs(string(content), ids, e != nil && e.perID)
+		}
 	}
 	return s.state.pickFault(call)
 }
 
-// faultsNeedUserIDs takes mu itself.
-func (s *state) faultsNeedUserIDs() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.ContainsFunc(s.faults, func(a *activeFault) bool { return a.UserID != "" })
-}
-
 // pickFault takes mu itself.
-func (s *state) pickFault(call arrival) (f Fault, hit bool) {
+func (s *state) pickFault(call *arrival) *InjectedFault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.faults) == 0 {
-		return Fault{}, false
+		return nil
 	}
-	now := s.now()
-	s.faults = slices.DeleteFunc(s.faults, func(a *activeFault) bool { return a.ended(now) })
-	at := slices.IndexFunc(s.faults, func(a *activeFault) bool { return a.matches(call) && a.hits() })
+	s.dropEndedFaults()
+	at := slices.IndexFunc(s.faults, func(f *InjectedFault) bool { return f.matches(call) && f.hits() })
 	if at < 0 {
-		return Fault{}, false
+		return nil
 	}
 	s.faultHits++
 	found := s.faults[at]
-	if found.left--; found.left == 0 {
+	if found.take() {
 		s.faults = slices.Delete(s.faults, at, at+1)
 	}
-	return found.Fault, true
+	s.changed(FaultsChanged, "")
+	return found
+}
+
+// faultUserIDs returns the ids that faults depend on. It takes mu itself.
+func (s *state) faultUserIDs() map[string]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var ids map[string]bool
+	for _, f := range s.faults {
+		if f.fault.UserID != "" {
+			if ids == nil {
+				ids = make(map[string]bool)
+			}
+			ids[f.fault.UserID] = true
+		}
+	}
+	return ids
 }

@@ -191,10 +191,19 @@ func (f *fake) try(req *http.Request) result {
 	return result{nil, err, resp.StatusCode, resp.ContentLength, resp.Header, string(body)}
 }
 
-// waitForRequest returns when the server has received a request over a port.
+// waitForRequest returns when the server has received a request over a port, or the test has ended.
 func (f *fake) waitForRequest() {
-	for len(f.Requests()) == 0 {
-		time.Sleep(100 * time.Microsecond)
+	for since := uint64(0); ; {
+		changes, err := f.Changes(f.t.Context(), since)
+		if err != nil {
+			return
+		}
+		for _, c := range changes {
+			if c.Kind == rctest.RequestReceived {
+				return
+			}
+			since = c.Seq
+		}
 	}
 }
 

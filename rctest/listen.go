@@ -3,6 +3,7 @@ package rctest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"maps"
@@ -45,7 +46,7 @@ func (s *Server) listen(host Host) string {
 	}
 	l := &listener{url: "http://" + socket.Addr().String(), done: make(chan struct{}), newConns: make(map[net.Conn]struct{})}
 	l.http = &http.Server{
-		Handler:           http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { s.handle(w, req, host) }),
+		Handler:           s.Handler(host),
 		ConnState:         func(conn net.Conn, to http.ConnState) { s.state.trackConn(l, conn, to) },
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          log.New(io.Discard, "", 0),
@@ -73,7 +74,7 @@ func (s *state) trackConn(l *listener, conn net.Conn, to http.ConnState) {
 	}
 }
 
-// ServeHTTP serves requests to any host, so that the server can be mounted in another one. It works even after Close. A
+// ServeHTTP serves requests to any host, those to the backup host's name as that host, so that the server can be mounted in another one. It works even after Close. A
 // [Fault] that breaks the connection makes it panic with [http.ErrAbortHandler], as net/http's server expects, if the
 // connection can't be hijacked.
 func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
@@ -84,22 +85,29 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	s.handle(w, req, hostOf(host))
 }
 
+// Handler returns a handler that serves one of the two hosts, whatever the name in the request: [PrimaryHost] or
+// [BackupHost]. It is for mounting them at different places. Otherwise it is as [Server.ServeHTTP]. It panics for another
+// host.
+func (s *Server) Handler(host Host) http.Handler {
+	if host != PrimaryHost && host != BackupHost {
+		panic(fmt.Sprintf("rctest: Handler: Host %d is neither PrimaryHost nor BackupHost", host))
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { s.handle(w, req, host) })
+}
+
 func (s *Server) handle(w http.ResponseWriter, req *http.Request, host Host) {
-	body := &requestBody{req: req}
-	f, hit := s.pickFault(host, req, body)
-	if f.preventsRequest() {
+	in := s.receive(host, req)
+	if in.fault.preventsRequest() {
 		reset(w)
 		return
 	}
-	content, err := body.read()
-	if err != nil {
-		content = nil // the client is gone: half a form must not be applied, and nobody reads the refusal
-	}
-	out := s.serve(req, content, f, hit)
-	if f.answerDelay() != 0 && len(content) > maxBody {
+	_ = in.readBody() // if it fails, the call is refused
+	out := s.serve(in)
+	delay := in.fault.answerDelay()
+	if delay != 0 && in.size > maxBody {
 		_, _ = io.Copy(io.Discard, req.Body) // net/http notices that the client has gone only once the body is read
 	}
-	if err := s.state.wait(req.Context(), f.answerDelay(), nil); err != nil || f.hasNoAnswer() {
+	if err := s.state.wait(req.Context(), delay, nil); err != nil || in.fault.hasNoAnswer() {
 		reset(w)
 		return
 	}
@@ -134,7 +142,8 @@ func (s *Server) send(w http.ResponseWriter, req *http.Request, out *reply) {
 }
 
 // Close stops listening once the requests in flight have been answered, or after 5 s. Clients of [Server.Config] get
-// ECONNREFUSED from then on. Calls that a [Fault] delays fail at once. Nothing more is posted to the webhook: posts in
+// ECONNREFUSED from then on. Calls that a [Fault] delays fail at once, and so do
+// calls of [Server.Changes]. Nothing more is posted to the webhook: posts in
 // flight are cancelled, and Close doesn't wait for their handlers, so a handler may call it. The state can still be
 // read. Closing a closed server does nothing.
 func (s *Server) Close() {
@@ -142,6 +151,7 @@ func (s *Server) Close() {
 	s.state.closed = true
 	s.state.sendCloseSignals()
 	s.state.closeOutbox()
+	s.state.changes.wake()
 	listeners := slices.Collect(maps.Values(s.state.listeners))
 	for _, l := range listeners {
 		for conn := range l.newConns {

@@ -36,8 +36,19 @@ func AllowlistForAll() Option { return func(s *settings) { s.allowlistForAll = t
 func EnforceRateLimits() Option { return func(s *settings) { s.enforceRates = true } }
 
 // Strict makes the server refuse what the real service is known or likely to accept although this SDK never sends it
-// and, mostly, the documentation doesn't allow it: a Timestamp that isn't in milliseconds or is more than 5 minutes off
-// the real time, a Nonce of more than 18 characters (1004 both), an X-Request-ID of more than 36 (1005), RC- headers (as
-// if the headers were missing), a path with doubled slashes or needless escapes (404), and a missing Content-Type on
-// an empty body (1003).
+// and, mostly, the documentation doesn't allow it. Otherwise it is accepted, since RC's SDKs for other languages and
+// ordinary HTTP clients send most of it. [Request.Reason] says what was refused:
+//
+//   - credentials (1004): a Timestamp in seconds or more than 5 minutes off the real time, a Nonce of more than 18
+//     characters, upper-case digits in the Signature;
+//   - RC- headers, as if the headers were missing (1002, the key's code);
+//   - a path with doubled slashes or needless escapes (404);
+//   - a Content-Type that is missing, even for an empty body, can't be parsed or has a charset other than UTF-8 (1003);
+//   - a body with a byte order mark, characters outside of ASCII or semicolons that aren't escaped, or empty parameters, as
+//     a & at its end makes one (1002);
+//   - several userId in a call that joins its ids with commas (1002);
+//   - ids with characters that belong to a list or can't be seen (1002): quotation marks (Unicode's property
+//     Quotation_Mark, and the backtick), commas of any script (, ، 、 ﹐ ﹑ ， ､), and format characters (category Cf), which
+//     are the zero-width and the bidirectional ones, the byte order mark and the soft hyphen;
+//   - an X-Request-ID of more than 36 characters (1005).
 func Strict() Option { return func(s *settings) { s.strict = true } }

@@ -12,7 +12,13 @@ const (
 	maxAttempts = 3
 	retryDelay  = time.Second
 	maxPosts    = 400 // at the same time; a post may take two file descriptors, and a process often has 1024
+
+	maxHandlers     = 10 * maxPosts // that run at the same time, including those that don't return after their timeout
+	maxQueuedBytes  = 64 << 20      // of the events that wait, for whatever reason
+	messageOverhead = 500           // bytes in addition to those of the strings
 )
+
+var errQueueFull = errors.New("rctest: the event was dropped, because more than 64 MiB of others wait for the webhook")
 
 // outbox holds the events to post. There is none without a webhook.
 type outbox struct {
@@ -22,6 +28,27 @@ type outbox struct {
 	posts  map[*post]struct{}    // those whose goroutine runs
 	active int                   // how many posts wait for an answer
 	held   map[string]*message   // held back by OutOfOrder, by user
+	bytes  int                   // of all messages that wait, held back and late ones included
+}
+
+func newOutbox(t target) *outbox {
+	return &outbox{
+		target: t,
+		queues: make(map[string]*userQueue), posts: make(map[*post]struct{}), held: make(map[string]*message),
+	}
+}
+
+// reserve counts messages that are going to wait, unless they are too many.
+func (o *outbox) reserve(messages ...*message) bool {
+	size := 0
+	for _, m := range messages {
+		size += m.size()
+	}
+	if o.bytes+size > maxQueuedBytes {
+		return false
+	}
+	o.bytes += size
+	return true
 }
 
 // userQueue holds a user's messages in order. The first one is ready, being posted, or waiting for its retry.
@@ -40,6 +67,15 @@ type message struct {
 	repeat                  *message // posted next if this one succeeds
 }
 
+// size returns how much memory is used at most while the message waits. Messages of one event share strings.
+func (m *message) size() int {
+	size := messageOverhead + len(m.user) + len(m.body) + len(m.parameters)
+	if m.repeat != nil {
+		size += m.repeat.size()
+	}
+	return size
+}
+
 func (m *message) header() http.Header {
 	return http.Header{"Content-Type": {m.contentType}, "User-Agent": {webhookUserAgent}}
 }
@@ -52,6 +88,11 @@ type post struct {
 	query    string
 	cancel   context.CancelFunc
 	done     bool // it was answered or has failed; its goroutine may still run
+}
+
+func (p *post) record(s *state, status int, err error) {
+	p.delivery.Status, p.delivery.Err = status, err
+	s.recordDelivery(p.delivery, p.query)
 }
 
 // setTarget sets where events are posted; nil ends posting. It takes mu itself.
@@ -67,10 +108,7 @@ func (s *state) setTarget(t target) {
 		s.outbox.target.close()
 		s.outbox.target = t
 	default:
-		s.outbox = &outbox{
-			target: t,
-			queues: make(map[string]*userQueue), posts: make(map[*post]struct{}), held: make(map[string]*message),
-		}
+		s.outbox = newOutbox(t)
 		s.resetTimer()
 	}
 }
@@ -85,7 +123,7 @@ func (s *state) closeOutbox() {
 	for p := range o.posts {
 		if !p.done {
 			p.done = true
-			s.recordDelivery(p, 0, context.Canceled)
+			p.record(s, 0, context.Canceled)
 		}
 		p.cancel()
 	}
@@ -121,10 +159,10 @@ func (s *state) makeReady(q *userQueue) {
 	s.startPosts()
 }
 
-// startPosts starts as many posts as maxPosts allows.
+// startPosts starts as many posts as maxPosts and maxHandlers allow.
 func (s *state) startPosts() {
 	o := s.outbox
-	for len(o.ready) > 0 && o.active < maxPosts {
+	for len(o.ready) > 0 && o.active < maxPosts && len(o.posts) < maxHandlers {
 		q := o.ready[0]
 		o.ready[0] = nil
 		o.ready = o.ready[1:]
@@ -169,7 +207,7 @@ func (s *state) completePost(p *post, status int, err error) {
 		return
 	}
 	p.done = true
-	s.recordDelivery(p, status, err)
+	p.record(s, status, err)
 	s.outbox.active--
 	s.continueQueue(p.queue, status == http.StatusOK)
 	s.startPosts()
@@ -185,6 +223,7 @@ func (s *state) endPost(p *post) {
 	defer s.mu.Unlock()
 	if s.outbox != nil {
 		delete(s.outbox.posts, p)
+		s.startPosts()
 	}
 	if s.outbox == nil || s.outbox.target != p.target {
 		p.target.close() // the post's connection has only now become idle
@@ -196,9 +235,11 @@ func (s *state) continueQueue(q *userQueue, success bool) {
 	m := q.messages[0]
 	switch {
 	case success && m.repeat != nil:
+		s.outbox.bytes -= m.size() - m.repeat.size()
 		q.messages[0] = m.repeat
 		s.makeReady(q)
 	case success || m.noRetry || m.attempt == maxAttempts:
+		s.outbox.bytes -= m.size()
 		q.messages[0] = nil
 		if q.messages = q.messages[1:]; len(q.messages) == 0 {
 			delete(s.outbox.queues, q.user)

@@ -22,6 +22,7 @@ type params struct {
 	values  url.Values
 	now     time.Time // of the server's clock
 	fault   *Fault    // that hit the call
+	strict  bool      // [Strict] was chosen
 	refused *refusal
 }
 
@@ -29,6 +30,11 @@ func (p *params) refuse(code int, format string, args ...any) {
 	if p.refused == nil {
 		p.refused = refuse(code, format, args...)
 	}
+}
+
+// refuseMissing refuses the call with RC's text for a missing field.
+func (p *params) refuseMissing(name string) {
+	p.refuse(codeParameter, "The parameter %s is required.", name)
 }
 
 // single returns a field that may be given at most once, and whether it was given.
@@ -58,10 +64,14 @@ func (p *params) ids(name string) []string {
 	return values
 }
 
-// joinedUserIDs splits the single, required userId at its commas.
+// joinedUserIDs returns the ids of the required userId, which joins them with commas. Unless strict, it may also be
+// repeated, as RC's PHP SDK does.
 func (p *params) joinedUserIDs() []string {
-	value, _ := p.single("userId")
-	ids := strings.Split(value, ",")
+	values := p.values["userId"]
+	if p.strict && len(values) > 1 {
+		p.refuse(codeParameter, "userId is given more than once; its ids must be joined with commas")
+	}
+	ids := strings.Split(strings.Join(values, ","), ",")
 	p.checkIDs("userId", ids, maxJoinedIDs)
 	return ids
 }
@@ -69,7 +79,7 @@ func (p *params) joinedUserIDs() []string {
 func (p *params) checkIDs(name string, ids []string, limit int) {
 	switch {
 	case len(ids) == 0:
-		p.refuse(codeParameter, "%s is required", name)
+		p.refuseMissing(name)
 	case len(ids) > limit:
 		p.refuse(codeParameter, "%s has more than %d ids", name, limit)
 	}
@@ -77,13 +87,37 @@ func (p *params) checkIDs(name string, ids []string, limit int) {
 		if p.refused != nil {
 			return
 		}
+		p.checkID(name, id)
+	}
+}
+
+func (p *params) checkID(name, id string) {
+	switch {
+	case id == "":
+		p.refuseMissing(name)
+	case len(id) > maxIDBytes:
+		p.refuse(codeTooLong, "%s is longer than %d bytes", name, maxIDBytes)
+	case !utf8.ValidString(id) || strings.ContainsFunc(id, unicode.IsControl):
+		p.refuse(codeParameter, "%s has invalid characters", name)
+	case p.strict:
+		p.checkCharacters(name, id)
+	}
+}
+
+// commas are the characters of most scripts that a person reads as a comma.
+const commas = ",،、﹐﹑，､"
+
+// checkCharacters refuses what ends up in an id by mistake: what separates or quotes the ids of a list, and what can't be
+// seen.
+func (p *params) checkCharacters(name, id string) {
+	for _, r := range id {
 		switch {
-		case id == "":
-			p.refuse(codeParameter, "%s is required", name)
-		case len(id) > maxIDBytes:
-			p.refuse(codeTooLong, "%s is longer than %d bytes", name, maxIDBytes)
-		case !utf8.ValidString(id) || strings.ContainsFunc(id, unicode.IsControl):
-			p.refuse(codeParameter, "%s has invalid characters", name)
+		case unicode.Is(unicode.Quotation_Mark, r), r == '`':
+			p.refuse(codeParameter, "%s has a quotation mark, %U", name, r)
+		case strings.ContainsRune(commas, r):
+			p.refuse(codeParameter, "%s has a comma, %U", name, r)
+		case unicode.Is(unicode.Cf, r):
+			p.refuse(codeParameter, "%s has a zero-width or bidirectional character, %U", name, r)
 		}
 	}
 }
@@ -108,7 +142,7 @@ func (p *params) number(name string, low, high, absent int64) int64 {
 
 func (p *params) requiredNumber(name string, low, high int64) int64 {
 	if len(p.values[name]) == 0 {
-		p.refuse(codeParameter, "%s is required", name)
+		p.refuseMissing(name)
 	}
 	return p.number(name, low, high, 0)
 }

@@ -31,19 +31,28 @@ func (w *window) take(now time.Time, units, limit int) bool {
 	return true
 }
 
-func (e *endpoint) checkRate(in *received) *refusal {
-	units, unit := 1, "calls"
+func (s *state) checkRate(in *received) *refusal {
+	e, units, unit := in.endpoint, 1, "calls"
 	if e.perID {
 		units, unit = in.joinedIDCount(), "ids"
 	}
-	if !e.window.take(in.at, units, e.rate) {
+	used := s.windows[e]
+	if used == nil {
+		used = new(window)
+		s.windows[e] = used
+	}
+	if !used.take(in.at, units, e.rate) {
 		return refuse(codeRateLimited, "more than %d %s a second", e.rate, unit)
 	}
 	return nil
 }
 
-// joinedIDCount returns the number of ids joined in userId, at most maxJoinedIDs: a call with more ids must be refused
-// for that and not for its rate.
+// joinedIDCount returns the number of ids in userId, joined or repeated, at most maxJoinedIDs: a call with more ids must be
+// refused for that and not for its rate.
 func (in *received) joinedIDCount() int {
-	return min(1+strings.Count(in.form.Get("userId"), ","), maxJoinedIDs)
+	count := 0
+	for _, value := range in.form["userId"] {
+		count += 1 + strings.Count(value, ",")
+	}
+	return min(max(count, 1), maxJoinedIDs)
 }

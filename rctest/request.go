@@ -1,24 +1,18 @@
 package rctest
 
 import (
-	"io"
-	"mime"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 )
 
-const (
-	maxBody       = 1 << 20 // bytes of a request
-	maxRequestID  = 36      // characters
-	keptRequests  = 10_000
-	formMediaType = "application/x-www-form-urlencoded"
-)
-
 // Request is a request that the server received, and how it was answered.
+//
+// Of a request that failed before its signature was verified, because of its path, its method, its key or its signature,
+// only a line is kept: Header and Form are nil, and Host, Method and Path are cut after 256 bytes.
 type Request struct {
+	Seq    uint64      // 1 for the server's first request, and one more for each further one
 	Host   string      // the host it was sent to
 	Method string      // as received
 	Path   string      // as received
@@ -26,196 +20,110 @@ type Request struct {
 	Form   url.Values  // nil if the body wasn't a form
 	Code   int         // code of the answer: 200 = success, 0 = it had none or a fault's Body, or there was no answer
 	Status int         // HTTP status of the answer; 0 = there was no answer
+	Reason string      // why the server refused the call, also if a fault answered in its place; "" = it didn't
 	Time   time.Time   // of the real clock
 
-	Applied bool // the call was accepted and took effect, whatever the answer was
-	Fault   bool // an injected fault hit it
+	Applied bool   // the call was accepted and took effect, whatever the answer was
+	Fault   bool   // an injected fault hit it
+	FaultID uint64 // the [InjectedFault.ID] of that fault; 0 = none
 }
 
-// Requests returns the last 10,000 requests received, oldest first, including refused ones and those to unknown paths. A
-// request is added when it is applied or refused, even if a fault delays its answer.
+// Requests returns the requests that the server remembers, oldest first, including refused ones and those to unknown
+// paths: the last 10,000, fewer if they have more than 64 MiB together. A request is added when it is applied or refused,
+// even if a fault delays its answer.
 func (s *Server) Requests() []Request {
 	s.state.mu.Lock()
-	defer s.state.mu.Unlock()
-	all := s.state.requests
-	all = slices.Clone(all[max(0, len(all)-keptRequests):])
-	for i := range all {
-		all[i].Header = all[i].Header.Clone()
-		all[i].Form = cloneForm(all[i].Form)
-	}
-	return all
+	last := s.state.requests.last
+	s.state.mu.Unlock()
+	return readAll(last, s.RequestsSince)
 }
 
-func cloneForm(form url.Values) url.Values { return url.Values(http.Header(form).Clone()) }
-
-// received is a request whose body has been read.
-type received struct {
-	method, host string
-	path         string // as sent, escaped
-	cleanPath    string // unescaped, without doubled slashes
-	header       http.Header
-	size         int // of the body; more than maxBody if the rest wasn't read
-	form         url.Values
-	at           time.Time
-	hit          bool // by a fault
-	fault        Fault
-}
-
-// serverTime is the clock that the request is checked against, and that Date shows: a fault may shift it.
-func (in *received) serverTime() time.Time { return in.at.Add(in.fault.ClockOffset) }
-
-func receive(req *http.Request, body []byte) *received {
-	in := &received{method: req.Method, host: req.Host, header: req.Header.Clone(), size: len(body), at: time.Now()}
-	if req.URL != nil {
-		in.path, in.cleanPath = req.URL.EscapedPath(), singleSlashes(req.URL.Path)
-		if in.host == "" {
-			in.host = req.URL.Host
-		}
-	}
-	if form, err := url.ParseQuery(string(body)); err == nil && len(body) <= maxBody && in.isForm() {
-		in.form = form
-	}
-	return in
-}
-
-func singleSlashes(path string) string {
-	for strings.Contains(path, "//") {
-		path = strings.ReplaceAll(path, "//", "/")
-	}
-	return path
-}
-
-// requestBody is a request's body, which is read only once it is needed.
-type requestBody struct {
-	req     *http.Request
-	isRead  bool
-	content []byte
-	err     error
-}
-
-// read reads at most maxBody+1 bytes: the extra byte distinguishes a body that is too large from one that just fits.
-// Further calls return the same.
-func (b *requestBody) read() ([]byte, error) {
-	if !b.isRead && b.req.Body != nil {
-		b.content, b.err = io.ReadAll(io.LimitReader(b.req.Body, maxBody+1))
-	}
-	b.isRead = true
-	return b.content, b.err
-}
-
-// userIDs returns the ids of a form in all fields for user ids: userId, blackUserId and whiteUserId. joined says that
-// commas separate ids.
-func (b *requestBody) userIDs(joined bool) []string {
-	content, err := b.read()
-	if err != nil || len(content) > maxBody {
-		return nil
-	}
-	form, _ := url.ParseQuery(string(content)) // with an error, the fields that could be parsed
-	var ids []string
-	for name, values := range form {
-		if !strings.HasSuffix(strings.ToLower(name), "userid") {
-			continue
-		}
-		for _, value := range values {
-			if joined {
-				ids = append(ids, strings.Split(value, ",")...)
-			} else {
-				ids = append(ids, value)
-			}
-		}
-	}
-	return ids
-}
-
-func (in *received) isForm() bool {
-	media, _, err := mime.ParseMediaType(in.header.Get("Content-Type"))
-	return err == nil && media == formMediaType
-}
-
-// serve handles a request, whether it came over a socket or in memory. The caller must not send the reply if the fault
-// is one without an answer.
-func (s *Server) serve(req *http.Request, body []byte, f Fault, hit bool) *reply {
-	in := receive(req, body)
-	in.fault, in.hit = f, hit
+// RequestsSince returns the requests of [Server.Requests] whose Seq is above cursor, at most limit of them, and the
+// cursor for the next call. A limit that isn't between 1 and 1,000 counts as 1,000. To wait for more, use [Server.Changes].
+//
+// Cursor 0 is before the oldest request. So is one whose request isn't remembered any more, which shows in a first Seq
+// above cursor+1, and one that is above every Seq so far, as one of another server can be. With the cursor of the latest
+// request the page is empty.
+func (s *Server) RequestsSince(cursor uint64, limit int) (page []Request, next uint64) {
 	s.state.mu.Lock()
-	defer s.state.mu.Unlock()
-	out, applied := s.respond(in)
+	page, next = s.state.requests.after(cursor, limit)
+	s.state.mu.Unlock()
+	for i := range page {
+		page[i].Header = page[i].Header.Clone()
+		page[i].Form = url.Values(http.Header(page[i].Form).Clone())
+	}
+	return page, next
+}
+
+// maxLine is how many bytes are kept of the host, the method and the path of a request whose sender is unknown.
+const maxLine = 256
+
+// newRequest returns what is remembered of a request, apart from its answer. Nothing in it shares memory with what isn't
+// remembered, such as the rest of the request line.
+func newRequest(in *received) Request {
 	r := Request{
-		Host: in.host, Method: in.method, Path: in.path, Header: in.header, Form: in.form,
-		Code: out.code, Status: out.status, Time: in.at, Applied: applied, Fault: in.hit,
+		Host: cut(in.host, maxLine), Method: cut(in.method, maxLine), Path: cut(in.path, maxLine), Time: in.at,
+		Fault: in.faultID != 0, FaultID: in.faultID,
 	}
-	if f.hasNoAnswer() {
-		r.Code, r.Status = 0, 0
+	if in.signed {
+		r.Path, r.Header, r.Form = strings.Clone(in.path), in.header.Clone(), in.form
 	}
-	s.state.record(r)
-	return out
+	return r
 }
 
-func (s *Server) respond(in *received) (out *reply, applied bool) {
-	if in.fault.appliesCall() {
-		found, refused := s.apply(in)
-		out, applied = newReply(in, found, refused), refused == nil
+// cut returns a copy of the text, with "…" instead of what exceeds the limit.
+func cut(text string, limit int) string {
+	if len(text) > limit {
+		return text[:limit] + "…"
 	}
-	if out == nil || in.fault.replacesAnswer() {
-		out = newFaultReply(in)
-	}
-	return out.finish(in), applied
+	return strings.Clone(text)
 }
 
-// record drops old requests in batches, so that its amortized cost is constant.
-func (s *state) record(r Request) {
-	if len(s.requests) == 2*keptRequests {
-		s.requests = slices.Clone(s.requests[keptRequests:])
+// Estimates of the memory that is used in addition to the bytes of the strings.
+const (
+	requestOverhead = 1000 // of a Request and two maps with up to 8 keys
+	lineOverhead    = 250  // of a Request without maps
+	keyOverhead     = 100  // of a key of a map
+	valueOverhead   = 32   // of a value of a key
+)
+
+// size returns how much memory is used at most to remember the request. The strings of a form may share the memory of
+// the whole body or be copies, so both are counted.
+func (r *Request) size(bodySize int) int {
+	size := lineOverhead
+	if r.Header != nil {
+		size = requestOverhead + bodySize + mapSize(r.Header) + mapSize(r.Form)
 	}
-	s.requests = append(s.requests, r)
+	return size + len(r.Host) + len(r.Method) + len(r.Path) + len(r.Reason)
 }
 
-// apply checks a request and calls the endpoint's handler.
-func (s *Server) apply(in *received) (fields, *refusal) {
-	e, refused := s.route(in)
-	if refused == nil {
-		refused = s.authenticate(in)
+func mapSize(m map[string][]string) int {
+	size := 0
+	for key, values := range m {
+		size += keyOverhead + len(key)
+		for _, value := range values {
+			size += valueOverhead + len(value)
+		}
 	}
-	if refused == nil && s.settings.enforceRates {
-		refused = e.checkRate(in)
-	}
-	if refused == nil {
-		refused = s.checkForm(e, in)
-	}
-	if refused != nil {
-		return nil, refused
-	}
-	return e.handle(s.state, &params{values: in.form, now: s.state.runDue(), fault: &in.fault})
+	return size
 }
 
-func (s *Server) route(in *received) (*endpoint, *refusal) {
-	path := in.cleanPath
-	if s.settings.strict {
-		path = in.path
-	}
-	e, ok := s.endpoints[path]
-	switch {
-	case !ok:
-		return nil, refuse(http.StatusNotFound, "unknown path")
-	case in.method != http.MethodPost:
-		return nil, refuse(http.StatusMethodNotAllowed, "the method must be POST")
-	}
-	return e, nil
+func (s *state) record(r Request, size int) {
+	r.Seq = s.requests.last + 1
+	s.requests.add(r, size)
+	s.changed(RequestReceived, "")
 }
 
-func (s *Server) checkForm(e *endpoint, in *received) *refusal {
-	id := in.header.Get("X-Request-ID")
-	switch {
-	case s.settings.strict && len(id) > maxRequestID:
-		return refuse(codeTooLong, "X-Request-ID is longer than %d characters", maxRequestID)
-	case in.size > maxBody:
-		return refuse(codeTooLong, "the body is larger than %d bytes", maxBody)
-	case !in.isForm() && (in.size > 0 || s.settings.strict):
-		return refuse(codeNoData, "the Content-Type must be %s", formMediaType)
-	case in.form == nil && in.size > 0:
-		return refuse(codeParameter, "the body is not a form")
-	case len(in.form) == 0 && !e.allowEmpty:
-		return refuse(codeNoData, "no POST data")
+// resetTraffic makes what is received, answered and delivered as in a new server: no requests, deliveries and faults are
+// left, no use of a rate, and no event that is waiting or being posted. Sequence numbers and ids of faults go on, so that
+// cursors stay valid. The webhook stays. The caller drops the tasks, which include the retries of events.
+func (s *state) resetTraffic() {
+	if o := s.outbox; o != nil {
+		s.closeOutbox()
+		s.outbox = newOutbox(o.target)
 	}
-	return nil
+	s.requests.clear()
+	s.deliveries.clear()
+	s.faults, s.deliveryFaults, s.faultHits = nil, nil, 0
+	clear(s.windows)
 }

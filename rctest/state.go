@@ -13,9 +13,11 @@ type state struct {
 	mu       sync.Mutex
 	advanced time.Duration
 	*store
-	requests  []Request
-	faults    []*activeFault // oldest first
-	faultHits int
+	requests   history[Request]
+	windows    map[*endpoint]*window // what was used of the rates that are enforced
+	faults     []*InjectedFault      // that are at work, oldest first
+	faultCount uint64                // number of faults of calls injected so far
+	faultHits  int
 
 	listeners    map[Host]*listener
 	closeSignals map[chan struct{}]struct{} // one for each call that waits; closed with the server
@@ -29,8 +31,8 @@ type state struct {
 
 	outbox         *outbox   // nil = no webhook
 	idle           sync.Cond // signals that nothing is being posted
-	deliveries     []storedDelivery
-	deliveryFaults []*activeDeliveryFault // oldest first
+	deliveries     history[storedDelivery]
+	deliveryFaults []*InjectedDeliveryFault // that are at work, oldest first
 }
 
 func newState(chosen settings) *state {
@@ -39,6 +41,10 @@ func newState(chosen settings) *state {
 		store:        newStore(),
 		listeners:    make(map[Host]*listener),
 		closeSignals: make(map[chan struct{}]struct{}),
+		requests:     history[Request]{maxCount: historyCount, maxBytes: historyBytes},
+		deliveries:   history[storedDelivery]{maxCount: historyCount, maxBytes: historyBytes},
+		windows:      make(map[*endpoint]*window),
+		changes:      newChangeLog(),
 	}
 	s.idle.L = &s.mu
 	return s

@@ -39,23 +39,21 @@ func (s *Server) roundTrip(req *http.Request) (*http.Response, error) {
 	if err := s.dial(req.URL.Hostname()); err != nil {
 		return nil, err
 	}
-	body := &requestBody{req: req}
-	f, hit := s.pickFault(hostOf(req.URL.Hostname()), req, body)
-	switch f.Kind {
+	in := s.receive(hostOf(req.URL.Hostname()), req)
+	switch in.fault.Kind {
 	case RefuseConnection:
 		return nil, connRefused()
 	case ResetBefore:
 		return nil, connReset()
 	}
-	content, err := body.read()
-	if err != nil {
+	if err := in.readBody(); err != nil {
 		return nil, err
 	}
-	out := s.serve(req, content, f, hit)
-	if err := s.state.wait(req.Context(), f.answerDelay(), nil); err != nil {
+	out := s.serve(in)
+	if err := s.state.wait(req.Context(), in.fault.answerDelay(), nil); err != nil {
 		return nil, err
 	}
-	if f.hasNoAnswer() {
+	if in.fault.hasNoAnswer() {
 		return nil, connReset()
 	}
 	return s.response(req, out), nil

@@ -17,6 +17,7 @@ const (
 	webhookHost      = "app.rctest.invalid" // Host of requests in memory
 	webhookAddress   = "192.0.2.1:51234"    // RemoteAddr of requests in memory, from a documentation range
 	webhookUserAgent = "rctest"
+	maxErrorText     = 1 << 10  // bytes of what a handler panicked with that are kept
 	maxDrained       = 64 << 10 // bytes of an answer that are read so that its connection can be reused
 )
 
@@ -88,7 +89,7 @@ func (t *memoryTarget) post(ctx context.Context, m *message, answered func(int))
 	returned := false
 	defer func() {
 		if !returned {
-			err = fmt.Errorf("rctest: the handler panicked: %v", recover())
+			err = errors.New(cut(fmt.Sprintf("rctest: the handler panicked: %v", recover()), maxErrorText))
 		}
 	}()
 	w := &statusWriter{header: make(http.Header), answered: answered}
