@@ -113,17 +113,3 @@ func (s *state) record(r Request, size int) {
 	s.requests.add(r, size)
 	s.changed(RequestReceived, "")
 }
-
-// resetTraffic makes what is received, answered and delivered as in a new server: no requests, deliveries and faults are
-// left, no use of a rate, and no event that is waiting or being posted. Sequence numbers and ids of faults go on, so that
-// cursors stay valid. The webhook stays. The caller drops the tasks, which include the retries of events.
-func (s *state) resetTraffic() {
-	if o := s.outbox; o != nil {
-		s.closeOutbox()
-		s.outbox = newOutbox(o.target)
-	}
-	s.requests.clear()
-	s.deliveries.clear()
-	s.faults, s.deliveryFaults, s.faultHits = nil, nil, 0
-	clear(s.windows)
-}

@@ -13,26 +13,18 @@ type state struct {
 	mu       sync.Mutex
 	advanced time.Duration
 	*store
-	requests   history[Request]
-	windows    map[*endpoint]*window // what was used of the rates that are enforced
-	faults     []*InjectedFault      // that are at work, oldest first
-	faultCount uint64                // number of faults of calls injected so far
-	faultHits  int
+	traffic
 
 	listeners    map[Host]*listener
 	closeSignals map[chan struct{}]struct{} // one for each call that waits; closed with the server
 	closed       bool
 
-	changes changeLog
-
 	tasks     taskQueue
 	taskCount uint64 // number of tasks so far
 	timer     *time.Timer
 
-	outbox         *outbox   // nil = no webhook
-	idle           sync.Cond // signals that nothing is being posted
-	deliveries     history[storedDelivery]
-	deliveryFaults []*InjectedDeliveryFault // that are at work, oldest first
+	outbox *outbox   // nil = no webhook
+	idle   sync.Cond // signals that nothing is being posted
 }
 
 func newState(chosen settings) *state {
@@ -41,10 +33,7 @@ func newState(chosen settings) *state {
 		store:        newStore(),
 		listeners:    make(map[Host]*listener),
 		closeSignals: make(map[chan struct{}]struct{}),
-		requests:     history[Request]{maxCount: historyCount, maxBytes: historyBytes},
-		deliveries:   history[storedDelivery]{maxCount: historyCount, maxBytes: historyBytes},
-		windows:      make(map[*endpoint]*window),
-		changes:      newChangeLog(),
+		traffic:      newTraffic(),
 	}
 	s.idle.L = &s.mu
 	return s
