@@ -159,9 +159,10 @@ func manyFields(n int, field func(i int) string) string {
 func TestRequestsByteBudgetKeepsTheLatest(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
+	f.LimitBytes(640 << 10)
 	f.call(blockPath, banForm)
 	for range 100 {
-		f.call(blockPath, "userId=large&minute=1&x="+strings.Repeat("x", mebi-100))
+		f.call(blockPath, "userId=large&minute=1&x="+strings.Repeat("x", 10<<10))
 	}
 	f.call(blockPath, banForm)
 	got := f.Requests()
@@ -170,6 +171,9 @@ func TestRequestsByteBudgetKeepsTheLatest(t *testing.T) {
 	require.EqualValues(t, 102, got[len(got)-1].Seq)
 	require.Equal(t, "a", got[len(got)-1].Form.Get("userId"))
 	require.Equal(t, "large", got[0].Form.Get("userId"))
+
+	f.call(blockPath, "userId=larger&minute=1&x="+strings.Repeat("x", mebi-100))
+	require.Len(t, f.Requests(), 1, "even if it alone exceeds the budget")
 }
 
 // A call of a known client keeps what it needs and not the query of its URL.

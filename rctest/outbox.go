@@ -29,11 +29,12 @@ type outbox struct {
 	active int                   // how many posts wait for an answer
 	held   map[string]*message   // held back by OutOfOrder, by user
 	bytes  int                   // of all messages that wait, held back and late ones included
+	limit  int                   // of bytes
 }
 
-func newOutbox(t target) *outbox {
+func newOutbox(t target, limit int) *outbox {
 	return &outbox{
-		target: t,
+		target: t, limit: limit,
 		queues: make(map[string]*userQueue), posts: make(map[*post]struct{}), held: make(map[string]*message),
 	}
 }
@@ -44,7 +45,7 @@ func (o *outbox) reserve(messages ...*message) bool {
 	for _, m := range messages {
 		size += m.size()
 	}
-	if o.bytes+size > maxQueuedBytes {
+	if o.bytes+size > o.limit {
 		return false
 	}
 	o.bytes += size
@@ -108,7 +109,7 @@ func (s *state) setTarget(t target) {
 		s.outbox.target.close()
 		s.outbox.target = t
 	default:
-		s.outbox = newOutbox(t)
+		s.outbox = newOutbox(t, s.queueLimit)
 		s.resetTimer()
 	}
 }

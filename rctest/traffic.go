@@ -10,6 +10,7 @@ type traffic struct {
 	faultCount     uint64                   // number of faults of calls injected so far
 	faultHits      int                      // by all of them
 	deliveryFaults []*InjectedDeliveryFault // that are at work, oldest first
+	queueLimit     int                      // bytes of the events that wait
 }
 
 func newTraffic() traffic {
@@ -18,6 +19,7 @@ func newTraffic() traffic {
 		deliveries: history[storedDelivery]{maxCount: historyCount, maxBytes: historyBytes},
 		changes:    newChangeLog(),
 		windows:    make(map[*endpoint]*window),
+		queueLimit: maxQueuedBytes,
 	}
 }
 
@@ -27,7 +29,7 @@ func newTraffic() traffic {
 func (s *state) resetTraffic() {
 	if o := s.outbox; o != nil {
 		s.closeOutbox()
-		s.outbox = newOutbox(o.target)
+		s.outbox = newOutbox(o.target, s.queueLimit)
 	}
 	s.requests.clear()
 	s.deliveries.clear()
