@@ -73,6 +73,7 @@ func TestRetryInRealTime(t *testing.T) {
 	}))
 	f.SetOnline("a", true)
 	<-posted
+	f.WaitDeliveries() // the retry is scheduled
 	f.Advance(999 * time.Millisecond)
 	<-posted
 	f.Close()

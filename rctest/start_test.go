@@ -134,11 +134,8 @@ func TestFaultsInRealTime(t *testing.T) {
 	require.Len(t, srv.Requests(), 150)
 }
 
-// printer is a test of this example.
-type printer struct{ recorder }
-
 func ExampleStart() {
-	t := &printer{} // in a test: its *testing.T
+	t := &recorder{} // in a test: its *testing.T
 	defer t.end()
 
 	srv, client := rctest.Start(t)
