@@ -45,9 +45,7 @@ func ExampleNewServer() {
 func ExampleServer_Inject() {
 	srv := rctest.NewServer()
 	defer srv.Close()
-	cfg := srv.Config()
-	cfg.Retry.BaseWait = time.Nanosecond // retries at once
-	client, err := rcuser.NewClient(cfg)
+	client, err := rcuser.NewClient(srv.Config()) // whose waits are short
 	if err != nil {
 		fmt.Println(err)
 		return

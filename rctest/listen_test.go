@@ -86,6 +86,31 @@ func TestServeHTTPWithFaults(t *testing.T) {
 	require.Panics(t, func() { f.ServeHTTP(httptest.NewRecorder(), f.request(unblockPath, banForm)) }, "HeaderDelay doesn't wait after Close")
 }
 
+// The hosts can be mounted at different places, whatever the names in the requests.
+func TestHandler(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.Inject(rctest.Fault{Code: 1000, Host: rctest.BackupHost, Times: rctest.Always})
+	for host, code := range map[rctest.Host]int{rctest.PrimaryHost: 200, rctest.BackupHost: 1000} {
+		mux := http.NewServeMux()
+		mux.Handle("/rc/", http.StripPrefix("/rc", f.Handler(host)))
+		base, _ := startWebhook(t, mux.ServeHTTP)
+		f.usePort(base + "/rc")
+		require.Equal(t, code, f.call(blockPath, banForm).code())
+		req := f.request(blockPath, banForm)
+		req.Host = "backup.rctest.invalid"
+		require.Equal(t, code, f.do(req).code(), "the name doesn't matter")
+	}
+	f.Close()
+	w := httptest.NewRecorder()
+	f.base = "http://other.example"
+	f.Handler(rctest.PrimaryHost).ServeHTTP(w, f.request(blockPath, banForm))
+	require.Equal(t, 200, w.Code, "it works after Close")
+	for _, host := range []rctest.Host{rctest.AnyHost, -1, 3} {
+		require.Panics(t, func() { f.Handler(host) })
+	}
+}
+
 // The server reads only part of a large body. A call that hangs must still end when its client gives up.
 func TestHangWithALargeBody(t *testing.T) {
 	t.Parallel()
