@@ -19,10 +19,11 @@ import (
 
 func FuzzServeHTTP(f *testing.F) {
 	for _, path := range append(rctest.Paths(), "//x", "") {
-		f.Add(path, "userId=a&name=N&time=1&minute=1&blackUserId=b&whiteUserId=c&whiteSetting=1&size=1&page=1", "14314", "1408710653000", "r", true)
-		f.Add(path, "userId=%zz&size=99999999999999999999&pageToken=AAAAAAAAAAAAAAAA&pageNo=2147483647", "", "-1", "\r\n", false)
+		f.Add(path, "userId=a&name=N&time=1&minute=1&blackUserId=b&whiteUserId=c&whiteSetting=1&size=1&page=1", "14314", "1408710653000", "r", "application/x-www-form-urlencoded", true)
+		f.Add(path, "userId=%zz&size=99999999999999999999&pageToken=AAAAAAAAAAAAAAAA&pageNo=2147483647", "", "-1", "\r\n", "application/x-www-form-urlencoded;charset=;\x80", false)
+		f.Add(path, "\ufeffuserId=a&userId=b,c&;&&name=\xff", "0.5", "1408710653", "", "", false)
 	}
-	f.Fuzz(func(t *testing.T, path, form, nonce, timestamp, requestID string, strict bool) {
+	f.Fuzz(func(t *testing.T, path, form, nonce, timestamp, requestID, contentType string, strict bool) {
 		var opts []rctest.Option
 		if strict {
 			opts = append(opts, rctest.Strict(), rctest.EnforceRateLimits(), rctest.Development())
@@ -33,7 +34,7 @@ func FuzzServeHTTP(f *testing.F) {
 			req.URL = &url.URL{Path: path}
 			req.Header = http.Header{
 				"App-Key": {srv.Credentials().AppKey}, "Nonce": {nonce}, "Timestamp": {timestamp}, "X-Request-Id": {requestID},
-				"Signature": {sign(srv.Credentials().AppSecret, nonce, timestamp)}, "Content-Type": {"application/x-www-form-urlencoded"},
+				"Signature": {sign(srv.Credentials().AppSecret, nonce, timestamp)}, "content-type": {contentType},
 			}
 			w := httptest.NewRecorder()
 			srv.ServeHTTP(w, req)

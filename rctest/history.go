@@ -11,7 +11,8 @@ const (
 // whatever its size. Records are numbered from 1. Adding one, and finding one by its number, take the same time however
 // many there are: the records are in chunks, which are never moved.
 type history[T any] struct {
-	maxCount, maxBytes int
+	maxCount uint64
+	maxBytes int
 
 	chunks  []*[chunkLength]record[T]
 	base    uint64 // the number before that of the first slot of the first chunk
@@ -33,7 +34,7 @@ func (h *history[T]) add(value T, size int) {
 	h.last++
 	*h.at(h.last) = record[T]{value, size}
 	h.bytes += size
-	for count := h.last - h.dropped; count > uint64(h.maxCount) || count > 1 && h.bytes > h.maxBytes; count-- {
+	for count := h.last - h.dropped; count > h.maxCount || count > 1 && h.bytes > h.maxBytes; count-- {
 		h.dropOldest()
 	}
 }

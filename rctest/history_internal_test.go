@@ -11,7 +11,7 @@ import (
 func TestHistory(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		h := history[int]{maxCount: rapid.IntRange(1, 100).Draw(t, "count"), maxBytes: rapid.IntRange(0, 500).Draw(t, "bytes")}
+		h := history[int]{maxCount: rapid.Uint64Range(1, 100).Draw(t, "count"), maxBytes: rapid.IntRange(0, 500).Draw(t, "bytes")}
 		var sizes []int // of record i+1, whose value is i+1
 		cleared := 0
 		t.Repeat(map[string]func(*rapid.T){
@@ -25,7 +25,7 @@ func TestHistory(t *testing.T) {
 			},
 			"after": func(t *rapid.T) {
 				oldest, bytes := len(sizes), 0
-				for oldest > cleared && len(sizes)-oldest < h.maxCount && (oldest == len(sizes) || bytes+sizes[oldest-1] <= h.maxBytes) {
+				for oldest > cleared && uint64(len(sizes)-oldest) < h.maxCount && (oldest == len(sizes) || bytes+sizes[oldest-1] <= h.maxBytes) {
 					oldest--
 					bytes += sizes[oldest]
 				}

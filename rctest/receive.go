@@ -67,17 +67,21 @@ func (s *Server) receive(host Host, req *http.Request) *received {
 
 // canonical returns the header with the names that net/http's server would give it.
 func canonical(header http.Header) http.Header {
-	isCanonical := func(name string) bool { return http.CanonicalHeaderKey(name) == name }
-	names := slices.Sorted(maps.Keys(header))
-	if !slices.ContainsFunc(names, func(name string) bool { return !isCanonical(name) }) {
-		return header
+	for name := range header {
+		if http.CanonicalHeaderKey(name) != name {
+			return renamed(header)
+		}
 	}
-	renamed := make(http.Header, len(header))
-	for _, name := range names {
+	return header
+}
+
+func renamed(header http.Header) http.Header {
+	canonical := make(http.Header, len(header))
+	for _, name := range slices.Sorted(maps.Keys(header)) {
 		key := http.CanonicalHeaderKey(name)
-		renamed[key] = append(renamed[key], header[name]...)
+		canonical[key] = append(canonical[key], header[name]...)
 	}
-	return renamed
+	return canonical
 }
 
 func singleSlashes(path string) string {

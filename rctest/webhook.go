@@ -30,6 +30,11 @@ const (
 // answers, including refusals, as for a wrong secret. To use a path of your own, let the mux listen and call
 // [Server.SetWebhookURL].
 //
+// Events that can't be posted yet wait, because the app doesn't answer, a user's earlier event is being retried or a
+// [DeliveryFault] delays them. If they have more than 64 MiB together, new ones are dropped: [Server.Deliveries] shows them
+// with Attempt 0. A handler that doesn't return after its 5 s keeps its goroutine; while 4,000 of them run, nothing is
+// posted.
+//
 // h may call the server's methods, apart from [Server.WaitDeliveries]. SetWebhook replaces an earlier webhook: events that
 // wait to be posted are posted to h. Nil ends posting: waiting events are dropped, and posts in flight are cancelled.
 // Events that happen while there is no webhook are never sent. After [Server.Close] SetWebhook does nothing.
