@@ -122,6 +122,21 @@ func TestUnsignedBodiesArentKept(t *testing.T) {
 	}
 }
 
+// An unsigned body isn't even held in memory while it is read.
+func TestUnsignedBodiesArentHeld(t *testing.T) {
+	f := setup(t)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 100 {
+		req := f.request(blockPath, "")
+		req.Header.Del("App-Key")
+		req.Body = io.NopCloser(io.LimitReader(formReader{}, mebi))
+		f.do(req)
+	}
+	runtime.ReadMemStats(&after)
+	require.Less(t, int(after.TotalAlloc-before.TotalAlloc), 100*mebi/10)
+}
+
 // What a client with the right secret sends is kept, but no more than 64 MiB of it. The estimate of what a request takes
 // must not be far below what it takes.
 func TestRequestsByteBudget(t *testing.T) {

@@ -18,7 +18,6 @@ func Start(t TB, opts ...Option) (*Server, *rcuser.Client) {
 	client, err := rcuser.NewClient(srv.Config())
 	if err != nil {
 		t.Fatalf("rctest: Start: %v", err)
-		return srv, nil
 	}
 	t.Cleanup(client.CloseIdleConnections)
 	return srv, client
