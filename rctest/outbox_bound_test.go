@@ -42,6 +42,7 @@ func TestEventsOfADeadWebhook(t *testing.T) {
 		require.Equal(t, []any{name + "1999", 0}, []any{last.UserID, last.Status})
 		require.NotEmpty(t, last.Query.Get("signature"))
 
+		synctest.Wait() // the handlers have read answer
 		a.answer = nil
 		f.Advance(time.Hour)
 		synctest.Wait()
