@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +16,7 @@ import (
 type Verified struct {
 	AppKey    string    // of the credentials whose secret signed it
 	SignedAt  time.Time // to the second if the timestamp is in seconds
-	ReplayKey string    // the same for every request with this signature; for a [ReplayGuard]
+	ReplayKey string    // the same for every request with this signature, for a [ReplayGuard]; at most 64 bytes, all its own
 }
 
 // Verify checks that a request was signed with the secret of one of the credentials, within the window. It looks only at
@@ -59,11 +58,7 @@ type signatureParams struct {
 // parseParams checks the syntax before anything is hashed. RC's digest has neither separators nor lengths, so a nonce
 // with arbitrary bytes would permit a length extension of any signature.
 func parseParams(r *http.Request) (signatureParams, error) {
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return signatureParams{}, &Error{Reason: ErrParameters, Detail: "the query is malformed"} // without err, whose text quotes the query
-	}
-	p, err := findParams(query)
+	p, err := findParams(r.URL.RawQuery)
 	if err != nil {
 		return signatureParams{}, err
 	}
@@ -84,11 +79,11 @@ func parseParams(r *http.Request) (signatureParams, error) {
 // of the nonce: RC may have signed those milliseconds months ago, and no guard remembers that. The opposite case, seconds
 // that RC signed and that were turned into milliseconds, can't be detected.
 func (p signatureParams) checkTimeUnit(now time.Time) error {
-	digits := len(strconv.FormatInt(now.UnixMilli(), 10))
-	text := p.nonce + p.timestamp
-	if len(p.timestamp) == digits || len(text) < digits {
+	digits := countDigits(now.UnixMilli())
+	if len(p.timestamp) == digits || len(p.nonce)+len(p.timestamp) < digits {
 		return nil
 	}
+	text := p.nonce + p.timestamp
 	signedAt, err := parseTimestamp(text[len(text)-digits:], now)
 	if err != nil || signedAt.After(now.Add(24*time.Hour)) {
 		return nil
@@ -101,46 +96,6 @@ const (
 	signatureDigits = 40
 )
 
-// The names of each parameter in all generations of RC's documentation.
-var (
-	nonceNames     = []string{"nonce", "rc-nonce"}
-	timestampNames = []string{"timestamp", "signTimestamp", "rc-timestamp"}
-	signatureNames = []string{"signature", "rc-signature"}
-)
-
-// findParams finds each parameter under any of its names. A parameter that occurs twice is refused, even under different
-// names, because it would be unclear which value is signed.
-func findParams(query url.Values) (signatureParams, error) {
-	var p signatureParams
-	var prefixed [3]bool
-	for i, param := range []struct {
-		names []string
-		value *string
-	}{{nonceNames, &p.nonce}, {timestampNames, &p.timestamp}, {signatureNames, &p.signature}} {
-		count := 0
-		for _, name := range param.names {
-			if values := query[name]; len(values) > 0 {
-				count += len(values)
-				*param.value, prefixed[i] = values[0], strings.HasPrefix(name, "rc-")
-			}
-		}
-		if count != 1 {
-			return signatureParams{}, &Error{Reason: ErrParameters, Name: param.names[0], Detail: fmt.Sprintf("is given %d times, it must be once", count)}
-		}
-	}
-	if prefixed[0] != prefixed[1] || prefixed[1] != prefixed[2] {
-		return signatureParams{}, &Error{Reason: ErrParameters, Detail: "names with and without rc- are mixed"}
-	}
-	keys := query["appKey"]
-	if len(keys) > 1 {
-		return signatureParams{}, &Error{Reason: ErrParameters, Name: "appKey", Detail: fmt.Sprintf("is given %d times, it must be once at most", len(keys))}
-	}
-	if p.hasAppKey = len(keys) == 1; p.hasAppKey {
-		p.appKey = keys[0]
-	}
-	return p, nil
-}
-
 func isDigit(r rune) bool { return r >= '0' && r <= '9' }
 
 func notHex(r rune) bool { return !isDigit(r) && (r < 'a' || r > 'f') }
@@ -152,7 +107,7 @@ func notInNonce(r rune) bool {
 // parseTimestamp accepts seconds or milliseconds with as many digits as the current time has, and no leading zero. With
 // any other number of digits, an attacker could move digits between nonce and timestamp under the same signature.
 func parseTimestamp(text string, now time.Time) (time.Time, error) {
-	seconds, millis := len(strconv.FormatInt(now.Unix(), 10)), len(strconv.FormatInt(now.UnixMilli(), 10))
+	seconds, millis := countDigits(now.Unix()), countDigits(now.UnixMilli())
 	value, err := strconv.ParseUint(text, 10, 63)
 	switch {
 	case err != nil || text[0] == '0':
@@ -164,19 +119,31 @@ func parseTimestamp(text string, now time.Time) (time.Time, error) {
 	return time.Time{}, &Error{Reason: ErrSyntax, Name: "timestamp", Detail: fmt.Sprintf("isn't %d or %d digits", seconds, millis)}
 }
 
+// countDigits returns the number of decimal digits of a positive number.
+func countDigits(n int64) int {
+	digits := 1
+	for ; n >= 10; n /= 10 {
+		digits++
+	}
+	return digits
+}
+
 // verify compares the signature in constant time, and always with all secrets, so that its duration doesn't show which
 // secret matches.
 func (p signatureParams) verify(window Window, credentials []rcuser.Credentials) (Verified, error) {
 	if len(credentials) == 0 {
 		return Verified{}, &Error{Reason: ErrCredentials, Detail: "the list is empty"}
 	}
+	var received [signatureDigits]byte
+	copy(received[:], p.signature) // has this length, see parseParams
 	signer, matching := -1, 0
 	for i, c := range credentials {
 		if c.AppKey == "" || c.AppSecret == "" { // with an empty secret, anyone could sign
 			return Verified{}, &Error{Reason: ErrCredentials, Detail: fmt.Sprintf("credentials[%d] has an empty key or secret", i)}
 		}
-		expected := rcuser.Sign(c.AppSecret, p.nonce, p.timestamp)
-		equal := subtle.ConstantTimeCompare([]byte(expected), []byte(p.signature))
+		var expected [signatureDigits]byte
+		copy(expected[:], rcuser.Sign(c.AppSecret, p.nonce, p.timestamp))
+		equal := subtle.ConstantTimeCompare(expected[:], received[:])
 		matching |= equal
 		if equal == 1 && (!p.hasAppKey || subtle.ConstantTimeCompare([]byte(c.AppKey), []byte(p.appKey)) == 1) {
 			signer = i
@@ -191,7 +158,8 @@ func (p signatureParams) verify(window Window, credentials []rcuser.Credentials)
 	if err := window.checkTime(p.signedAt, time.Now()); err != nil {
 		return Verified{}, err
 	}
-	return Verified{AppKey: credentials[signer].AppKey, SignedAt: p.signedAt, ReplayKey: p.signature}, nil
+	key := strings.Clone(p.signature) // otherwise it would keep the whole query in memory
+	return Verified{AppKey: credentials[signer].AppKey, SignedAt: p.signedAt, ReplayKey: key}, nil
 }
 
 // Sign adds RC's signature parameters to the URL of a request, with the given signing time. It is for tests of code that
