@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"slices"
 
@@ -42,8 +43,13 @@ type Config struct {
 	Workers int // goroutines that take events from the queue; 0 = 1, which keeps the order of arrival
 
 	// Logger gets one record for every request that isn't answered 200 and for every failed event of the queue, with the
-	// reason, such as a signature that doesn't verify because the secret is wrong; nil = no logging.
+	// reason, such as a signature that doesn't verify because the secret is wrong. It also gets a warning if a list has an
+	// unreadable event, if a signature comes with another body, if the guard in memory is full (once a minute), and if a
+	// callback fails after the answer. nil = no logging.
 	Logger *slog.Logger
+	// OnRequest is called once for every request, however it ended, after its answer was decided; nil = never. Use it for
+	// metrics. The end of the answer waits for it for a quarter of a second at most. A panic in it is only logged.
+	OnRequest func(context.Context, RequestInfo)
 }
 
 // StaticCredentials returns a value for [Config]'s Credentials that always returns the given credentials.
@@ -81,8 +87,8 @@ func NewHandler(cfg Config) (*Handler, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	h := &Handler{config: cfg}
+	h := &Handler{config: cfg, bodies: bodyTable{seed: maphash.MakeSeed()}}
 	h.lifetime, h.cancelAll = context.WithCancel(context.Background())
-	h.queue = queue{limit: cfg.Queue, maxWorkers: max(cfg.Workers, 1), handle: h.handleQueued, goWorker: h.goWorker}
+	h.queue = queue{limit: cfg.Queue, maxWorkers: max(cfg.Workers, 1), handle: h.handleQueued, goWorker: h.progress.goWorker}
 	return h, nil
 }

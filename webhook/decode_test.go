@@ -116,6 +116,10 @@ var decodeCases = []struct {
 		"envelope, friendship", `{"type":"user:friendship","time":5,"data":[{"userId":"a","toUserId":"b","operationType":4,"os":"iOS","extra":"e","time":6}]}`,
 		[]webhook.Event{webhook.FriendshipEvent{UserID: "a", ToUserID: "b", Change: webhook.FriendRemoved, Source: "iOS", Extra: "e", Time: utcMillis(6)}},
 	},
+	{
+		"envelope whose time can't be read, an event with its own", `{"type":"user:connection_status","time":"x","data":[{"userId":"a","status":"0","time":1}]}`,
+		[]webhook.Event{webhook.PresenceEvent{UserID: "a", Status: webhook.Online, Time: utcMillis(1)}},
+	},
 	{"envelope, nothing in it", `{"type":"user:friendship","time":"never","data":[]}`, []webhook.Event{}},
 	{"an empty list", `[]`, []webhook.Event{}},
 	{"an empty object", `{}`, []webhook.Event{webhook.UnknownEvent{Raw: []byte(`{}`)}}},
@@ -144,7 +148,8 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// TestDecodeInvalidFields checks that the error names the missing or invalid field, wherever in a list it is.
+// TestDecodeInvalidFields checks that a body without a readable event is refused, and that the error names the first missing
+// or invalid field.
 func TestDecodeInvalidFields(t *testing.T) {
 	t.Parallel()
 	const long = "99999999999999999999"
@@ -168,7 +173,7 @@ func TestDecodeInvalidFields(t *testing.T) {
 		{`{"userid":"u1","status":"0","time":1,"os":{}}`, "os"},
 		{`{"userid":"u1","status":"0","time":1,"clientIp":false}`, "clientIp"},
 		{`{"userid":"u1","status":"0","time":1,"sessionId":[]}`, "sessionId"},
-		{`[` + presenceEvent + `,{"userid":"u1","status":"0"}]`, "time"},
+		{`[{"userid":"u1","status":"0"},{"userid":"","status":"0","time":1}]`, "time"},
 		{"operateId=1&type=0&code=0&time=1", "userId"},
 		{"userId=1&operateId=&type=0&code=0&time=1", "operateId"},
 		{"userId=1&operateId=1&code=0&time=1", "type"},
@@ -189,11 +194,11 @@ func TestDecodeInvalidFields(t *testing.T) {
 		{`{"userId":"a","eventType":1,"toUserId":"","time":1}`, "toUserId"},
 		{`{"userId":"a","eventType":1,"toUserId":"b","extra":{},"time":1}`, "extra"},
 		{`{"type":"user:connection_status","data":[{"userId":"a","status":"0"}]}`, "time"},
-		{`{"type":"user:connection_status","time":"x","data":[{"userId":"a","status":"0","time":1}]}`, "time"},
+		{`{"type":"user:connection_status","time":"x","data":[{"userId":"a","status":"0"}]}`, "time"},
 		{`{"type":"user:connection_status","time":1,"data":[{"userid":"a","status":"0"}]}`, "userId"},
 		{`{"type":"user:activation_state","time":1,"data":[{"userId":"a","operateId":"1","type":0,"code":"0"}]}`, "operationType"},
 		{`{"type":"user:profile_update","time":1,"data":[{"userId":"a"}]}`, "operatorId"},
-		{`{"type":"user:friendship","time":1,"data":[null]}`, "userId"},
+		{`{"type":"user:friendship","time":1,"data":[null]}`, ""},
 	} {
 		events, err := webhook.Decode([]byte(tc.body))
 		require.Equal(t, tc.field, requireReason(t, webhook.ErrBody, err).Name, tc.body)
@@ -206,7 +211,7 @@ func TestDecodeMalformed(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
 		"", " \r\n\t", "{", "[", `{"userid":"u1"`, presenceEvent + "x", presenceEvent + presenceEvent, "[" + presenceEvent, "[" + presenceEvent + "] x",
-		`["a"]`, "[1]", "[[]]", "[true]", `{"a":1,}`, `{'a':1}`, "{a:1}",
+		`["a"]`, "[1]", "[null]", "[ null ]", "[1,[]]", "[[]]", "[true]", `{"a":1,}`, `{'a':1}`, "{a:1}",
 		"{\"userid\":\"\xff\",\"status\":\"0\",\"time\":1}", "\xff", "a=%zz", "a=1;b=2", "a=\xc3",
 		strings.Repeat("[", 1<<20), strings.Repeat(`{"a":`, 200_000), `{"type":"user:friendship","data":[1]}`, `{"type":"user:friendship","data":["a"]}`,
 	} {
@@ -217,16 +222,6 @@ func TestDecodeMalformed(t *testing.T) {
 	}
 	_, err := webhook.Decode(nil)
 	requireReason(t, webhook.ErrBody, err)
-}
-
-// TestDecodeNullInAList checks that null is refused as a number would be. It isn't an UnknownEvent, whose Raw is an
-// object.
-func TestDecodeNullInAList(t *testing.T) {
-	t.Parallel()
-	for _, body := range []string{"[null]", "[ null ]", "[" + presenceEvent + ",null]"} {
-		_, err := webhook.Decode([]byte(body))
-		requireReason(t, webhook.ErrBody, err)
-	}
 }
 
 // TestDecodeErrorSize checks that a long field name is shortened: the body isn't signed, and the error is logged.

@@ -4,18 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"net/http"
-	"runtime/debug"
 )
 
-// accept queues the events of a request or, without a queue, calls their callbacks.
-func (h *Handler) accept(ctx context.Context, events []Event) error {
+// accept queues the events of a request with its values or, without a queue, calls their callbacks with ctx.
+func (h *Handler) accept(ctx, values context.Context, events []Event) error {
 	if h.config.Queue == 0 {
 		return h.dispatchAll(ctx, events)
 	}
 	switch {
-	case h.queue.add(ctx, events):
+	case h.queue.add(values, events):
 		return nil
 	case h.lifetime.Err() != nil:
 		return h.contextError(nil)
@@ -83,26 +80,28 @@ func (h *Handler) protect(run func() error, report func(error)) {
 	defer func() {
 		if value := recover(); value != nil {
 			err = &Error{Reason: errPanic, Detail: fmt.Sprint(value)}
-			h.config.Logger.Error("webhook: panic", slog.Any("panic", value), slog.String("stack", string(debug.Stack())))
+			h.logPanic(value)
 		}
 		report(err)
 	}()
 	err = run()
 }
 
-// logFailure never logs the URL: the query contains the signature, and the path may be secret too.
-func (h *Handler) logFailure(ctx context.Context, remote string, failure *Error) {
-	status := reasons[failure.Reason].status
-	level := slog.LevelWarn
-	if status == http.StatusInternalServerError {
-		level = slog.LevelError
+// detach returns a context with the values of parent that doesn't end when RC closes the connection, but when Shutdown
+// gives up.
+func (h *Handler) detach(parent context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
+	stop := context.AfterFunc(h.lifetime, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
 	}
-	attrs := []slog.Attr{slog.Int("status", status), slog.String("reason", failure.Reason.Error())}
-	if detail := failure.detail(); detail != "" {
-		attrs = append(attrs, slog.String("detail", detail))
+}
+
+// contextError returns the error for work whose context ended, with err as its cause.
+func (h *Handler) contextError(err error) *Error {
+	if h.lifetime.Err() != nil {
+		return &Error{Reason: errShutdown, Err: err}
 	}
-	if remote != "" {
-		attrs = append(attrs, slog.String("remote", remote))
-	}
-	h.config.Logger.LogAttrs(ctx, level, "webhook: handling failed", attrs...)
+	return &Error{Reason: errTimeout, Err: err}
 }

@@ -1,51 +1,65 @@
 package webhook
 
-import "time"
+// format is how a body writes its events.
+type format struct {
+	envelope envelopeType
+	sentAt   int64 // milliseconds, for events without a time; 0 = the time is required
+}
+
+// envelopeType says of which kind the events in an envelope are. In the older format, noEnvelope, each event shows its kind.
+type envelopeType int
+
+const (
+	noEnvelope envelopeType = iota
+	presenceEnvelope
+	activationEnvelope
+	profileEnvelope
+	friendshipEnvelope
+)
+
+// Source: https://docs.nexconn.ai, webhooks about users.
+var envelopeTypes = map[string]envelopeType{
+	"user:connection_status": presenceEnvelope,
+	"user:activation_state":  activationEnvelope,
+	"user:profile_update":    profileEnvelope,
+	"user:friendship":        friendshipEnvelope,
+}
+
+// event reads an event of the older format or of an envelope. It returns nil if it doesn't know the kind.
+func (r *fieldReader) event(envelope envelopeType) Event {
+	switch envelope {
+	case presenceEnvelope:
+		return r.presence("userId")
+	case activationEnvelope:
+		return r.deactivation("operationType")
+	case profileEnvelope:
+		return r.profile("operatorId", "operationType", "userMetaData")
+	case friendshipEnvelope:
+		return r.friendship("operationType", "os")
+	default:
+		return r.selfDescribing()
+	}
+}
 
 // isEnvelope reports whether the object has the newer format, that of Nexconn: a type, an id, a time and a list of
 // events.
 func (o object) isEnvelope() bool {
-	return len(o["type"]) > 0 && o["type"][0] == '"' && len(o["data"]) > 0 && o["data"][0] == '['
+	eventType, data := o.get("type"), o.get("data")
+	return len(eventType.raw) > 0 && eventType.raw[0] == '"' && len(data.raw) > 0 && data.raw[0] == '['
 }
 
-// decodeEnvelope uses the envelope's time for an event without a time, because this format omits empty fields.
-func decodeEnvelope(o object, body []byte) ([]Event, error) {
-	outer := fieldReader{fields: o}
-	eventType := outer.required("type")
-	decode := envelopeDecoders[eventType]
-	if decode == nil || outer.err != nil {
-		return []Event{unknownEvent(body)}, nil
+// decodeEnvelope uses the envelope's time for an event without a time, because this format omits empty fields. An invalid
+// time of the envelope counts as missing.
+func decodeEnvelope(o object, body []byte) (decoded, error) {
+	var invalid error // ignored: a time that can't be read concerns only the events that need it
+	outer := fieldReader{fields: o, err: &invalid}
+	envelope, known := envelopeTypes[outer.required("type")]
+	if !known {
+		return decoded{events: []Event{unknownEvent(body)}}, nil
 	}
-	var data []object
-	if err := unmarshal(o["data"], &data); err != nil {
-		return nil, err
+	f := format{envelope: envelope}
+	if o.has("time") {
+		f.sentAt = outer.millis()
 	}
-	if err := checkCount(len(data)); err != nil {
-		return nil, err
-	}
-	var sentAt time.Time
-	if len(data) > 0 && o.has("time") {
-		sentAt = outer.timestamp()
-	}
-	if outer.err != nil {
-		return nil, outer.err
-	}
-	events := make([]Event, 0, len(data))
-	for _, fields := range data {
-		r := fieldReader{fields: fields, defaultTime: sentAt}
-		e := decode(&r)
-		if r.err != nil {
-			return nil, r.err
-		}
-		events = append(events, e)
-	}
-	return events, nil
-}
-
-// Source: https://docs.nexconn.ai, webhooks about users.
-var envelopeDecoders = map[string]func(*fieldReader) Event{
-	"user:connection_status": func(r *fieldReader) Event { return r.presence("userId") },
-	"user:activation_state":  func(r *fieldReader) Event { return r.deactivation("operationType") },
-	"user:profile_update":    func(r *fieldReader) Event { return r.profile("operatorId", "operationType", "userMetaData") },
-	"user:friendship":        func(r *fieldReader) Event { return r.friendship("operationType", "os") },
+	return decodeList(o.get("data").raw, f)
 }

@@ -35,17 +35,20 @@ func (m *expiringMap[K, V]) get(key K) (value V, ok bool) {
 }
 
 // set adds or replaces an entry. If there are more than limit entries, including replaced ones, it removes those that
-// expire first.
-func (m *expiringMap[K, V]) set(key K, value V, until time.Time) {
+// expire first, and returns how many of these hadn't expired or been replaced.
+func (m *expiringMap[K, V]) set(key K, value V, until time.Time) (forgotten int) {
 	e := &entry[K, V]{key, value, until}
 	m.entries[key] = e
 	heap.Push(&m.byEnd, e)
 	for len(m.byEnd) > m.limit {
-		m.removeFirst()
+		if e := m.removeFirst(); e != nil && !time.Now().After(e.until) {
+			forgotten++
+		}
 	}
 	if m.timer == nil {
 		m.scheduleSweep()
 	}
+	return forgotten
 }
 
 // setWithinLimit is set, but it returns false and changes nothing if there are limit entries that haven't expired.
@@ -61,12 +64,14 @@ func (m *expiringMap[K, V]) setWithinLimit(key K, value V, until time.Time) bool
 	return true
 }
 
-// removeFirst removes the entry that expires first, which may be a replaced one.
-func (m *expiringMap[K, V]) removeFirst() {
+// removeFirst removes the entry that expires first and returns it, or nil if it was a replaced one.
+func (m *expiringMap[K, V]) removeFirst() *entry[K, V] {
 	e := heap.Pop(&m.byEnd).(*entry[K, V])
-	if m.entries[e.key] == e {
-		delete(m.entries, e.key)
+	if m.entries[e.key] != e {
+		return nil
 	}
+	delete(m.entries, e.key)
+	return e
 }
 
 // scheduleSweep bounds the interval, so that many entries that expire one after the other cost one sweep a second.

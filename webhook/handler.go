@@ -6,7 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"sync"
+	"slices"
 	"time"
 )
 
@@ -14,7 +14,6 @@ const (
 	maxBody       = 1 << 20
 	answerTimeout = 4 * time.Second                      // RC waits for 5 s
 	readTimeout   = answerTimeout - 100*time.Millisecond // shorter, so that reading the body ends before the answer is due
-	settleTimeout = 5 * time.Second                      // for the guard, after a request was handled
 )
 
 // Handler receives RC's webhooks: it verifies the signature, drops replayed requests, decodes the events and calls the
@@ -30,11 +29,11 @@ const (
 type Handler struct {
 	config Config
 	queue  queue
+	progress
 
-	mu      sync.Mutex
-	running int // goroutines, including those whose requests were already answered
-	closed  bool
-	idle    chan struct{} // closed when running reaches 0; nil before Shutdown
+	holds     holds
+	bodies    bodyTable
+	fullGuard fullGuard
 
 	lifetime  context.Context // canceled when Shutdown gives up
 	cancelAll context.CancelFunc
@@ -46,77 +45,32 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the handler was not made by NewHandler", http.StatusInternalServerError)
 		return
 	}
+	arrived := time.Now()
 	// The deadline isn't reset here, because the server reads the rest of the body before it answers and before it reuses
 	// the connection. The server clears the deadline itself at the end of the body.
-	limited := http.NewResponseController(w).SetReadDeadline(time.Now().Add(readTimeout)) == nil
-	err := h.handle(r)
+	limited := http.NewResponseController(w).SetReadDeadline(arrived.Add(readTimeout)) == nil
+	events, err := h.handle(r, arrived)
+	info := h.newInfo(events, err, arrived)
 	if err != nil && !limited {
 		w.Header().Set("Connection", "close") // so that the server doesn't wait for the rest of the body
 	}
-	h.respond(w, r, err)
+	h.respond(w, r, info, err)
+	h.observe(r, info)
 }
 
-// handle runs the app's code in goroutines of its own, as that code may take longer than RC waits. It reads the body in
-// the server's goroutine, as net/http requires.
-func (h *Handler) handle(r *http.Request) error {
-	parent, release := h.detach(r.Context())
-	defer release()
-	ctx, cancel := context.WithTimeout(parent, answerTimeout)
-	defer cancel()
+// handle returns the number of events and why the request isn't to be answered 200.
+func (h *Handler) handle(r *http.Request, arrived time.Time) (events int, err error) {
 	params, err := checkRequest(r)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	var request Verified
-	err = h.runUntil(ctx, func() (err error) {
-		request, err = h.verify(ctx, params)
-		return err
-	})
-	if err != nil {
-		return err
+	q := newRequest(h, r, params, arrived)
+	if !h.progress.start(q) {
+		return 0, &Error{Reason: errShutdown}
 	}
-	body, err := readBody(r) // before the claim, so that a replayed URL with a slow body can't block RC's own request
-	if err != nil {
-		return err
-	}
-	return h.runUntil(ctx, func() error { return h.process(ctx, request, body) })
-}
-
-// runUntil returns the result of run, or an error as soon as ctx ends. In that case run continues in the background.
-func (h *Handler) runUntil(ctx context.Context, run func() error) error {
-	if !h.tryStart() {
-		return &Error{Reason: errShutdown}
-	}
-	done := make(chan error, 1)
-	go func() {
-		defer h.finish()
-		h.protect(run, func(err error) { done <- err })
-	}()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return h.contextError(nil)
-	}
-}
-
-// contextError returns the error for work whose context ended, with err as its cause.
-func (h *Handler) contextError(err error) error {
-	if h.lifetime.Err() != nil {
-		return &Error{Reason: errShutdown, Err: err}
-	}
-	return &Error{Reason: errTimeout, Err: err}
-}
-
-// detach returns a context with the values of parent that doesn't end when RC closes the connection, but when Shutdown
-// gives up.
-func (h *Handler) detach(parent context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
-	stop := context.AfterFunc(h.lifetime, cancel)
-	return ctx, func() {
-		stop()
-		cancel()
-	}
+	go q.run()
+	err = <-q.answer
+	return int(q.events.Load()), err
 }
 
 // checkRequest does the cheap checks, which refuse most requests that aren't RC's.
@@ -130,60 +84,11 @@ func checkRequest(r *http.Request) (signatureParams, error) {
 	return parseParams(r)
 }
 
-func (h *Handler) verify(ctx context.Context, params signatureParams) (Verified, error) {
-	credentials, err := h.config.Credentials(ctx)
-	if err != nil {
-		return Verified{}, &Error{Reason: ErrCredentials, Err: err}
-	}
-	return params.verify(h.config.Window, credentials)
-}
-
-// process claims, decodes and dispatches a verified request. It returns nil only if RC must not send it again.
-func (h *Handler) process(ctx context.Context, request Verified, body []byte) error {
-	switch claim, err := h.config.Replays.Claim(ctx, request.ReplayKey); {
-	case err != nil:
-		return &Error{Reason: errGuard, Err: err}
-	case claim == Handled:
-		return nil
-	case claim == Busy:
-		return &Error{Reason: errBusy}
-	case claim != Claimed:
-		return &Error{Reason: errGuard, Detail: "Claim returned an unknown value"}
-	}
-	handled := false
-	defer func() { h.settle(ctx, request, handled) }()
-	events, err := Decode(body)
-	if err != nil {
-		return err
-	}
-	if err := h.accept(ctx, events); err != nil {
-		return err
-	}
-	handled = true
-	return nil
-}
-
-// settle commits or releases the claim. An error of the guard is only logged, because the events were handled or failed
-// already; but a guard that takes too long still makes the answer 503.
-func (h *Handler) settle(ctx context.Context, request Verified, handled bool) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
-	defer cancel()
-	var err error
-	if handled {
-		err = h.config.Replays.Commit(ctx, request.ReplayKey, h.config.Window.retainUntil(request.SignedAt))
-	} else {
-		err = h.config.Replays.Release(ctx, request.ReplayKey)
-	}
-	if err != nil {
-		h.logFailure(ctx, "", &Error{Reason: errGuard, Err: err})
-	}
-}
-
 func readBody(r *http.Request) ([]byte, error) {
 	if r.Body == nil {
 		return nil, nil
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1)) // one byte more, to detect a body that is too large
+	body, err := readAtMost(r.Body, maxBody+1, r.ContentLength) // one byte more, to detect a body that is too large
 	_, limited := errors.AsType[*http.MaxBytesError](err)
 	switch {
 	case limited || len(body) > maxBody:
@@ -198,18 +103,40 @@ func readBody(r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
+// readAtMost is io.ReadAll with a limit. It makes room for the expected length first, within reason, as that length is only
+// announced.
+func readAtMost(r io.Reader, limit int, expected int64) ([]byte, error) {
+	buf := make([]byte, 0, min(max(expected+1, 512), 8192)) // one byte more, to see the end of the body
+	for len(buf) < limit {
+		if len(buf) == cap(buf) {
+			buf = slices.Grow(buf, len(buf))
+		}
+		n, err := r.Read(buf[len(buf):min(cap(buf), limit)])
+		buf = buf[:len(buf)+n]
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
+			return buf, err
+		}
+	}
+	return buf, nil
+}
+
+var answerOK = []byte("OK\n")
+
 // respond sends the sender only the reason. Details go to the log.
-func (h *Handler) respond(w http.ResponseWriter, r *http.Request, err error) {
-	status, text := http.StatusOK, "OK"
+func (h *Handler) respond(w http.ResponseWriter, r *http.Request, info RequestInfo, err error) {
+	text := answerOK
 	if failure, failed := errors.AsType[*Error](err); failed {
-		status, text = reasons[failure.Reason].status, failure.Reason.Error()
+		text = []byte(failure.Reason.Error() + "\n")
 		h.logFailure(r.Context(), r.RemoteAddr, failure)
 	}
-	if status == http.StatusMethodNotAllowed {
+	if info.Status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", http.MethodPost)
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	_, _ = io.WriteString(w, text+"\n") // if this fails, RC sends the request again
+	w.WriteHeader(info.Status)
+	_, _ = w.Write(text) // if this fails, RC sends the request again
 }

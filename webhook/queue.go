@@ -71,11 +71,14 @@ func (q *queue) next() (j job, ok bool) {
 	return j, true
 }
 
-// close drops the waiting events, returns their number, and refuses new ones.
-func (q *queue) close() int {
+// close empties the queue, returns the events that were waiting, and refuses new ones.
+func (q *queue) close() []Event {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	count := len(q.waiting)
+	var events []Event
+	for _, j := range q.waiting {
+		events = append(events, j.event)
+	}
 	q.waiting, q.closed = nil, true
-	return count
+	return events
 }

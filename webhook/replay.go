@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
@@ -46,8 +47,9 @@ func NewReplayGuard(limit int) ReplayGuard {
 }
 
 type memoryGuard struct {
-	handled *expiringMap[string, struct{}]
-	busy    map[string]struct{} // guarded by handled.mu
+	handled   *expiringMap[string, struct{}]
+	busy      map[string]struct{} // guarded by handled.mu
+	forgotten atomic.Uint64       // requests that were removed before they expired
 }
 
 func (g *memoryGuard) Claim(_ context.Context, key string) (Claim, error) {
@@ -67,7 +69,7 @@ func (g *memoryGuard) Commit(_ context.Context, key string, until time.Time) err
 	g.handled.mu.Lock()
 	defer g.handled.mu.Unlock()
 	delete(g.busy, key)
-	g.handled.set(key, struct{}{}, until)
+	g.forgotten.Add(uint64(g.handled.set(key, struct{}{}, until)))
 	return nil
 }
 

@@ -6,11 +6,13 @@ import (
 )
 
 // Shutdown stops the handler gracefully: new requests are answered 503, so that RC sends them again, and Shutdown returns
-// nil once all callbacks have returned and the queue is empty. If ctx ends first, it cancels the callbacks' context, drops
-// the queued events, and returns an error that wraps the context's cause and says how many events were dropped and how
-// many goroutines are still running. Call it before or after the server's own Shutdown: neither depends on the other.
+// nil once all callbacks have returned and the queue is empty. Requests that wait for another one with the same signature
+// still get its result.
+//
+// If ctx ends first, Shutdown cancels the callbacks' context, empties the queue, and returns a [*ShutdownError] with the
+// events that were waiting in it. Call it before or after the server's own Shutdown: neither depends on the other.
 func (h *Handler) Shutdown(ctx context.Context) error {
-	idle := h.close()
+	idle := h.progress.close()
 	select {
 	case <-idle:
 	case <-ctx.Done():
@@ -21,54 +23,25 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 	default:
 	}
 	h.cancelAll()
-	dropped := h.queue.close()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return fmt.Errorf("webhook: shutting down: %d events dropped from the queue, %d callbacks still running: %w",
-		dropped, h.running, context.Cause(ctx))
+	events := h.queue.close()
+	return &ShutdownError{Events: events, Running: h.progress.giveUp(), Err: context.Cause(ctx)}
 }
 
-// close refuses new requests, and returns a channel that is closed when no goroutine runs any more.
-func (h *Handler) close() <-chan struct{} {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.closed = true
-	if h.idle == nil {
-		h.idle = make(chan struct{})
-		if h.running == 0 {
-			close(h.idle)
-		}
-	}
-	return h.idle
+// ShutdownError is the error of [Handler.Shutdown] if its context ended before everything was handled.
+type ShutdownError struct {
+	// Events were answered 200 but not handled, in the order of the queue: RC won't send them again, so store them. The event
+	// that a worker is handling isn't among them: its callback's context is canceled, and its failure is logged. Events of
+	// requests that weren't answered 200 aren't either, as RC sends them again.
+	Events  []Event
+	Running int   // goroutines that are still handling a request or an event, with canceled contexts
+	Err     error // the cause of the context's end
 }
 
-// tryStart counts a goroutine of a request as running, or returns false after Shutdown. Call finish when it ends.
-func (h *Handler) tryStart() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.closed {
-		return false
-	}
-	h.running++
-	return true
+// Error returns a text such as "webhook: shutting down: 3 queued events not handled, 2 callbacks still running: context
+// deadline exceeded".
+func (e *ShutdownError) Error() string {
+	return fmt.Sprintf("webhook: shutting down: %d queued events not handled, %d callbacks still running: %v", len(e.Events), e.Running, e.Err)
 }
 
-func (h *Handler) finish() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.running--
-	if h.running == 0 && h.idle != nil {
-		close(h.idle)
-	}
-}
-
-// goWorker starts a worker of the queue, also after Shutdown was called, as the queue has to become empty.
-func (h *Handler) goWorker(work func()) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.running++
-	go func() {
-		defer h.finish()
-		work()
-	}()
-}
+// Unwrap returns the cause.
+func (e *ShutdownError) Unwrap() error { return e.Err }
