@@ -89,6 +89,6 @@ func NewHandler(cfg Config) (*Handler, error) {
 	}
 	h := &Handler{config: cfg, bodies: bodyTable{seed: maphash.MakeSeed()}}
 	h.lifetime, h.cancelAll = context.WithCancel(context.Background())
-	h.queue = queue{limit: cfg.Queue, maxWorkers: max(cfg.Workers, 1), handle: h.handleQueued, goWorker: h.progress.goWorker}
+	h.queue = queue{limit: cfg.Queue, maxWorkers: max(cfg.Workers, 1), handle: h.handleQueued, goWorker: h.goWorker}
 	return h, nil
 }

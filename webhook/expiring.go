@@ -36,7 +36,7 @@ func (m *expiringMap[K, V]) get(key K) (value V, ok bool) {
 
 // set adds or replaces an entry. If there are more than limit entries, including replaced ones, it removes those that
 // expire first, and returns how many of these hadn't expired or been replaced.
-func (m *expiringMap[K, V]) set(key K, value V, until time.Time) (forgotten int) {
+func (m *expiringMap[K, V]) set(key K, value V, until time.Time) (forgotten uint64) {
 	e := &entry[K, V]{key, value, until}
 	m.entries[key] = e
 	heap.Push(&m.byEnd, e)

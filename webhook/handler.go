@@ -65,7 +65,7 @@ func (h *Handler) handle(r *http.Request, arrived time.Time) (events int, err er
 		return 0, err
 	}
 	q := newRequest(h, r, params, arrived)
-	if !h.progress.start(q) {
+	if !h.startRequest(q) {
 		return 0, &Error{Reason: errShutdown}
 	}
 	go q.run()

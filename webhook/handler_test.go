@@ -227,6 +227,10 @@ func TestGuardErrorsAfterHandling(t *testing.T) {
 			}
 			require.Equal(t, 5*time.Second, left)
 			require.Contains(t, receiver.log.String(), `"reason":"the replay guard failed","detail":"the database is unavailable"`)
+			if !fails {
+				require.Contains(t, receiver.log.String(), `"msg":"webhook: handled, but not remembered as handled"`)
+				require.NotContains(t, receiver.log.String(), "handling failed")
+			}
 			requireNoSecrets(t, request, receiver.log.String())
 		})
 	}

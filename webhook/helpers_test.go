@@ -304,6 +304,18 @@ func sleepFor(d time.Duration) func(context.Context, webhook.Event) error {
 	return func(context.Context, webhook.Event) error { time.Sleep(d); return nil }
 }
 
+// failOnce returns a callback that takes d and fails, and succeeds at once when it is called again.
+func failOnce(d time.Duration, err error) func(context.Context, webhook.Event) error {
+	var calls atomic.Int32
+	return func(context.Context, webhook.Event) error {
+		if calls.Add(1) > 1 {
+			return nil
+		}
+		time.Sleep(d)
+		return err
+	}
+}
+
 const (
 	vectorQuery     = "appKey=app-key-7&nonce=14314&timestamp=1408710653000&signature=30be0bbca9c9b2e27578701e9fda2358a814c88f"
 	vectorSignature = "30be0bbca9c9b2e27578701e9fda2358a814c88f"

@@ -1,5 +1,7 @@
 package webhook
 
+import "slices"
+
 // object has an event's fields in the order of the body. A struct with JSON tags wouldn't do: encoding/json matches userid
 // and userId alike, but these two tell RC's events apart.
 type object []field
@@ -11,9 +13,9 @@ type field struct {
 
 // get returns the value of a field, or the zero value if there is none. Like encoding/json, it takes the last of several.
 func (o object) get(name string) value {
-	for i := len(o) - 1; i >= 0; i-- {
-		if string(o[i].name) == name {
-			return o[i].value
+	for _, f := range slices.Backward(o) {
+		if string(f.name) == name {
+			return f.value
 		}
 	}
 	return value{}

@@ -60,7 +60,7 @@ func (q *request) callbackContext(waited bool) context.Context {
 		return &q.ctx
 	}
 	late := &deadlineContext{values: q.ctx.values, deadline: time.Now().Add(answerTimeout)}
-	q.handler.progress.setLate(q, late)
+	q.handler.setLate(q, late)
 	if q.handler.lifetime.Err() != nil { // checked after setLate, so that Shutdown can't miss it
 		late.cancel()
 	}

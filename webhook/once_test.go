@@ -21,11 +21,11 @@ type timedAnswer struct {
 }
 
 // serveAt serves a request at a time after startTime, in a goroutine.
-func (r *receiver) serveAt(at time.Duration, query, body string) <-chan timedAnswer {
+func (r *receiver) serveAt(at time.Duration, query string) <-chan timedAnswer {
 	got := make(chan timedAnswer, 1)
 	go func() {
 		time.Sleep(time.Until(startTime.Add(at)))
-		a := r.serve(newRequest(query, body))
+		a := r.serve(newRequest(query, presenceEvent))
 		got <- timedAnswer{a, time.Since(startTime)}
 	}()
 	return got
@@ -70,7 +70,7 @@ func TestLateCallback(t *testing.T) {
 				}
 				query := signedQuery(testNonce, startTime)
 				attempts := []<-chan timedAnswer{
-					receiver.serveAt(0, query, presenceEvent), receiver.serveAt(5*time.Second, query, presenceEvent), receiver.serveAt(10*time.Second, query, presenceEvent),
+					receiver.serveAt(0, query), receiver.serveAt(5*time.Second, query), receiver.serveAt(10*time.Second, query),
 				}
 				require.Equal(t, timedAnswer{answers.timeout, 4 * time.Second}, <-attempts[0])
 				require.Equal(t, tc.second, <-attempts[1])
@@ -98,7 +98,7 @@ func TestClaimOfADeadProcess(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, webhook.Claimed, claim)
 			next := newReceiver(t, withGuard(guards.process("next")))
-			got := <-next.serveAt(died+time.Second, query, presenceEvent)
+			got := <-next.serveAt(died+time.Second, query)
 			require.Equal(t, answers.ok, got.answer)
 			require.LessOrEqual(t, got.at, 5*time.Second+200*ms)
 			require.GreaterOrEqual(t, got.at, 5*time.Second)
@@ -118,8 +118,8 @@ func TestOneProcessHandlesOnce(t *testing.T) {
 		receiver.onEvent = sleepFor(20 * time.Second)
 		other := newReceiver(t, withGuard(guards.process("b")))
 		query := signedQuery(testNonce, startTime)
-		first, second := receiver.serveAt(0, query, presenceEvent), receiver.serveAt(6*time.Second, query, presenceEvent)
-		third := other.serveAt(11*time.Second, query, presenceEvent)
+		first, second := receiver.serveAt(0, query), receiver.serveAt(6*time.Second, query)
+		third := other.serveAt(11*time.Second, query)
 		require.Equal(t, timedAnswer{answers.timeout, 4 * time.Second}, <-first)
 		require.Equal(t, timedAnswer{answers.busy, 10 * time.Second}, <-second)
 		require.Equal(t, timedAnswer{answers.ok, 11 * time.Second}, <-third)
@@ -145,7 +145,7 @@ func TestWaitingOutlivesItsClient(t *testing.T) {
 			return errApp
 		}
 		query := signedQuery(testNonce, startTime)
-		first := receiver.serveAt(0, query, presenceEvent)
+		first := receiver.serveAt(0, query)
 		time.Sleep(5 * time.Second)
 		ctx, hangUp := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, hangUp)
@@ -177,8 +177,8 @@ func TestClaimAfterTheWait(t *testing.T) {
 			}
 		}
 		query := signedQuery(testNonce, startTime)
-		first, second := receiver.serveAt(0, query, presenceEvent), receiver.serveAt(5*time.Second, query, presenceEvent)
-		third := receiver.serveAt(10*time.Second, query, presenceEvent)
+		first, second := receiver.serveAt(0, query), receiver.serveAt(5*time.Second, query)
+		third := receiver.serveAt(10*time.Second, query)
 		require.Equal(t, answers.timeout, (<-first).answer)
 		require.Equal(t, timedAnswer{answers.timeout, 9 * time.Second}, <-second)
 		require.Equal(t, timedAnswer{answers.ok, 11_900 * ms}, <-third)
@@ -194,16 +194,16 @@ func TestManyWaiting(t *testing.T) {
 		receiver := newReceiver(t)
 		receiver.onEvent = sleepFor(3 * time.Second)
 		query := signedQuery(testNonce, startTime)
-		attempts := []<-chan timedAnswer{receiver.serveAt(0, query, presenceEvent)}
+		attempts := []<-chan timedAnswer{receiver.serveAt(0, query)}
 		for i := range 2 {
-			attempts = append(attempts, receiver.serveAt(time.Duration(i+1)*ms, query, presenceEvent))
+			attempts = append(attempts, receiver.serveAt(time.Duration(i+1)*ms, query))
 		}
 		for i := range 100 {
-			require.Equal(t, answers.busy, (<-receiver.serveAt(time.Second, query, presenceEvent)).answer, i)
+			require.Equal(t, answers.busy, (<-receiver.serveAt(time.Second, query)).answer, i)
 		}
 		require.Equal(t, time.Second, time.Since(startTime))
 		for i := range 300 {
-			attempts = append(attempts, receiver.serveAt(time.Second, signedQuery(fmt.Sprint("other", i), startTime), presenceEvent))
+			attempts = append(attempts, receiver.serveAt(time.Second, signedQuery(fmt.Sprint("other", i), startTime)))
 		}
 		for i, attempt := range attempts {
 			require.Equal(t, answers.ok, (<-attempt).answer, i)
@@ -220,10 +220,10 @@ func TestWaitingEndsInTime(t *testing.T) {
 		receiver := newReceiver(t)
 		receiver.onEvent = func(context.Context, webhook.Event) error { time.Sleep(60 * time.Second); return errApp }
 		query := signedQuery(testNonce, startTime)
-		first := receiver.serveAt(0, query, presenceEvent)
+		first := receiver.serveAt(0, query)
 		for round := range 10 {
 			at := time.Duration(1+5*round) * time.Second
-			a, b := receiver.serveAt(at, query, presenceEvent), receiver.serveAt(at, query, presenceEvent)
+			a, b := receiver.serveAt(at, query), receiver.serveAt(at, query)
 			require.Equal(t, timedAnswer{answers.busy, at + 4*time.Second}, <-a)
 			require.Equal(t, timedAnswer{answers.busy, at + 4*time.Second}, <-b)
 		}
@@ -254,7 +254,7 @@ func TestShutdownWhileAttemptsWait(t *testing.T) {
 				receiver := newReceiver(t)
 				receiver.onEvent = sleepFor(7 * time.Second)
 				query := signedQuery(testNonce, startTime)
-				first, second := receiver.serveAt(0, query, presenceEvent), receiver.serveAt(4500*ms, query, presenceEvent)
+				first, second := receiver.serveAt(0, query), receiver.serveAt(4500*ms, query)
 				time.Sleep(5 * time.Second)
 				ctx, cancel := context.WithDeadline(t.Context(), startTime.Add(tc.patience))
 				defer cancel()
@@ -283,7 +283,7 @@ func TestBusyGuardIsAskedAgain(t *testing.T) {
 		require.Equal(t, 4*time.Second, time.Since(startTime))
 		require.InDelta(t, 20, len(asked), 1, "the last one coincides with the end")
 		require.Equal(t, []time.Duration{0, 200 * ms, 400 * ms}, asked[:3])
-		time.AfterFunc(time.Second, func() { claim = webhook.Handled })
+		time.AfterFunc(900*ms, func() { claim = webhook.Handled })
 		require.Equal(t, answers.ok, receiver.serve(validRequest(testNonce)))
 		require.Equal(t, 5*time.Second, time.Since(startTime))
 		require.Empty(t, receiver.dispatched())

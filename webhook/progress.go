@@ -14,11 +14,11 @@ type progress struct {
 	timer       *time.Timer
 	running     int // goroutines, including those whose requests were answered already
 	closed      bool
-	idle        chan struct{} // closed when running reaches 0; nil before close
+	idle        chan struct{} // closed when running reaches 0; nil before refuseRequests
 }
 
-// start adds a request whose goroutine is about to start, or returns false after close. Call finish when it ends.
-func (p *progress) start(q *request) bool {
+// startRequest adds a request whose goroutine is about to start, or returns false after refuseRequests. Call finishRequest when it ends.
+func (p *progress) startRequest(q *request) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -38,9 +38,9 @@ func (p *progress) start(q *request) bool {
 	return true
 }
 
-// finish removes a request. It stops the timer rather than letting it run out, because a timer that was made in a synctest
+// finishRequest removes a request. It stops the timer rather than letting it run out, because a timer that was made in a synctest
 // bubble never fires after the bubble's end.
-func (p *progress) finish(q *request) {
+func (p *progress) finishRequest(q *request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.nextDue == q {
@@ -83,8 +83,8 @@ func (p *progress) answerDue() {
 	}
 }
 
-// close refuses new requests, and returns a channel that is closed when no goroutine runs any more.
-func (p *progress) close() <-chan struct{} {
+// refuseRequests refuses new requests from now on, and returns a channel that is closed when no goroutine runs any more.
+func (p *progress) refuseRequests() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
@@ -115,7 +115,7 @@ func (p *progress) setLate(q *request, late *deadlineContext) {
 	q.late = late
 }
 
-// goWorker starts a worker of the queue, also after close, as the queue has to become empty.
+// goWorker starts a worker of the queue, also after refuseRequests, as the queue has to become empty.
 func (p *progress) goWorker(work func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

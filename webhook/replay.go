@@ -7,12 +7,37 @@ import (
 )
 
 // ReplayGuard remembers the signatures of handled requests, so that a request isn't handled twice while its signature is
-// valid. [NewReplayGuard] returns one for a single process; several processes that receive webhooks need an
-// implementation on a store that they share. It is called from many goroutines at once.
+// valid. [NewReplayGuard] returns one for a single process; several processes that receive webhooks, and a process whose
+// requests must be remembered after a restart, need an implementation on a shared store. It is called from many goroutines
+// at once. Keys have at most 64 bytes.
 //
-// On Redis, Claim is SET key owner NX PX 60000 and, if the key exists, GET; Commit is SET key done PXAT until; Release
-// deletes the key if it still has the owner that Claim set. The minute is longer than a callback may take without a
-// queue, and lets another process take over the request of a process that died.
+// # Leases
+//
+// A process may die between Claim and Commit. Its claim must end by itself, after a lease of 5 seconds: that is longer than
+// the 4 seconds for which a callback's context lasts, and short enough for RC's attempts, of which there are 3, for 5
+// seconds each and about a second apart. While Claim returns [Busy], the handler asks again every 200 ms until its answer is due,
+// 4 seconds after the request's arrival, and only then answers 503. So a request that a dead process had claimed is handled
+// during RC's second or third attempt. With a lease of more than 10 seconds, all three may be refused and the event lost.
+//
+// A callback that ignores its context may outlive the lease. The same handler doesn't handle the request a second time
+// meanwhile: it never calls Claim for a key that it is handling. Another process may, so that the event is handled twice,
+// which callbacks must tolerate anyway. The guard in memory has no lease, as its claims die with the process.
+//
+// On Redis, with an owner that is unique to the guard, such as a random ID made at the start of the process:
+//
+//	Claim:    SET key owner NX PX 5000; if the key exists, GET key: "done" is Handled, anything else Busy
+//	Commit:   SET key done PXAT until
+//	Release:  if GET key == owner then DEL key   (a script, so that nothing comes in between)
+//
+// In SQL, with a table of key, owner and until:
+//
+//	Claim:    INSERT ... ON CONFLICT (key) DO UPDATE SET owner = ?, until = now + 5 s WHERE until < now; a row changed is
+//	          Claimed, otherwise the row's owner tells: '' is Handled, anything else Busy
+//	Commit:   INSERT (key, '', until) ON CONFLICT (key) DO UPDATE SET owner = '', until = ?
+//	Release:  DELETE ... WHERE key = ? AND owner = ?
+//
+// Release must check the owner: after the lease the claim may be another process's. Commit needn't, because the callbacks
+// have succeeded, whoever has the claim by then; with the check, the event would be handled again.
 //
 // If Claim returns an error, the handler answers 503, so that RC sends the request again. Errors of Commit and Release
 // are logged.
@@ -40,8 +65,8 @@ const (
 const DefaultReplays = 100_000
 
 // NewReplayGuard returns a guard in memory that remembers up to limit requests (at least 1). If more are handled while
-// their signatures are valid, it forgets those first that expire first. It uses about 200 bytes a request, and frees the
-// memory after the requests have expired.
+// their signatures are valid, it forgets those first that expire first, and the [Handler] logs that once a minute. It uses
+// about 150 bytes a request, whatever the size of the request, and frees the memory after the requests have expired.
 func NewReplayGuard(limit int) ReplayGuard {
 	return &memoryGuard{busy: make(map[string]struct{}), handled: newExpiringMap[string, struct{}](max(limit, 1))}
 }
@@ -69,7 +94,7 @@ func (g *memoryGuard) Commit(_ context.Context, key string, until time.Time) err
 	g.handled.mu.Lock()
 	defer g.handled.mu.Unlock()
 	delete(g.busy, key)
-	g.forgotten.Add(uint64(g.handled.set(key, struct{}{}, until)))
+	g.forgotten.Add(g.handled.set(key, struct{}{}, until))
 	return nil
 }
 

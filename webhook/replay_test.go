@@ -2,10 +2,12 @@ package webhook_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"math"
 	"net/http"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -263,4 +265,59 @@ func TestFailingReplayGuards(t *testing.T) {
 			require.Equal(t, strings.Contains(name, "error"), strings.Contains(receiver.log.String(), "the store is unavailable"))
 		})
 	}
+}
+
+// TestFullGuardIsLogged checks that a guard that forgets requests whose signatures are still valid says so at once and then
+// once a minute, with their number, and that a guard whose requests have expired doesn't.
+func TestFullGuardIsLogged(t *testing.T) {
+	t.Parallel()
+	const record = `"msg":"webhook: the replay guard is full"`
+	inBubble(t, func(t *testing.T) {
+		receiver := newReceiver(t, withGuard(webhook.NewReplayGuard(10)))
+		serve := func(n int) string {
+			for range n {
+				require.Equal(t, answers.ok, receiver.serve(validRequest(rand.Text())))
+			}
+			return receiver.log.String()
+		}
+		require.Empty(t, serve(10))
+		require.Contains(t, serve(1), `"forgotten":1,"limit":10`)
+		require.Equal(t, 1, strings.Count(serve(30), record))
+		time.Sleep(time.Minute - 1)
+		require.Equal(t, 1, strings.Count(serve(1), record))
+		time.Sleep(1)
+		log := serve(1)
+		require.Equal(t, 2, strings.Count(log, record))
+		require.Contains(t, log, `"forgotten":32,`)
+		time.Sleep(12 * time.Minute)
+		require.Equal(t, log, serve(10), "all others have expired")
+	})
+}
+
+// TestReplayMemory checks that the guard's memory doesn't depend on the size of the requests: a key that is a part of the
+// query would keep all of it.
+func TestReplayMemory(t *testing.T) { //nolint:paralleltest // measures the heap
+	const requests = 100_000
+	guard := webhook.NewReplayGuard(requests)
+	filler := "&x=" + strings.Repeat("y", 8<<10)
+	now := time.Now()
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	for i := range requests {
+		request := newRequest(signedQuery(strconv.Itoa(i), now)+filler, "")
+		verified, err := webhook.Verify(request, webhook.Window{}, validCredentials)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(verified.ReplayKey), 64)
+		requireClaim(t, guard, verified.ReplayKey, webhook.Claimed)
+		require.NoError(t, guard.Commit(t.Context(), verified.ReplayKey, now.Add(11*time.Minute)))
+	}
+	each := (heap() - before) / requests
+	t.Logf("%d bytes a request", each)
+	require.Less(t, each, uint64(300))
+	runtime.KeepAlive(guard)
 }

@@ -42,7 +42,7 @@ func newRequest(h *Handler, r *http.Request, params signatureParams, arrived tim
 
 // run is the request's goroutine.
 func (q *request) run() {
-	defer q.handler.progress.finish(q)
+	defer q.handler.finishRequest(q)
 	defer q.cancelContexts()
 	q.handler.protect(q.process, q.finish)
 }

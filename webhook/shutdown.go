@@ -12,7 +12,7 @@ import (
 // If ctx ends first, Shutdown cancels the callbacks' context, empties the queue, and returns a [*ShutdownError] with the
 // events that were waiting in it. Call it before or after the server's own Shutdown: neither depends on the other.
 func (h *Handler) Shutdown(ctx context.Context) error {
-	idle := h.progress.close()
+	idle := h.refuseRequests()
 	select {
 	case <-idle:
 	case <-ctx.Done():
@@ -24,7 +24,7 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 	}
 	h.cancelAll()
 	events := h.queue.close()
-	return &ShutdownError{Events: events, Running: h.progress.giveUp(), Err: context.Cause(ctx)}
+	return &ShutdownError{Events: events, Running: h.giveUp(), Err: context.Cause(ctx)}
 }
 
 // ShutdownError is the error of [Handler.Shutdown] if its context ended before everything was handled.

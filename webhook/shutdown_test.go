@@ -2,6 +2,7 @@ package webhook_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -65,6 +66,7 @@ func TestShutdownGivesUp(t *testing.T) {
 		err := receiver.Shutdown(ctx)
 		require.ErrorIs(t, err, errApp)
 		require.ErrorContains(t, err, "3 queued events not handled, 2 callbacks still running")
+		requireShutdownError(t, err, []string{"3", "4", "5"}, 2)
 		require.Equal(t, 10*time.Second, time.Since(startTime))
 		synctest.Wait()
 		require.Equal(t, int32(2), canceled.Load())
@@ -74,6 +76,47 @@ func TestShutdownGivesUp(t *testing.T) {
 		require.ElementsMatch(t, []string{"1", "2"}, receiver.dispatchedUsers())
 		require.Equal(t, 2, strings.Count(receiver.log.String(), `"reason":"shutting down","detail":"context canceled"`))
 	})
+}
+
+func requireShutdownError(t *testing.T, err error, users []string, running int) {
+	t.Helper()
+	var failure *webhook.ShutdownError
+	require.ErrorAs(t, err, &failure)
+	var got []string
+	for _, e := range failure.Events {
+		got = append(got, e.(webhook.PresenceEvent).UserID)
+	}
+	require.Equal(t, users, got)
+	require.Equal(t, running, failure.Running)
+}
+
+// TestShutdownLosesNothing checks that every event that was answered 200 was either handled or is returned, once and in
+// order, also if a request is queued while Shutdown gives up.
+func TestShutdownLosesNothing(t *testing.T) {
+	t.Parallel()
+	for patience := range 20 {
+		inBubble(t, func(t *testing.T) {
+			receiver := newReceiver(t, withQueue(100, 1))
+			receiver.onEvent = sleepFor(time.Second)
+			var accepted []string
+			for i := range 10 {
+				users := []string{fmt.Sprint(i, "a"), fmt.Sprint(i, "b")}
+				require.Equal(t, answers.ok, receiver.enqueue(users...))
+				accepted = append(accepted, users...)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(patience)*time.Second+500*ms)
+			defer cancel()
+			var failure *webhook.ShutdownError
+			require.ErrorAs(t, receiver.Shutdown(ctx), &failure)
+			require.Equal(t, 1, failure.Running)
+			require.NoError(t, receiver.Shutdown(t.Context()))
+			got := receiver.dispatchedUsers()
+			for _, e := range failure.Events {
+				got = append(got, e.(webhook.PresenceEvent).UserID)
+			}
+			require.Equal(t, accepted, got)
+		})
+	}
 }
 
 // TestShutdownCancelsCallbacks checks that a request whose callback was canceled by Shutdown is answered 503.
