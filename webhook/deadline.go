@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -24,12 +25,19 @@ func (c *deadlineContext) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.inner == nil {
-		c.inner, c.cancelFunc = context.WithDeadline(c.values, c.deadline)
-		if c.err != nil {
-			c.cancelFunc()
-		}
+		c.makeInner()
 	}
 	return c.inner.Done()
+}
+
+// makeInner gives the inner context the error of a context that has ended already. The caller must hold mu.
+func (c *deadlineContext) makeInner() {
+	if errors.Is(c.err, context.Canceled) {
+		c.inner, c.cancelFunc = context.WithCancel(c.values)
+		c.cancelFunc()
+		return
+	}
+	c.inner, c.cancelFunc = context.WithDeadline(c.values, c.deadline)
 }
 
 func (c *deadlineContext) Err() error {
@@ -38,6 +46,7 @@ func (c *deadlineContext) Err() error {
 	return c.lockedErr()
 }
 
+// lockedErr is Err for a caller that holds mu.
 func (c *deadlineContext) lockedErr() error {
 	switch {
 	case c.inner != nil:

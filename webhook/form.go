@@ -47,6 +47,9 @@ func notAFormError() error { return &Error{Reason: ErrBody, Detail: "is neither 
 func looksLikeForm(body []byte) bool {
 	hasValue := false
 	for pair := range bytes.SplitSeq(bytes.TrimRight(body, "\r\n"), []byte("&")) {
+		if len(pair) == 0 {
+			continue
+		}
 		name, value, found := bytes.Cut(pair, []byte("="))
 		if !found || len(name) == 0 || len(name) > maxFieldName || bytes.ContainsFunc(name, notInFieldName) || bytes.ContainsFunc(value, notInFormValue) {
 			return false

@@ -334,3 +334,47 @@ func TestCredentialsAreFetchedLast(t *testing.T) {
 		require.Contains(t, receiver.log.String(), "the secret store is locked")
 	})
 }
+
+// TestHandlerInSeveralBubbles uses one handler in two bubbles and then outside: a timer of a bubble never fires after its end.
+func TestHandlerInSeveralBubbles(t *testing.T) {
+	t.Parallel()
+	receiver := newReceiver(t, withWindow(anyTime), withGuard(fakeGuard{}))
+	receiver.onEvent = func(ctx context.Context, _ webhook.Event) error { <-ctx.Done(); return nil }
+	for range 2 {
+		inBubble(t, func(t *testing.T) {
+			require.Equal(t, answers.timeout, receiver.serve(validRequest(testNonce)))
+			require.Equal(t, 4*time.Second, time.Since(startTime))
+			receiver.onEvent = nil
+			require.Equal(t, answers.ok, receiver.serve(validRequest(testNonce)))
+			receiver.onEvent = func(ctx context.Context, _ webhook.Event) error { <-ctx.Done(); return nil }
+		})
+	}
+	end := make(chan struct{})
+	receiver.onEvent = func(context.Context, webhook.Event) error { <-end; return nil }
+	got := make(chan answer, 2)
+	go func() { got <- receiver.serve(validRequest("1")) }()
+	go func() { got <- receiver.serve(validRequest("2")) }()
+	close(end)
+	require.Equal(t, answers.ok, <-got)
+	require.Equal(t, answers.ok, <-got)
+}
+
+// TestManyAnswersInTime checks that requests that overlap are each answered when their own time is up.
+func TestManyAnswersInTime(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		receiver := newReceiver(t)
+		receiver.onEvent = sleepFor(time.Minute)
+		var attempts []<-chan timedAnswer
+		var want []timedAnswer
+		for i := range 50 {
+			at := time.Duration(i*i) * 10 * ms
+			attempts = append(attempts, receiver.serveAt(at, signedQuery(fmt.Sprint(i), startTime)))
+			want = append(want, timedAnswer{answers.timeout, at + 4*time.Second})
+		}
+		for i := range attempts {
+			require.Equal(t, want[i], <-attempts[i])
+		}
+		time.Sleep(time.Hour)
+	})
+}
