@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func newDeadlineContext(values context.Context, in time.Duration) *deadlineContext { //nolint:revive // values aren't a call's context
+func newDeadlineContext(values context.Context, in time.Duration) *deadlineContext {
 	return &deadlineContext{values: context.WithoutCancel(values), deadline: time.Now().Add(in)}
 }
 

@@ -42,6 +42,7 @@ func newRequest(h *Handler, r *http.Request, params signatureParams, arrived tim
 
 // run is the request's goroutine.
 func (q *request) run() {
+	growStack(0)
 	defer q.handler.finishRequest(q)
 	defer q.cancelContexts()
 	q.handler.protect(q.process, q.finish)
@@ -120,4 +121,13 @@ func (q *request) cancelContexts() {
 	if q.late != nil {
 		q.late.cancel()
 	}
+}
+
+// growStack makes the stack of a new goroutine large enough for what follows, while there is little on it to copy. Growing
+// it step by step, under many frames, takes a fifth of the time of a request.
+//
+//go:noinline
+func growStack(i int) byte {
+	var frame [4 << 10]byte
+	return frame[i]
 }
