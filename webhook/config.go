@@ -19,8 +19,10 @@ import (
 //
 // Without a Queue, the handler answers after the callbacks have returned: 200 if all of them returned nil, otherwise
 // 500, and RC sends the request again, up to 3 times in all. The callbacks' context ends 4 seconds after the request
-// arrived. If they haven't returned by then, the handler answers 503, as RC waits for 5 seconds only. They keep running,
-// and until they return, the same request is answered 503 again. A panic counts as an error.
+// arrived. If they haven't returned by then, the handler answers 503, as RC waits for 5 seconds only, and they keep running.
+// RC's next attempt then waits for their result: a success is its answer too, and after a failure it calls them again, with
+// 4 seconds from then. If there is no result when its own answer is due, it is answered 503. So a callback that fails late is
+// called again while RC still tries. A panic counts as an error.
 type Config struct {
 	// Credentials returns the app's key and secret; while a secret is rotated, both the old and the new ones. It is called
 	// for every request whose parameters are well-formed, so cache what is slow to fetch. See [StaticCredentials].

@@ -20,7 +20,8 @@
 // timestamp. It does not prove that RC sent this request, and it covers neither the body nor the path:
 //
 //   - Anyone who sees a URL, for instance in a proxy's log, can post a different body to it until the signature expires.
-//     The replay guard accepts only the first request with a given signature, whoever sends it.
+//     The replay guard accepts only the first request with a given signature, whoever sends it. A [Handler] logs a warning
+//     if it sees a second body.
 //   - SHA-1 is open to length extension, and the digest has no separator between nonce and timestamp, so that one URL
 //     would be enough to forge others. Verify checks the syntax of the parameters to prevent this. One case can't be
 //     detected: if RC signs with a timestamp in seconds, as it did with its oldest parameter names, the last digits of a
@@ -40,6 +41,10 @@
 // RC expects status 200 within 5 seconds, makes 3 attempts in all, and pauses for a minute after many timeouts. It
 // guarantees no order, and an event may arrive twice or never. A [Handler] answers in time however long the app's code
 // takes; the app's callbacks must be correct for events that arrive late, twice or out of order.
+//
+// A handler loses an event only if all of RC's attempts fail: the callback fails each time, takes longer than all of them,
+// or its process dies. An attempt that arrives while another one is being handled waits for the result instead of being
+// refused. With a [ReplayGuard] whose claims end after a lease of 5 seconds, that holds after the death of a process too.
 //
 // RC's documentation leaves two things open. This package assumes that a repeated request may have the same signature or
 // a new one, and that the timestamp is the time of signing, in milliseconds or seconds.

@@ -19,13 +19,13 @@ const (
 	ErrAppKey                        // the app key isn't the one that the secret belongs to (401)
 	ErrStale                         // it was signed too long ago (401)
 	ErrFuture                        // it was signed too far in the future (401)
-	ErrBody                          // the body can't be decoded, or an event in it lacks a field (400)
+	ErrBody                          // the body is neither JSON nor a form, or no event in it can be read (400)
 	errRead                          // the body couldn't be read
 	errBusy                          // a request with the same signature is being handled
 	errGuard                         // the replay guard failed
 	errQueueFull
 	errShutdown
-	errTimeout  // the callbacks, or reading and verifying the request, took too long
+	errTimeout  // the callbacks, the guard, or reading and verifying the request took too long
 	errCallback // a callback returned an error
 	errPanic    // code of the app panicked
 )

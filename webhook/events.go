@@ -134,9 +134,10 @@ type FriendshipEvent struct {
 
 func (FriendshipEvent) event() {}
 
-// UnknownEvent is an event of a kind that this package doesn't know. RC posts every kind that is enabled for the app.
+// UnknownEvent is an event of a kind that this package doesn't know, or an event of a list whose fields are missing or
+// invalid, see [Decode]. RC posts every kind that is enabled for the app.
 type UnknownEvent struct {
-	Raw []byte // the JSON object or the whole form, unchanged
+	Raw []byte // the JSON value or the whole form, unchanged
 }
 
 func (UnknownEvent) event() {}

@@ -2,6 +2,7 @@ package webhook_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -102,4 +103,42 @@ func ExampleSign() {
 	// called
 	// 200
 	// 200
+}
+
+// Store the events that Shutdown returns: RC won't send them again.
+func ExampleHandler_Shutdown() {
+	credentials := rcuser.Credentials{AppKey: "app-key", AppSecret: "app-secret"}
+	started := make(chan struct{})
+	handler, err := webhook.NewHandler(webhook.Config{
+		Credentials: webhook.StaticCredentials(credentials),
+		OnPresence: func(ctx context.Context, _ webhook.PresenceEvent) error {
+			close(started)
+			<-ctx.Done() // a database that doesn't answer
+			return ctx.Err()
+		},
+		Queue: 100,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	body := `[{"userid":"u1","status":"0","time":1},{"userid":"u2","status":"0","time":1},{"userid":"u3","status":"0","time":1}]`
+	request := httptest.NewRequest(http.MethodPost, "/rc/3f9c81d2b7", strings.NewReader(body))
+	webhook.Sign(request, credentials, time.Now())
+	handler.ServeHTTP(httptest.NewRecorder(), request)
+	<-started
+
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond) // in a real program, 10 seconds
+	defer cancel()
+	err = handler.Shutdown(ctx)
+	if left, ok := errors.AsType[*webhook.ShutdownError](err); ok {
+		for _, e := range left.Events {
+			fmt.Printf("store %s\n", e.(webhook.PresenceEvent).UserID)
+		}
+	}
+	fmt.Println(err)
+	// Output:
+	// store u2
+	// store u3
+	// webhook: shutting down: 2 queued events not handled, 1 callbacks still running: context deadline exceeded
 }
