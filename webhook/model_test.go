@@ -233,6 +233,8 @@ func (m *model) attempt(a *modelAttempt, p *modelProcess, query string) {
 
 // check checks what the test promises.
 func (m *model) check(seed uint64, total *modelCounts) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	lost := map[string]bool{}
 	waited := map[string]bool{}
 	for _, a := range m.attempts {
