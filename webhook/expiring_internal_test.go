@@ -59,6 +59,30 @@ func TestExpiringIsBounded(t *testing.T) {
 	})
 }
 
+// TestExpiringCountsForgotten checks that set counts the entries that it removes too early, and neither replaced nor expired
+// ones.
+func TestExpiringCountsForgotten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newExpiringMap[int, int](2)
+		set := func(key int, in time.Duration) uint64 {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			return m.set(key, key, time.Now().Add(in))
+		}
+		require.Zero(t, set(1, time.Minute))
+		require.Zero(t, set(2, 10*time.Millisecond))
+		time.Sleep(20 * time.Millisecond) // 2 has expired, and isn't swept yet
+		require.Zero(t, set(3, time.Hour))
+		require.Zero(t, set(1, time.Hour), "replaces the entry that it removes")
+		require.Equal(t, uint64(1), set(4, 2*time.Hour))
+		require.Equal(t, uint64(1), set(5, time.Minute), "the new one itself")
+		time.Sleep(3 * time.Hour)
+		require.Zero(t, set(6, time.Minute))
+		time.Sleep(time.Hour)
+	})
+}
+
 // TestDistantExpiry checks that an expiry beyond the range of time.Duration doesn't cause continuous sweeps.
 func TestDistantExpiry(t *testing.T) {
 	t.Parallel()

@@ -301,6 +301,7 @@ func requireAnswerInTime(t *testing.T, place string, ignores bool, change func(*
 	time.Sleep(2 * time.Hour)
 	mu.Lock()
 	defer mu.Unlock()
+	require.Equal(t, place != "commit", strings.Contains(receiver.log.String(), `"msg":"webhook: handling failed"`), receiver.log.String())
 	if place == "commit" { // has 5 seconds, because without Commit the request would be handled again
 		require.Equal(t, 5*time.Second, ended)
 		return

@@ -14,9 +14,16 @@ import (
 // No record has the URL or the body: the query contains the signature, the path may be secret too, and the body has the
 // users' data.
 
+// errNotCommitted is the cause of a timeout after the callbacks have succeeded.
+var errNotCommitted = errors.New("the replay guard hasn't returned from Commit")
+
 // logFailure logs why a request isn't answered 200, or why an event of the queue failed.
 func (h *Handler) logFailure(ctx context.Context, remote string, failure *Error) {
-	h.log(ctx, "webhook: handling failed", remote, failure)
+	message := "webhook: handling failed"
+	if errors.Is(failure, errNotCommitted) {
+		message = "webhook: handled, but not answered 200"
+	}
+	h.log(ctx, message, remote, failure)
 }
 
 // logLate logs a failure that came after the answer. One without a detail was said by the answer's own record.

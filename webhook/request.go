@@ -101,7 +101,7 @@ func (q *request) expire() {
 	}
 	failure := q.handler.contextError(nil)
 	if q.accepted.Load() {
-		failure.Detail = "the events were handled, but the replay guard hasn't returned"
+		failure.Err = errNotCommitted
 	}
 	q.decide(stateWorking, failure)
 }
