@@ -2,6 +2,7 @@ package webhook_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/f0207b22/rcuser/webhook"
 )
 
 // TestBodySizes checks that 1 MiB is accepted, that a larger body is refused without reading more than 1 MiB and a byte,
@@ -86,6 +89,31 @@ func TestSlowBodyDoesNotClaim(t *testing.T) {
 		require.Equal(t, answers.ok, <-got, "a replay")
 		require.Equal(t, []string{"u1"}, receiver.dispatchedUsers())
 	})
+}
+
+// TestLateBody checks that a body that nothing could end in time is neither claimed nor queued, and that the server's goroutine
+// doesn't return while it is being read, which net/http forbids.
+func TestLateBody(t *testing.T) {
+	t.Parallel()
+	for _, queue := range []int{0, 10} {
+		inBubble(t, func(t *testing.T) {
+			receiver := newReceiver(t, withQueue(queue, 0), withGuard(fakeGuard{claim: func(context.Context, string) (webhook.Claim, error) {
+				t.Error("claimed")
+				return webhook.Claimed, nil
+			}}))
+			slow, writer := io.Pipe() // has no deadlines
+			request := httptest.NewRequest(http.MethodPost, "/", slow)
+			request.URL.RawQuery = signedQuery(testNonce, startTime)
+			time.AfterFunc(6*time.Second, func() {
+				_, _ = io.WriteString(writer, presenceEvent)
+				_ = writer.Close()
+			})
+			require.Equal(t, answers.timeout, receiver.serve(request))
+			require.Equal(t, 6*time.Second, time.Since(startTime))
+			synctest.Wait()
+			require.Empty(t, receiver.dispatched())
+		})
+	}
 }
 
 // TestTruncatedBodies checks over a real connection that an incomplete body isn't handled, even if it could be decoded,

@@ -102,8 +102,8 @@ func (p *progress) giveUp() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for q := p.first; q != nil; q = q.next {
-		q.expire()
 		q.cancelContexts()
+		q.expire()
 	}
 	return p.running
 }

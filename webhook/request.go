@@ -29,7 +29,6 @@ type request struct {
 const (
 	stateWorking  int32 = iota
 	stateReading        // its goroutine reads the body, so that the server's goroutine must not return
-	stateOverdue        // the time is up, but its goroutine is still reading the body
 	stateWaiting        // for another request with the same signature
 	stateAnswered       // its goroutine may still be running
 )
@@ -75,8 +74,8 @@ func (q *request) read() ([]byte, error) {
 		return nil, q.handler.contextError(nil)
 	}
 	body, err := readBody(q.http)
-	if !q.state.CompareAndSwap(stateReading, stateWorking) {
-		q.state.Store(stateWorking) // from stateOverdue, which nobody else leaves
+	q.state.Store(stateWorking) // nobody else leaves stateReading
+	if q.ctx.Err() != nil {
 		return nil, q.handler.contextError(err)
 	}
 	return body, err
@@ -94,9 +93,9 @@ func (q *request) finish(err error) {
 }
 
 // expire answers a request whose time is up or that Shutdown gives up, unless it was answered already or is reading the
-// body; then read does it, when the server's read deadline has ended that.
+// body. Reading ends by the server's read deadline, and read then sees that the context has ended.
 func (q *request) expire() {
-	if q.decide(stateWaiting, q.busyError()) || q.state.CompareAndSwap(stateReading, stateOverdue) {
+	if q.decide(stateWaiting, q.busyError()) {
 		return
 	}
 	failure := q.handler.contextError(nil)
