@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"iter"
 	"os"
@@ -12,15 +13,17 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 )
 
-// browser is a tab of a headless Chromium.
-type browser struct {
-	t       *testing.T
-	ctx     context.Context
-	console iter.Seq2[chromedp.ConsoleMessage, error]
-}
+// checks are functions for the page that return what is wrong with it.
+//
+//go:embed testdata/checks.js
+var checks string
+
+// browser is a headless Chromium.
+type browser struct{ ctx context.Context }
 
 func findChromium(t *testing.T) string {
 	t.Helper()
@@ -36,56 +39,124 @@ func findChromium(t *testing.T) string {
 func openBrowser(t *testing.T) *browser {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(findChromium(t)),
-		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
-		chromedp.WindowSize(900, 560))
-	bounded, cancel := context.WithTimeout(context.Background(), time.Minute)
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
+	bounded, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	allocator, end := chromedp.NewExecAllocator(bounded, options...)
 	t.Cleanup(end)
 	ctx, end := chromedp.NewContext(allocator)
 	t.Cleanup(end)
 	t.Cleanup(func() { require.NoError(t, chromedp.Cancel(ctx)) }) // waits until Chromium has ended
-	return &browser{t, ctx, chromedp.Console(ctx)}
+	require.NoError(t, chromedp.Do(ctx))
+	return &browser{ctx}
 }
 
-func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
-	b.t.Helper()
-	require.NoError(b.t, chromedp.Do(b.ctx, steps...))
+// tab is a tab of the browser that shows the page.
+type tab struct {
+	t       *testing.T
+	ctx     context.Context
+	console iter.Seq2[chromedp.ConsoleMessage, error]
 }
 
-func (b *browser) open(url string) {
-	b.t.Helper()
-	b.do(chromedp.Navigate(url), chromedp.WaitVisible(chromedp.CSS("#stream.live")))
+// tab opens the page of a program in a tab of its own.
+func (b *browser) tab(t *testing.T, url string) *tab {
+	t.Helper()
+	ctx, end := chromedp.NewContext(b.ctx)
+	t.Cleanup(end)
+	p := &tab{t, ctx, chromedp.Console(ctx)}
+	_, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+	require.NoError(t, err)
+	p.resize(900, 700)
+	p.do(chromedp.Navigate(url))
+	p.waitVisible("#stream.live")
+	p.run(checks + "; window.notReloaded = true; 0")
+	return p
 }
 
-func (b *browser) click(selector string) {
-	b.t.Helper()
-	b.do(chromedp.Click(chromedp.CSS(selector)))
+func (p *tab) do(steps ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	require.NoError(p.t, chromedp.Do(p.ctx, steps...))
+}
+
+func (p *tab) resize(width, height int64) {
+	p.t.Helper()
+	p.do(chromedp.EmulateViewport(width, height))
+}
+
+func (p *tab) click(selector string) {
+	p.t.Helper()
+	p.do(chromedp.Click(chromedp.CSS(selector)))
+}
+
+// press presses keys, such as "alice" or [kb.Tab].
+func (p *tab) press(keys string, modifiers ...kb.Modifier) {
+	p.t.Helper()
+	p.do(chromedp.KeyEvent(keys, chromedp.KeyModifiers(modifiers...)))
 }
 
 // waitVisible waits until elements are visible.
-func (b *browser) waitVisible(selectors ...string) {
-	b.t.Helper()
+func (p *tab) waitVisible(selectors ...string) {
+	p.t.Helper()
 	for _, selector := range selectors {
-		b.do(chromedp.WaitVisible(chromedp.CSS(selector)))
+		p.do(chromedp.WaitVisible(chromedp.CSS(selector)))
 	}
 }
 
-func (b *browser) text(selector string) string {
-	b.t.Helper()
-	text, err := chromedp.Run(b.ctx, chromedp.TextContent(chromedp.CSS(selector)))
-	require.NoError(b.t, err)
+func (p *tab) waitGone(selector string) {
+	p.t.Helper()
+	p.do(chromedp.WaitNotPresent(chromedp.CSS(selector)))
+}
+
+func (p *tab) text(selector string) string {
+	p.t.Helper()
+	text, err := chromedp.Run(p.ctx, chromedp.TextContent(chromedp.CSS(selector)))
+	require.NoError(p.t, err)
 	return text
+}
+
+// waitForMessage waits until the page shows a message. Other messages may come before it.
+func (p *tab) waitForMessage(text string) {
+	p.t.Helper()
+	waitUntil(p.t, "the message "+text, func() bool { return p.text("#message") == text })
+}
+
+// run evaluates a script that returns nothing of interest.
+func (p *tab) run(script string) {
+	p.t.Helper()
+	p.do(chromedp.Evaluate[chromedp.Void](script))
+}
+
+// evaluate returns the value of a script, which must be of type T.
+func evaluate[T any](p *tab, script string) T {
+	p.t.Helper()
+	value, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](script))
+	require.NoError(p.t, err)
+	return value
+}
+
+// check calls a function of checks.js.
+func (p *tab) check(function, when string) {
+	p.t.Helper()
+	require.Empty(p.t, evaluate[[]string](p, function+"()"), when)
+}
+
+// setMedia emulates the user's preferences, such as "prefers-color-scheme", "dark".
+func (p *tab) setMedia(name, value string) {
+	p.t.Helper()
+	_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: name, Value: value}},
+	})
+	require.NoError(p.t, err)
 }
 
 // consoleMessages returns what was written to the browser's console: script and network errors, violations of the content
 // security policy, and console.log calls.
-func (b *browser) consoleMessages() (all []string) {
-	b.t.Helper()
+func (p *tab) consoleMessages() (all []string) {
+	p.t.Helper()
 	const end = "end of messages"
-	b.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf("console.log(%q)", end)))
-	for message, err := range b.console {
-		require.NoError(b.t, err)
+	p.run(fmt.Sprintf("console.log(%q)", end))
+	for message, err := range p.console {
+		require.NoError(p.t, err)
 		if message.Text == end {
 			break
 		}
@@ -94,120 +165,14 @@ func (b *browser) consoleMessages() (all []string) {
 	return all
 }
 
-// screenshot saves a picture for manual review: go test -run TestPageButtons -artifacts -outputdir /tmp.
-func (b *browser) screenshot(scheme string) {
-	b.t.Helper()
-	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
-	})
-	require.NoError(b.t, err)
-	image, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
-	require.NoError(b.t, err)
-	require.NoError(b.t, os.WriteFile(filepath.Join(b.t.ArtifactDir(), scheme+".png"), image, 0o600))
+// screenshot saves a picture of the whole page for manual review: go test -run TestPage -artifacts -outputdir /tmp.
+func (p *tab) screenshot(name string, width int64) {
+	p.t.Helper()
+	p.resize(width, 700)
+	p.resize(width, evaluate[int64](p, "document.documentElement.scrollHeight"))
+	image, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+	require.NoError(p.t, err)
+	require.NoError(p.t, os.WriteFile(filepath.Join(p.t.ArtifactDir(), fmt.Sprintf("%s-%d.png", name, width)), image, 0o600))
 }
 
-func row(id, state string) string { return `tr[data-user="` + id + `"]` + state }
-
-// TestPageIsLive expects changes of a phone's presence in the page without a reload.
-func TestPageIsLive(t *testing.T) {
-	b := openBrowser(t)
-	fake := newFake(t)
-	p := start(t, fakeSettings(t, fake))
-	b.open(p.url)
-	b.do(chromedp.Evaluate[chromedp.Void]("window.notReloaded = true"))
-	require.Equal(t, "Nobody has logged in yet.", b.text("#nobody"))
-	b.click("#login button")
-	b.waitVisible(row("alice", ":not(.online)"))
-	token := p.login("alice")
-
-	fake.SetOnline("alice", true)
-	b.waitVisible(row("alice", ".online"))
-	require.Equal(t, "online (iOS)", b.text(row("alice", " .presence")))
-	fake.SetOnline("alice", false)
-	b.waitVisible(row("alice", ":not(.online)"))
-	require.Equal(t, "offline", b.text(row("alice", " .presence")))
-
-	page, err := chromedp.Run(b.ctx, chromedp.OuterHTML(chromedp.CSS("html")))
-	require.NoError(t, err)
-	require.Contains(t, page, "alice")
-	require.NotContains(t, page, token)
-	notReloaded, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("window.notReloaded === true"))
-	require.NoError(t, err)
-	require.True(t, notReloaded)
-	require.Empty(t, b.consoleMessages())
-}
-
-func TestPageButtons(t *testing.T) {
-	b := openBrowser(t)
-	fake := newFake(t)
-	fake.RefuseDeactivation("bob", "4711")
-	p := start(t, fakeSettings(t, fake))
-	b.open(p.url)
-	for _, id := range []string{"alice", "bob", "carol"} {
-		b.click("#login button") // each login proposes another name
-		b.waitVisible(row(id, ""))
-	}
-	b.click(row("alice", " button:first-of-type"))
-	b.waitVisible(row("alice", ".online"))
-	b.click(row("bob", " button:last-of-type"))
-	b.waitVisible(row("bob", ".deleting"))
-	waitUntil(t, "RC accepts", func() bool { return fake.User("bob").Deactivated })
-	b.click("#advance")
-	b.waitVisible(row("bob", ".failed"))
-	require.Equal(t, "RC refused to delete: 4711", b.text(row("bob", " .account")))
-	require.Regexp(t, `^15 min \d+ s$`, b.text(row("alice", " .age")))
-	b.click(row("carol", " button:last-of-type"))
-	b.waitVisible(row("carol", ".deleting"))
-	b.screenshot("light")
-	b.screenshot("dark")
-	waitUntil(t, "RC accepts", func() bool { return fake.User("carol").Deactivated })
-	b.click("#advance")
-	b.do(chromedp.WaitNotPresent(chromedp.CSS(row("carol", ""))))
-	require.Empty(t, b.consoleMessages())
-
-	p.stop()
-	b.waitVisible("#stream:not(.live)")
-}
-
-func TestPageTexts(t *testing.T) {
-	b := openBrowser(t)
-	fake := newFake(t)
-	s := fakeSettings(t, fake)
-	p := start(t, s)
-	p.login("alice")
-	b.open(p.url)
-	b.waitVisible(row("alice", ""))
-	require.Equal(t, "Miss alice (alice)", b.text(row("alice", " .name")))
-	b.click(row("alice", " button:last-of-type"))
-	b.waitVisible("#message:not(:empty)")
-	require.Equal(t, "Miss alice (alice) will be deleted when RC confirms it, in 15 minutes.", b.text("#message"))
-	waitUntil(t, "RC accepts", func() bool { return fake.User("alice").Deactivated })
-	b.click("#advance")
-	b.waitVisible("#nobody")
-	require.Empty(t, b.text("#message"))
-
-	queryDB(t, s, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 101)
-		INSERT INTO users (id, name, token, token_issued) SELECT 'u' || i, 'U', 'token', 0 FROM n`)
-	b.click("#advance")
-	b.waitVisible("#more")
-	require.Equal(t, "Only the first 100 users are shown.", b.text("#more"))
-	require.Empty(t, b.consoleMessages())
-
-	b.do(chromedp.Evaluate[chromedp.Void](`send("GET", "/nothing"); 0`))
-	b.waitVisible("#message.error")
-	require.Equal(t, "the server answered with status 404 and without JSON", b.text("#message"))
-}
-
-// TestPageReconnects after a restart of the server.
-func TestPageReconnects(t *testing.T) {
-	b := openBrowser(t)
-	s := fakeSettings(t, newFake(t))
-	p := start(t, s)
-	b.open(p.url)
-	s.listen = p.url[len("http://"):]
-	p.stop()
-	b.waitVisible("#stream:not(.live)")
-	p = start(t, s)
-	p.login("alice")
-	b.waitVisible("#stream.live", row("alice", ""))
-}
+func row(id, state string) string { return `li[data-user="` + id + `"]` + state }
