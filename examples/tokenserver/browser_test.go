@@ -61,7 +61,9 @@ type tab struct {
 // tab opens the page of a program in a tab of its own.
 func (b *browser) tab(t *testing.T, url string) *tab {
 	t.Helper()
-	ctx, end := chromedp.NewContext(b.ctx)
+	bounded, cancel := context.WithTimeout(b.ctx, 2*testTimeout)
+	t.Cleanup(cancel)
+	ctx, end := chromedp.NewContext(bounded)
 	t.Cleanup(end)
 	p := &tab{t, ctx, chromedp.Console(ctx)}
 	_, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})

@@ -18,6 +18,7 @@ const (
 	streamDebounce     = 50 * time.Millisecond // changes within it are sent together
 	streamKeepAlive    = 15 * time.Second      // the longest time between messages, so that closed connections are noticed
 	streamWriteTimeout = 5 * time.Second       // for writing one message
+	streamRetry        = time.Second           // how long the page waits before it reconnects
 	demoStep           = 15 * time.Minute      // the time that RC takes for a deactivation
 )
 
@@ -47,6 +48,7 @@ func (a *app) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	alive := time.NewTicker(streamKeepAlive)
 	defer alive.Stop()
+	_, _ = fmt.Fprintf(w, "retry: %d\n\n", streamRetry.Milliseconds()) // an error comes again with the next write
 	for {
 		_ = controller.SetWriteDeadline(time.Now().Add(streamWriteTimeout)) // replaces the server's WriteTimeout, which is for a whole response
 		if err := a.sendOverview(w, r); err != nil || controller.Flush() != nil {
@@ -67,6 +69,9 @@ func (a *app) events(w http.ResponseWriter, r *http.Request) {
 func (a *app) sendOverview(w http.ResponseWriter, r *http.Request) error {
 	users, err := a.store.users(r.Context(), "ORDER BY name, id LIMIT ?", maxShownUsers+1) // one more, to know whether there are others
 	if err != nil {
+		if r.Context().Err() == nil {
+			a.log.WarnContext(r.Context(), "stream failed", "error", err)
+		}
 		return err
 	}
 	shown := users[:min(len(users), maxShownUsers)]

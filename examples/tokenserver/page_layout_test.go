@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"net/http"
 	"strings"
@@ -30,10 +31,11 @@ var hostileUsers = map[string]string{
 // insertUsers adds users to the database behind the API, which may accept fewer names.
 func insertUsers(t *testing.T, s settings, names map[string]string) {
 	t.Helper()
+	values := make([]string, 0, len(names))
 	for id, name := range names {
-		queryDB(t, s, fmt.Sprintf("INSERT INTO users (id, name, token, token_issued) VALUES ('%s', '%s', 'token', 0)",
-			id, strings.ReplaceAll(name, "'", "''")))
+		values = append(values, fmt.Sprintf("('%s', '%s', 'token', 0)", id, strings.ReplaceAll(name, "'", "''")))
 	}
+	queryDB(t, s, "INSERT INTO users (id, name, token, token_issued) VALUES "+strings.Join(values, ", "))
 }
 
 // refresh makes the program send its users again.
@@ -118,11 +120,17 @@ func testPageIsolatesNames(t *testing.T, b *browser) {
 
 // testPageScreenshots saves pictures for manual review.
 func testPageScreenshots(t *testing.T, b *browser) {
+	if flag.Lookup("test.artifacts").Value.String() != "true" {
+		t.Skip("nobody looks at the pictures without -artifacts")
+	}
 	s := fakeSettings(t, newFake(t))
 	program := start(t, s)
 	p := b.tab(t, program.url)
 	p.screenshot("empty", 390)
-	insertUsers(t, s, hostileUsers)
+	insertUsers(t, s, map[string]string{
+		"latin": hostileUsers["latin"], "arabic": hostileUsers["arabic"], "marks": hostileUsers["marks"], "isolate": hostileUsers["isolate"],
+		strings.Repeat("x", 64): "The longest ID",
+	})
 	for _, id := range []string{"alice", "bob", "carol", "dave"} {
 		program.login(id)
 	}

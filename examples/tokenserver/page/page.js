@@ -15,6 +15,7 @@ let source = null; // the stream of overviews, if it is open
 let reconnecting = 0; // the timer of the next attempt to open it
 const rows = new Map(); // user ID -> row, of the users that are shown
 let rowsCreated = 0;
+let messagesShown = 0;
 let dialogRow = null; // the row of the user whom the open dialog asks about
 
 // Texts and elements
@@ -39,10 +40,10 @@ function setAttribute(element, name, on) {
 // labelOf returns the nodes that show a user. The name and the ID are isolated from the text around them, because a name may
 // contain characters that reverse the direction of the text.
 function labelOf(user) {
-  const id = create("bdi", "id", user.userId);
+  const hasName = user.name.trim() !== "" && user.name !== user.userId;
+  const id = create("bdi", "id", hasName ? `(${user.userId})` : user.userId);
   id.dir = "ltr";
-  if (user.name.trim() === "" || user.name === user.userId) return [id];
-  return [create("bdi", "name", user.name), " ", create("span", "paren", "(", id, ")")];
+  return hasName ? [create("bdi", "name", user.name), " ", id] : [id];
 }
 
 function formatAge(milliseconds) {
@@ -59,6 +60,7 @@ const now = () => Date.parse(overview.now) + Date.now() - receivedAt;
 // Messages
 
 function showMessage(isFailure, ...content) {
+  messagesShown++;
   byID("message").classList.toggle("failure", isFailure);
   byID("message").replaceChildren(...content);
 }
@@ -96,12 +98,15 @@ async function send(method, path, body) {
   return answer;
 }
 
-// run does what a button is for, once at a time, and shows the error if it fails.
+// run does what a button is for, once at a time. It shows the message that action returns, unless a change was announced
+// meanwhile, and the error if it fails.
 async function run(button, action) {
   if (button.hasAttribute("aria-disabled") || button.hasAttribute("aria-busy")) return;
   setAttribute(button, "aria-busy", true);
+  const before = messagesShown;
   try {
-    await action();
+    const message = await action();
+    if (message && messagesShown === before) showMessage(false, ...message);
   } catch (error) {
     showMessage(true, error.message);
   } finally {
@@ -116,19 +121,20 @@ async function logIn() {
   showFieldError("user-name", "");
   if ([...name].length > maxNameCharacters && userId !== name) {
     showFieldError("user-name", `The name has ${[...name].length} characters; ${maxNameCharacters} are allowed.`);
-    return;
+    return null;
   }
   if (!validID.test(userId)) {
     showFieldError("user-id", userId === "" ? "Enter a user ID." : "A user ID has 1 to 64 letters, digits, - or _.");
-    return;
+    return null;
   }
   try {
     const answer = await send("POST", "/login", { userId, name });
-    showMessage(false, ...labelOf({ userId, name }), ` got a token of ${answer.token.length} characters.`);
     suggestNext(userId);
+    return [...labelOf({ userId, name }), ` got a token of ${answer.token.length} characters.`];
   } catch (error) {
     if (error.status !== 400 && error.status !== 409) throw error;
     showFieldError(/\bname\b/i.test(error.message) ? "user-name" : "user-id", error.message);
+    return null;
   }
 }
 
@@ -142,17 +148,17 @@ function suggestNext(userId) {
 async function toggleOnline(row) {
   const { user } = row;
   await send("POST", "/demo/online", { userId: user.userId, online: !user.online });
-  showMessage(false, ...labelOf(user), user.online ? " is disconnected." : " is connected.");
+  return [...labelOf(user), user.online ? " is disconnected." : " is connected."];
 }
 
 async function deleteUser(user) {
   await send("DELETE", `/users/${encodeURIComponent(user.userId)}`);
-  showMessage(false, ...labelOf(user), " will be deleted when RC confirms it, in 15 minutes.");
+  return [...labelOf(user), " will be deleted when RC confirms it, in 15 minutes."];
 }
 
 async function advance() {
   await send("POST", "/demo/advance");
-  showMessage(false, "The clock of the fake RC was moved 15 minutes on.");
+  return ["The clock of the fake RC was moved 15 minutes on."];
 }
 
 function askBeforeDeletion(row) {
