@@ -21,6 +21,7 @@ func TestPage(t *testing.T) {
 		{"is live", testPageIsLive},
 		{"buttons", testPageButtons},
 		{"messages", testPageMessages},
+		{"late answer", testPageLateAnswer},
 		{"errors of fields", testPageFieldErrors},
 		{"reconnects", testPageReconnects},
 		{"comes back", testPageComesBack},
@@ -138,6 +139,32 @@ func testPageMessages(t *testing.T, b *browser) {
 	p.run(`send("GET", "/nothing").catch((error) => showMessage(true, error.message)); 0`)
 	p.waitVisible("#message.failure")
 	require.Equal(t, "The server answered with status 404 and without JSON.", p.text("#message"))
+}
+
+// testPageLateAnswer expects the announcement of a deletion to stay when the answer to the click that caused it comes later.
+func testPageLateAnswer(t *testing.T, b *browser) {
+	fake := newFake(t)
+	program := start(t, fakeSettings(t, fake))
+	program.login("alice")
+	p := b.tab(t, program.url)
+	p.waitVisible(row("alice", ""))
+	p.delete("alice")
+	waitUntil(t, "RC accepts", func() bool { return fake.User("alice").Deactivated })
+	p.run(`{
+		const original = fetch;
+		const deleted = new Promise((resolve) => new MutationObserver(() => {
+			if (byID("message").textContent.includes("was deleted")) resolve();
+		}).observe(byID("message"), { childList: true }));
+		fetch = async (...request) => {
+			const answer = await original(...request);
+			await deleted;
+			return answer;
+		};
+	}`)
+	p.click("#advance")
+	p.waitGone(row("alice", ""))
+	p.waitGone("#advance[aria-busy]")
+	require.Equal(t, "Miss alice (alice) was deleted.", p.text("#message"))
 }
 
 // testPageFieldErrors expects the errors of a login beside the field that they are about, and the focus there.
