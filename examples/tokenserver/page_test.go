@@ -101,7 +101,12 @@ func testPageButtons(t *testing.T, b *browser) {
 	require.Equal(t, http.StatusOK, program.user("bob").status)
 	require.Equal(t, "active", program.user("bob").field(t, "state"), "cancelled")
 
-	p.delete("bob")
+	p.click(row("bob", " .remove"))
+	p.waitVisible("#confirm[open]")
+	p.run(fmt.Sprintf("byID('cancel').click(); document.querySelector(%q).click()", row("bob", " .remove"))) // asks again at once
+	p.waitVisible("#confirm[open]")
+	p.click("#confirm-delete")
+	p.waitVisible(row("bob", ".deleting"))
 	p.waitForMessage("bob will be deleted when RC confirms it, in 15 minutes.")
 	waitUntil(t, "RC accepts", func() bool { return fake.User("bob").Deactivated })
 	p.click("#advance")

@@ -16,7 +16,7 @@ let reconnecting = 0; // the timer of the next attempt to open it
 const rows = new Map(); // user ID -> row, of the users that are shown
 let rowsCreated = 0;
 let messagesShown = 0;
-let dialogRow = null; // the row of the user whom the open dialog asks about
+let dialogRow = null; // the row of the user whom the dialog asks about, while it is open
 
 // Texts and elements
 
@@ -271,7 +271,7 @@ function removeRow(row) {
 
 // render shows the overview in the rows that exist already, so that focus, selection and scroll position are kept.
 function render() {
-  const active = dialogRow || rowAt(document.activeElement);
+  const active = byID("confirm").open ? dialogRow : rowAt(document.activeElement);
   const pinned = active || rowAt(getSelection().anchorNode);
   const changes = [];
   const ordered = overview.users.map((user) => {
@@ -361,7 +361,6 @@ byID("login").addEventListener("submit", (event) => {
 });
 byID("advance").addEventListener("click", () => run(byID("advance"), advance));
 byID("cancel").addEventListener("click", () => byID("confirm").close());
-byID("confirm").addEventListener("close", () => { dialogRow = null; });
 byID("confirm-delete").addEventListener("click", () => {
   const row = dialogRow;
   byID("confirm").close(); // returns the focus to the row's button
