@@ -26,7 +26,7 @@ Content-Type:application/x-www-form-urlencoded
 Content-Length: {length}
 `}
 
-// oldPHPFormat is the same on libcurl before version 7.84, which waits for permission to send more than 1024 bytes.
+// oldPHPFormat is the same on an old libcurl, which asks before it sends more than 1024 bytes.
 var oldPHPFormat = phpFormat.with("Content-Length: {length}", "Content-Length: {length}\nExpect: 100-continue")
 
 // dotnetFormat is that of RC's SDK for .NET, on HttpWebRequest.
@@ -115,6 +115,7 @@ Timestamp: {seconds}
 Accept-Encoding: gzip
 `}
 
+// language makes the calls on one connection. A strict server refuses the first of them.
 func language(t *testing.T, f format, exchanges ...exchange) {
 	t.Helper()
 	srv := rctest.NewServer()
@@ -132,19 +133,20 @@ func language(t *testing.T, f format, exchanges ...exchange) {
 	require.GreaterOrEqual(t, status, 400)
 	require.NotEmpty(t, answer["errorMessage"])
 	require.Contains(t, []any{1002.0, 1004.0}, answer["code"])
+	require.False(t, strict.User("alice").Registered)
 }
 
-func registered(id, name, portrait string) func(*testing.T, *rctest.Server, map[string]any) {
+func registered(name, portrait string) check {
 	return func(t *testing.T, srv *rctest.Server, answer map[string]any) {
 		t.Helper()
-		require.Equal(t, id, answer["userId"])
-		require.True(t, srv.ValidToken(id, answer["token"].(string)))
-		require.Equal(t, name, srv.User(id).Name)
-		require.Equal(t, portrait, srv.User(id).PortraitURI)
+		require.Equal(t, "alice", answer["userId"])
+		require.True(t, srv.ValidToken("alice", answer["token"].(string)))
+		require.Equal(t, name, srv.User("alice").Name)
+		require.Equal(t, portrait, srv.User("alice").PortraitURI)
 	}
 }
 
-func banned(ids ...string) func(*testing.T, *rctest.Server, map[string]any) {
+func banned(ids ...string) check {
 	return func(t *testing.T, srv *rctest.Server, _ map[string]any) {
 		t.Helper()
 		for _, id := range ids {
@@ -153,14 +155,14 @@ func banned(ids ...string) func(*testing.T, *rctest.Server, map[string]any) {
 	}
 }
 
-func listed(want ...any) func(*testing.T, *rctest.Server, map[string]any) {
+func listed(want ...any) check {
 	return func(t *testing.T, _ *rctest.Server, answer map[string]any) {
 		t.Helper()
 		require.Equal(t, append([]any{}, want...), answer["users"])
 	}
 }
 
-func deactivated(ids ...string) func(*testing.T, *rctest.Server, map[string]any) {
+func deactivated(ids ...string) check {
 	return func(t *testing.T, srv *rctest.Server, answer map[string]any) {
 		t.Helper()
 		require.NotEmpty(t, answer["operateId"])
@@ -170,7 +172,7 @@ func deactivated(ids ...string) func(*testing.T, *rctest.Server, map[string]any)
 	}
 }
 
-func blocked(owner string, ids ...string) func(*testing.T, *rctest.Server, map[string]any) {
+func blocked(owner string, ids ...string) check {
 	return func(t *testing.T, srv *rctest.Server, _ map[string]any) {
 		t.Helper()
 		require.Equal(t, ids, srv.User(owner).Blocklist)
@@ -181,7 +183,7 @@ func TestPHP(t *testing.T) {
 	language(
 		t, phpFormat,
 		exchange{"/user/getToken.json", "userId=alice&name=Ann+%26+%E4%BD%A0&portraitUri=https%3A%2F%2Fexample.com%2Fa.png",
-			registered("alice", "Ann & 你", "https://example.com/a.png")},
+			registered("Ann & 你", "https://example.com/a.png")},
 		exchange{"/user/block.json", "minute=10&userId=alice&userId=bob", banned("alice", "bob")},
 		exchange{"/user/blacklist/add.json", "blackUserId=bob&blackUserId=carol&userId=alice", blocked("alice", "carol", "bob")},
 		exchange{"/user/deactivate.json", "userId=alice&userId=bob", deactivated("alice", "bob")},
@@ -209,7 +211,7 @@ func TestPHPRepeatsAHundredIDs(t *testing.T) {
 func TestOldPHP(t *testing.T) {
 	language(
 		t, oldPHPFormat,
-		exchange{"/user/getToken.json", "userId=alice&name=Alice&portraitUri=", registered("alice", "Alice", "")},
+		exchange{"/user/getToken.json", "userId=alice&name=Alice&portraitUri=", registered("Alice", "")},
 		exchange{"/user/blacklist/add.json", "blackUserId=bob&userId=alice", blocked("alice", "bob")},
 	)
 }
@@ -218,7 +220,7 @@ func TestDotnet(t *testing.T) {
 	language(
 		t, dotnetFormat,
 		exchange{"/user/getToken.json", "userId=alice&name=Ann+%26+%e4%bd%a0&portraitUri=https%3a%2f%2fexample.com%2fa.png",
-			registered("alice", "Ann & 你", "https://example.com/a.png")},
+			registered("Ann & 你", "https://example.com/a.png")},
 		exchange{"/user/block.json", "userId=alice&minute=10", banned("alice")},
 		exchange{"/user/blacklist/add.json", "userId=alice&blackUserId=bob", blocked("alice", "bob")},
 		exchange{"/user/blacklist/query.json", "userId=alice", listed("bob")},
@@ -230,14 +232,16 @@ func TestJava(t *testing.T) {
 	language(
 		t, javaFormat,
 		exchange{"/user/getToken.json", "userId=alice&name=Ann+%26+%E4%BD%A0*&portraitUri=https%3A%2F%2Fexample.com%2Fa.png",
-			registered("alice", "Ann & 你*", "https://example.com/a.png")},
+			registered("Ann & 你*", "https://example.com/a.png")},
 		exchange{"/user/token/expire.json", "userId=alice&userId=bob&time=" + future, func(t *testing.T, srv *rctest.Server, _ map[string]any) {
 			require.Empty(t, srv.User("alice").Tokens)
 		}},
 		exchange{"/user/block.json", "userId=alice&minute=10", banned("alice")},
 		exchange{"/user/block/query.json", "size=1&page=2", listed()},
 		exchange{"/user/deactivate.json", "userId=alice", deactivated("alice")},
-		exchange{"/user/reactivate.json", "userId=bob,carol", deactivated()},
+		exchange{"/user/reactivate.json", "userId=bob,carol", func(t *testing.T, _ *rctest.Server, answer map[string]any) {
+			require.NotEmpty(t, answer["operateId"])
+		}},
 	)
 }
 
@@ -246,7 +250,7 @@ func TestPython(t *testing.T) {
 	language(
 		t, pythonFormat,
 		exchange{"/user/getToken.json", "userId=alice&name=Ann Lee 你好&portraitUri=https://example.com/a.png?size=1",
-			registered("alice", "Ann Lee 你好", "https://example.com/a.png?size=1")},
+			registered("Ann Lee 你好", "https://example.com/a.png?size=1")},
 		exchange{"/user/block.json", "userId=alice&userId=bob&minute=10", banned("alice", "bob")},
 		exchange{"/user/whitelist/add.json", "userId=alice&whiteUserId=bob", func(t *testing.T, srv *rctest.Server, _ map[string]any) {
 			require.Equal(t, []string{"bob"}, srv.User("alice").Allowlist)
@@ -263,8 +267,10 @@ func TestPythonAsksWithoutFields(t *testing.T) {
 func TestPythonRequests(t *testing.T) {
 	language(
 		t, requestsFormat,
-		exchange{"/user/getToken.json", "userId=alice&name=Ann+%26+%E4%BD%A0&portraitUri=a.png", registered("alice", "Ann & 你", "a.png")},
-		exchange{"/user/unblock.json", "userId=alice", func(*testing.T, *rctest.Server, map[string]any) {}},
+		exchange{"/user/getToken.json", "userId=alice&name=Ann+%26+%E4%BD%A0&portraitUri=a.png", registered("Ann & 你", "a.png")},
+		exchange{"/user/unblock.json", "userId=alice", func(t *testing.T, srv *rctest.Server, _ map[string]any) {
+			require.True(t, srv.User("alice").BannedUntil.IsZero())
+		}},
 		exchange{"/user/checkOnline.json", "userId=alice", func(t *testing.T, _ *rctest.Server, answer map[string]any) {
 			require.Equal(t, "0", answer["status"])
 		}},
@@ -274,7 +280,7 @@ func TestPythonRequests(t *testing.T) {
 func TestRuby(t *testing.T) {
 	language(
 		t, rubyFormat,
-		exchange{"/user/getToken.json", "userId=alice&name=Alice&portraitUri=", registered("alice", "Alice", "")},
+		exchange{"/user/getToken.json", "userId=alice&name=Alice&portraitUri=", registered("Alice", "")},
 		exchange{"/user/refresh.json", "userId=alice&name=Ann+%26+%E4%BD%A0", func(t *testing.T, srv *rctest.Server, _ map[string]any) {
 			require.Equal(t, "Ann & 你", srv.User("alice").Name)
 		}},
@@ -285,7 +291,7 @@ func TestRuby(t *testing.T) {
 func TestGo(t *testing.T) {
 	language(
 		t, goFormat,
-		exchange{"/user/getToken.json", "name=Alice&userId=alice", registered("alice", "Alice", "")},
+		exchange{"/user/getToken.json", "name=Alice&userId=alice", registered("Alice", "")},
 		exchange{"/user/block.json", "minute=10&userId=alice&userId=bob", banned("alice", "bob")},
 		exchange{"/user/deactivate.json", "userId=alice%2Cbob", deactivated("alice", "bob")},
 		exchange{"//user/deactivate/query.json", "pageNo=1&pageSize=50", listed("alice", "bob")},

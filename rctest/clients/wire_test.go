@@ -27,8 +27,10 @@ type format struct {
 // exchange is a call, and what must be true afterwards.
 type exchange struct {
 	path, body string
-	check      func(t *testing.T, srv *rctest.Server, answer map[string]any)
+	check      check
 }
+
+type check func(t *testing.T, srv *rctest.Server, answer map[string]any)
 
 // wire is one connection to a server.
 type wire struct {
