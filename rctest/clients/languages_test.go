@@ -182,8 +182,10 @@ func blocked(owner string, ids ...string) check {
 func TestPHP(t *testing.T) {
 	language(
 		t, phpFormat,
-		exchange{"/user/getToken.json", "userId=alice&name=Ann+%26+%E4%BD%A0&portraitUri=https%3A%2F%2Fexample.com%2Fa.png",
-			registered("Ann & 你", "https://example.com/a.png")},
+		exchange{
+			"/user/getToken.json", "userId=alice&name=Ann+%26+%E4%BD%A0&portraitUri=https%3A%2F%2Fexample.com%2Fa.png",
+			registered("Ann & 你", "https://example.com/a.png"),
+		},
 		exchange{"/user/block.json", "minute=10&userId=alice&userId=bob", banned("alice", "bob")},
 		exchange{"/user/blacklist/add.json", "blackUserId=bob&blackUserId=carol&userId=alice", blocked("alice", "carol", "bob")},
 		exchange{"/user/deactivate.json", "userId=alice&userId=bob", deactivated("alice", "bob")},
@@ -196,10 +198,11 @@ func TestPHPRepeatsAHundredIDs(t *testing.T) {
 	srv := rctest.NewServer()
 	t.Cleanup(srv.Close)
 	connection := dial(t, srv)
-	body := "userId=u0"
+	form := []byte("userId=u0")
 	for i := range 99 {
-		body += fmt.Sprintf("&userId=u%d", i+1)
+		form = fmt.Appendf(form, "&userId=u%d", i+1)
 	}
+	body := string(form)
 	_, answer := connection.call(phpFormat, "/user/deactivate.json", body+"&userId=u100")
 	require.EqualValues(t, 1002, answer["code"])
 	require.False(t, srv.User("u0").Deactivated)
@@ -219,8 +222,10 @@ func TestOldPHP(t *testing.T) {
 func TestDotnet(t *testing.T) {
 	language(
 		t, dotnetFormat,
-		exchange{"/user/getToken.json", "userId=alice&name=Ann+%26+%e4%bd%a0&portraitUri=https%3a%2f%2fexample.com%2fa.png",
-			registered("Ann & 你", "https://example.com/a.png")},
+		exchange{
+			"/user/getToken.json", "userId=alice&name=Ann+%26+%e4%bd%a0&portraitUri=https%3a%2f%2fexample.com%2fa.png",
+			registered("Ann & 你", "https://example.com/a.png"),
+		},
 		exchange{"/user/block.json", "userId=alice&minute=10", banned("alice")},
 		exchange{"/user/blacklist/add.json", "userId=alice&blackUserId=bob", blocked("alice", "bob")},
 		exchange{"/user/blacklist/query.json", "userId=alice", listed("bob")},
@@ -231,8 +236,10 @@ func TestJava(t *testing.T) {
 	future := strconv.FormatInt(time.Now().Add(time.Minute).UnixMilli(), 10)
 	language(
 		t, javaFormat,
-		exchange{"/user/getToken.json", "userId=alice&name=Ann+%26+%E4%BD%A0*&portraitUri=https%3A%2F%2Fexample.com%2Fa.png",
-			registered("Ann & 你*", "https://example.com/a.png")},
+		exchange{
+			"/user/getToken.json", "userId=alice&name=Ann+%26+%E4%BD%A0*&portraitUri=https%3A%2F%2Fexample.com%2Fa.png",
+			registered("Ann & 你*", "https://example.com/a.png"),
+		},
 		exchange{"/user/token/expire.json", "userId=alice&userId=bob&time=" + future, func(t *testing.T, srv *rctest.Server, _ map[string]any) {
 			require.Empty(t, srv.User("alice").Tokens)
 		}},
@@ -249,8 +256,10 @@ func TestJava(t *testing.T) {
 func TestPython(t *testing.T) {
 	language(
 		t, pythonFormat,
-		exchange{"/user/getToken.json", "userId=alice&name=Ann Lee 你好&portraitUri=https://example.com/a.png?size=1",
-			registered("Ann Lee 你好", "https://example.com/a.png?size=1")},
+		exchange{
+			"/user/getToken.json", "userId=alice&name=Ann Lee 你好&portraitUri=https://example.com/a.png?size=1",
+			registered("Ann Lee 你好", "https://example.com/a.png?size=1"),
+		},
 		exchange{"/user/block.json", "userId=alice&userId=bob&minute=10", banned("alice", "bob")},
 		exchange{"/user/whitelist/add.json", "userId=alice&whiteUserId=bob", func(t *testing.T, srv *rctest.Server, _ map[string]any) {
 			require.Equal(t, []string{"bob"}, srv.User("alice").Allowlist)

@@ -67,7 +67,8 @@ func TestSDK1HasTheseUserCalls(t *testing.T) {
 	_, client := startSDK1(t)
 	require.ElementsMatch(t, []string{
 		"getToken", "refresh", "checkOnline", "block", "unblock", "block.query",
-		"blacklist.add", "blacklist.remove", "blacklist.query"}, client.userCalls())
+		"blacklist.add", "blacklist.remove", "blacklist.query",
+	}, client.userCalls())
 }
 
 func TestSDK1RegistersAndRefreshes(t *testing.T) {

@@ -141,10 +141,14 @@ func TestDeviations(t *testing.T) {
 		{"a doubled slash", documented, "//user/block.json", "userId=alice&minute=10", 404, ""},
 		{"repeated ids of deactivate", documented, "/user/deactivate.json", "userId=alice&userId=bob", 1002, "userId"},
 		{"repeated ids of reactivate", documented, "/user/reactivate.json", "userId=alice&userId=bob", 1002, "userId"},
-		{"no Content-Type", documented.with("Content-Type: application/x-www-form-urlencoded\n", ""),
-			"/user/block.json", "userId=alice&minute=10", 1003, "Content-Type"},
-		{"no Content-Type and no body", documented.with("Content-Type: application/x-www-form-urlencoded\n", ""),
-			"/user/block/query.json", "", 1003, "Content-Type"},
+		{
+			"no Content-Type", documented.with("Content-Type: application/x-www-form-urlencoded\n", ""),
+			"/user/block.json", "userId=alice&minute=10", 1003, "Content-Type",
+		},
+		{
+			"no Content-Type and no body", documented.with("Content-Type: application/x-www-form-urlencoded\n", ""),
+			"/user/block/query.json", "", 1003, "Content-Type",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			srv := rctest.NewServer()
