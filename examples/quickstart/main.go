@@ -4,26 +4,48 @@
 //	go run ./examples/quickstart
 //
 // uses a fake RC inside the program. With RC_APP_KEY, RC_APP_SECRET and RC_DATA_CENTER set it uses the real service
-// instead: it registers two new users, deactivates them at the end, and skips what only the fake can show.
+// instead, and skips what only the fake can show.
+//
+// On the real service it registers two new users, quickstart…alice and quickstart…bob, and cleans up at its end, also
+// after an error or an interrupt: it removes their ban and their list entries and deactivates both. It then says what it
+// leaves on the app. That is at least the two ids: RC deletes a deactivated user's data within 15 minutes, but no call
+// deletes the id, which stays in the list of deactivated users. It changes no other user.
 package main
 
 import (
 	"context"
 	"crypto/rand"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"syscall"
 
 	"github.com/f0207b22/rcuser"
 	"github.com/f0207b22/rcuser/rctest"
 )
 
+const usage = `Usage: quickstart
+
+Shows the life cycle of a user, on a fake RC inside the program.
+
+With RC_APP_KEY, RC_APP_SECRET and RC_DATA_CENTER (Beijing, Singapore, SingaporeB, NorthAmerica or SaudiArabia) in the
+environment it uses the real service. There it registers two new users, quickstart…alice and quickstart…bob, and cleans up
+at its end, also after an error or an interrupt: it removes their ban and their list entries and deactivates both.
+It then says what it leaves on the app: at least the two ids, in RC's list of deactivated users.
+`
+
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Stdout)
-	stop()
-	if err != nil {
+	flag.Usage = func() { _, _ = io.WriteString(flag.CommandLine.Output(), usage) }
+	flag.Parse()
+	if flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // so that a second signal ends the program
+	if err := run(ctx, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -31,15 +53,17 @@ func main() {
 
 // tour holds what the steps share.
 type tour struct {
-	out        io.Writer
-	config     rcuser.Config
-	client     *rcuser.Client
-	fake       *rctest.Server // nil on the real service
-	alice, bob string
+	out         io.Writer
+	config      rcuser.Config
+	client      *rcuser.Client
+	fake        *rctest.Server // nil on the real service
+	alice, bob  string
+	traces      map[trace]certainty // what the steps have left on the app
+	deactivated map[trace]bool      // whose deactivation RC has accepted, by their registration
 }
 
 func run(ctx context.Context, out io.Writer) error {
-	t := &tour{out: out, alice: "alice", bob: "bob"}
+	t := &tour{out: out, alice: "alice", bob: "bob", traces: make(map[trace]certainty), deactivated: make(map[trace]bool)}
 	if err := t.connect(); err != nil {
 		return err
 	}
@@ -48,12 +72,26 @@ func run(ctx context.Context, out io.Writer) error {
 	} else {
 		own := "quickstart" + rand.Text()[:8]
 		t.alice, t.bob = own+"alice", own+"bob"
-		defer t.cleanUp(context.WithoutCancel(ctx))
+		t.printf("It registers %s and %s.", t.alice, t.bob)
+		defer t.cleanUp(ctx)
 	}
-	steps := []struct {
-		title string
-		run   func(context.Context) error
-	}{
+	for i, step := range t.steps() {
+		t.printf("\n%d. %s", i+1, step.title)
+		if err := step.run(ctx); err != nil {
+			return fmt.Errorf("step %d: %w", i+1, err)
+		}
+	}
+	t.printf("\nAll steps succeeded.")
+	return nil
+}
+
+type step struct {
+	title string
+	run   func(context.Context) error
+}
+
+func (t *tour) steps() []step {
+	return []step{
 		{"Two users register", t.register},
 		{"Alice blocks Bob", t.blocklist},
 		{"Alice allows messages only from her allowlist", t.allowlist},
@@ -63,14 +101,6 @@ func run(ctx context.Context, out io.Writer) error {
 		{"Bob is deactivated, and reactivated", t.deactivate},
 		{"Three typical mistakes", t.mistakes},
 	}
-	for i, step := range steps {
-		t.printf("\n%d. %s", i+1, step.title)
-		if err := step.run(ctx); err != nil {
-			return fmt.Errorf("step %d: %w", i+1, err)
-		}
-	}
-	t.printf("\nAll steps succeeded.")
-	return nil
 }
 
 // connect makes a client for the real service if the environment has an app key or secret, and for a fake otherwise.
@@ -87,24 +117,6 @@ func (t *tour) connect() (err error) {
 	}
 	t.client, err = rcuser.NewClient(t.config)
 	return err
-}
-
-// cleanUp undoes the steps on the real service, also after a step that failed.
-func (t *tour) cleanUp(ctx context.Context) {
-	both := []string{t.alice, t.bob}
-	for _, err := range []error{
-		t.client.Bans.Remove(ctx, both),
-		t.client.Allowlist.Remove(ctx, t.alice, []string{t.bob}),
-		t.client.Allowlist.Disable(ctx, both),
-		t.client.Blocklist.Remove(ctx, t.alice, []string{t.bob}),
-	} {
-		if err != nil {
-			t.printf("cleaning up: %v", err)
-		}
-	}
-	if _, err := t.client.Users.Deactivate(ctx, both); err != nil {
-		t.printf("cleaning up: %v", err)
-	}
 }
 
 func (t *tour) printf(format string, args ...any) {

@@ -5,8 +5,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/f0207b22/rcuser/rctest"
 )
 
 func TestRunOnFake(t *testing.T) {
@@ -37,16 +35,9 @@ func TestRunOnFake(t *testing.T) {
 // TestRunOnService configures the program by the environment, as for the real service. Afterwards its users must be
 // deactivated and on no list.
 func TestRunOnService(t *testing.T) {
-	server := rctest.NewServer()
-	t.Cleanup(server.Close)
-	t.Setenv("RC_APP_KEY", server.Credentials().AppKey)
-	t.Setenv("RC_APP_SECRET", server.Credentials().AppSecret)
-	t.Setenv("RC_DATA_CENTER", "singapore")
-	t.Setenv("RC_BASE_URL", server.Listen())
-	t.Setenv("RC_BACKUP_URL", "")
+	server := asService(t)
 	var out strings.Builder
 	require.NoError(t, run(t.Context(), &out))
-	require.NotContains(t, out.String(), "cleaning up")
 	require.NotContains(t, out.String(), server.Credentials().AppSecret)
 	users := map[string]bool{}
 	for _, request := range server.Requests() {

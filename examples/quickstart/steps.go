@@ -10,12 +10,15 @@ import (
 )
 
 func (t *tour) register(ctx context.Context) error {
-	for _, user := range []rcuser.Registration{
-		{UserID: t.alice, Name: "Alice", PortraitURI: "https://example.com/alice.png"},
-		{UserID: t.bob, Name: "Bob"},
+	for _, user := range []struct {
+		registered trace
+		rcuser.Registration
+	}{
+		{aliceRegistered, rcuser.Registration{UserID: t.alice, Name: "Alice", PortraitURI: "https://example.com/alice.png"}},
+		{bobRegistered, rcuser.Registration{UserID: t.bob, Name: "Bob"}},
 	} {
-		token, err := t.client.Users.Register(ctx, user)
-		if err != nil {
+		token, err := t.client.Users.Register(ctx, user.Registration)
+		if t.leaves(user.registered, err) != nil {
 			return err
 		}
 		t.printf("   %s has a token of %d characters, redacted when printed: %v", user.Name, len(token.Value), token)
@@ -30,7 +33,7 @@ func (t *tour) register(ctx context.Context) error {
 
 func (t *tour) blocklist(ctx context.Context) error {
 	t.printCanMessage("before")
-	if err := t.client.Blocklist.Add(ctx, t.alice, []string{t.bob}); err != nil {
+	if err := t.leaves(blocklistEntry, t.client.Blocklist.Add(ctx, t.alice, []string{t.bob})); err != nil {
 		return err
 	}
 	for id, err := range t.client.Blocklist.All(ctx, t.alice) {
@@ -44,11 +47,11 @@ func (t *tour) blocklist(ctx context.Context) error {
 }
 
 func (t *tour) allowlist(ctx context.Context) error {
-	if err := t.client.Allowlist.Enable(ctx, []string{t.alice}); err != nil {
+	if err := t.leaves(allowlistSwitch, t.client.Allowlist.Enable(ctx, []string{t.alice})); err != nil {
 		return err
 	}
 	t.printCanMessage("allowlist enabled and empty")
-	if err := t.client.Allowlist.Add(ctx, t.alice, []string{t.bob}); err != nil {
+	if err := t.leaves(allowlistEntry, t.client.Allowlist.Add(ctx, t.alice, []string{t.bob})); err != nil {
 		return err
 	}
 	page, err := t.client.Allowlist.List(ctx, t.alice, rcuser.CursorOptions{})
@@ -57,7 +60,7 @@ func (t *tour) allowlist(ctx context.Context) error {
 	}
 	t.printf("   on Alice's allowlist: %s", page.UserIDs)
 	t.printCanMessage("the enabled allowlist overrides the blocklist")
-	if err := t.client.Allowlist.Disable(ctx, []string{t.alice}); err != nil {
+	if err := t.undoes(allowlistSwitch, t.client.Allowlist.Disable(ctx, []string{t.alice})); err != nil {
 		return err
 	}
 	enabled, err := t.client.Allowlist.Enabled(ctx, []string{t.alice})
@@ -66,10 +69,10 @@ func (t *tour) allowlist(ctx context.Context) error {
 	}
 	t.printf("   is Alice's allowlist enabled? %t", enabled[t.alice])
 	t.printCanMessage("allowlist disabled, so the blocklist applies")
-	if err := t.client.Allowlist.Remove(ctx, t.alice, []string{t.bob}); err != nil {
+	if err := t.undoes(allowlistEntry, t.client.Allowlist.Remove(ctx, t.alice, []string{t.bob})); err != nil {
 		return err
 	}
-	if err := t.client.Blocklist.Remove(ctx, t.alice, []string{t.bob}); err != nil {
+	if err := t.undoes(blocklistEntry, t.client.Blocklist.Remove(ctx, t.alice, []string{t.bob})); err != nil {
 		return err
 	}
 	t.printCanMessage("Bob on neither list")
@@ -90,7 +93,7 @@ func (t *tour) ban(ctx context.Context) error {
 	if err := t.printOnline(ctx, "before"); err != nil {
 		return err
 	}
-	if err := t.client.Bans.Add(ctx, []string{t.bob}, 10*time.Minute); err != nil {
+	if err := t.leaves(bobsBan, t.client.Bans.Add(ctx, []string{t.bob}, 10*time.Minute)); err != nil {
 		return err
 	}
 	if err := t.printOnline(ctx, "banned"); err != nil {
@@ -103,7 +106,7 @@ func (t *tour) ban(ctx context.Context) error {
 		t.fake.Advance(10 * time.Minute)
 		return t.printBan(ctx, "10 minutes later, by the fake's clock")
 	}
-	if err := t.client.Bans.Remove(ctx, []string{t.bob}); err != nil {
+	if err := t.undoes(bobsBan, t.client.Bans.Remove(ctx, []string{t.bob})); err != nil {
 		return err
 	}
 	return t.printBan(ctx, "after the ban was removed")
@@ -174,7 +177,7 @@ func (t *tour) update(ctx context.Context) error {
 }
 
 func (t *tour) deactivate(ctx context.Context) error {
-	if _, err := t.client.Users.Deactivate(ctx, []string{t.bob}); err != nil {
+	if err := t.deactivateUser(ctx, bobRegistered, t.bob); err != nil {
 		return err
 	}
 	t.printf("   RC accepted the deactivation, and deletes Bob's data within 15 minutes")
@@ -187,8 +190,10 @@ func (t *tour) deactivate(ctx context.Context) error {
 		}
 	}
 	_, err := t.client.Users.Register(ctx, rcuser.Registration{UserID: t.bob, Name: "Bob"})
+	_ = t.leaves(bobRegistered, err)
 	t.printf("   registering him is refused: %v", err)
 	_, err = t.client.Users.Reactivate(ctx, []string{t.bob})
+	_ = t.leaves(bobRegistered, err)
 	t.printf("   reactivating him within the first hour is refused: %v", err)
 	if t.fake == nil {
 		return nil
