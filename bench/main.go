@@ -27,6 +27,8 @@ func main() {
 	connections()
 	overTLS()
 	bulk(*rounds)
+	fakes(*rounds)
+	setBenchTime(length.String())
 	webhooks(*rounds, *length)
 }
 
