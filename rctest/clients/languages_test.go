@@ -3,6 +3,7 @@ package clients
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,12 +51,12 @@ Timestamp: {seconds}
 Signature: {signature}
 User-Agent: rc-java-sdk/3.6.0
 Content-Type: application/x-www-form-urlencoded
-Connection: keep-alive
 X-Request-ID: 6f1ed002ab5595859014ebf0951522d9
 Cache-Control: no-cache
 Pragma: no-cache
 Host: {host}
-Accept: text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2
+Accept: text/html, image/gif, image/jpeg, */*; q=0.2
+Connection: keep-alive
 Content-Length: {length}
 `}
 
@@ -65,18 +66,18 @@ Accept-Encoding: identity
 Content-Type: application/x-www-form-urlencoded
 Content-Length: {length}
 Host: {host}
-App-key: {key}
+App-Key: {key}
 Nonce: {nonce}
 Timestamp: {seconds}
 Signature: {signature}
-User-agent: rc-python-sdk/3.0.0
-Connection: keep-alive
+User-Agent: rc-python-sdk/3.0.0
+Connection: close
 `}
 
 // requestsFormat is that of RC's older SDK for Python, on the library requests.
 var requestsFormat = format{nonce: "0.13436424411240122", head: `POST {path} HTTP/1.1
 Host: {host}
-User-Agent: python-requests/2.32.3
+User-Agent: python-requests/2.34.2
 Accept-Encoding: gzip, deflate
 Accept: */*
 Connection: keep-alive
@@ -115,13 +116,17 @@ Timestamp: {seconds}
 Accept-Encoding: gzip
 `}
 
-// language makes the calls on one connection. A strict server refuses the first of them.
+// language makes the calls, on one connection unless the client asks for its end. A strict server refuses the first of
+// them.
 func language(t *testing.T, f format, exchanges ...exchange) {
 	t.Helper()
 	srv := rctest.NewServer()
 	t.Cleanup(srv.Close)
 	connection := dial(t, srv)
 	for _, e := range exchanges {
+		if strings.Contains(f.head, "\nConnection: close\n") {
+			connection = dial(t, srv)
+		}
 		status, answer := connection.call(f, e.path, e.body)
 		require.Equal(t, 200, status, "%s %v", e.path, answer)
 		require.EqualValues(t, 200, answer["code"], e.path)
