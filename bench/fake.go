@@ -111,19 +111,26 @@ func fakeTokenTimes(rounds int) {
 }
 
 // fakeLock shows for how long reading the log of requests keeps calls waiting: the longest call of a round, while another
-// goroutine reads and while none does. The server has one lock, which every call needs.
+// goroutine reads and while it does something else. The server has one lock, which every call needs.
 func fakeLock(rounds int) {
 	srv, _ := newFake()
-	reads := map[string]func(){
-		"Requests": func() { _ = srv.Requests() },
+	goroutines := []struct {
+		name string
+		do   func()
+	}{
+		{"RequestsSince reads a page", func() { _, _ = srv.RequestsSince(0, 1000) }},
+		{"Requests reads all", func() { _ = srv.Requests() }},
+		{"nothing is read", func() { time.Sleep(time.Millisecond) }},
 	}
-	for name, read := range reads {
-		var reading, idle []float64
-		for range rounds {
-			idle = append(idle, longestCall(srv, func() { time.Sleep(time.Millisecond) }))
-			reading = append(reading, longestCall(srv, read))
+	longest := make([][]float64, len(goroutines))
+	for round := range rounds {
+		for i := range goroutines {
+			at := (i + round) % len(goroutines)
+			longest[at] = append(longest[at], longestCall(srv, goroutines[at].do))
 		}
-		fmt.Printf("fake, longest call of a round while %s is read: %.2f ms, otherwise %.2f ms\n", name, median(reading), median(idle))
+	}
+	for i, g := range goroutines {
+		fmt.Printf("fake, longest call of a round while %s: %.2f ms\n", g.name, median(longest[i]))
 	}
 }
 

@@ -136,8 +136,9 @@ func language(t *testing.T, f format, exchanges ...exchange) {
 	t.Cleanup(strict.Close)
 	status, answer := dial(t, strict).call(f, exchanges[0].path, exchanges[0].body)
 	require.GreaterOrEqual(t, status, 400)
-	require.NotEmpty(t, answer["errorMessage"])
 	require.Contains(t, []any{1002.0, 1004.0}, answer["code"])
+	require.NotEmpty(t, answer["errorMessage"])
+	require.NotEmpty(t, strict.Requests()[0].Reason)
 	require.False(t, strict.User("alice").Registered)
 }
 
