@@ -17,15 +17,15 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-// TestModel runs random events, repeated, contradictory, lost or refused by a store that is down for a while, and random
+// TestOperationsModel runs random events, repeated, contradictory, lost or refused by a store that is down for a while, and random
 // calls of Wait and trackers with and without an end, in two processes that share a store, or in one without. It compares
 // them with a plain model: a user's result is the first that was stored.
-func TestModel(t *testing.T) {
+func TestOperationsModel(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(60) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { newModel(t, seed, seed%3 != 0).run() })
+			synctest.Test(t, func(t *testing.T) { newOperationsModel(t, seed, seed%3 != 0).run() })
 		})
 	}
 }
@@ -39,7 +39,7 @@ type storedEvent struct {
 	at   time.Time
 }
 
-type model struct {
+type operationsModel struct {
 	t        *testing.T
 	random   *rand.Rand
 	start    time.Time
@@ -53,9 +53,9 @@ type model struct {
 	ends   map[string]int // waits by how they ended
 }
 
-func newModel(t *testing.T, seed uint64, shared bool) *model {
+func newOperationsModel(t *testing.T, seed uint64, shared bool) *operationsModel {
 	t.Helper()
-	m := &model{
+	m := &operationsModel{
 		t: t, random: rand.New(rand.NewPCG(seed, 1)), start: time.Now(), shared: shared, stored: map[key]storedEvent{}, ends: map[string]int{},
 	}
 	opts := webhook.OperationsOptions{}
@@ -76,12 +76,12 @@ func newModel(t *testing.T, seed uint64, shared bool) *model {
 	return m
 }
 
-func (m *model) down(now time.Time) bool {
+func (m *operationsModel) down(now time.Time) bool {
 	since := now.Sub(m.start)
 	return since >= m.downFrom && since < m.downTill
 }
 
-func (m *model) storeFails(context.Context, string, string) error {
+func (m *operationsModel) storeFails(context.Context, string, string) error {
 	switch since := time.Since(m.start); {
 	case !m.down(time.Now()):
 		return nil
@@ -96,7 +96,7 @@ const (
 	modelUsers      = 6
 )
 
-func (m *model) run() {
+func (m *operationsModel) run() {
 	var group sync.WaitGroup
 	for range 150 {
 		k := key{fmt.Sprint(m.random.IntN(modelOperations)), fmt.Sprint(m.random.IntN(modelUsers))}
@@ -123,7 +123,7 @@ func (m *model) run() {
 }
 
 // event is sent again after 1 and 2 seconds, as RC does, if it isn't stored.
-func (m *model) event(ops *webhook.Operations, k key, code string, at time.Duration) {
+func (m *operationsModel) event(ops *webhook.Operations, k key, code string, at time.Duration) {
 	time.Sleep(at)
 	for range 3 {
 		m.mu.Lock()
@@ -165,7 +165,7 @@ func (w modelWait) run(ctx context.Context) (map[string]webhook.Result, error) {
 	return tracker.Wait(ctx)
 }
 
-func (m *model) wait(w modelWait) {
+func (m *operationsModel) wait(w modelWait) {
 	time.Sleep(w.from)
 	ctx, cancel := context.WithDeadline(m.t.Context(), m.start.Add(w.till))
 	defer cancel()
@@ -221,7 +221,7 @@ func containsAll(all, some []string) bool {
 
 // compareResults checks that each result is that of the user's first stored event in one of the operations and, in a
 // complete wait, a good one if there is any.
-func (m *model) compareResults(w modelWait, results map[string]webhook.Result, complete bool) {
+func (m *operationsModel) compareResults(w modelWait, results map[string]webhook.Result, complete bool) {
 	for user, result := range results {
 		var codes []string
 		for i := range w.operations {
@@ -238,7 +238,7 @@ func (m *model) compareResults(w modelWait, results map[string]webhook.Result, c
 
 // compareEnd checks that a complete wait ended when the last result was stored or, if another process stored it, up to a
 // second later, and not before a failing store works again.
-func (m *model) compareEnd(last, now time.Time) {
+func (m *operationsModel) compareEnd(last, now time.Time) {
 	latest := last
 	if m.shared {
 		latest = last.Add(time.Second)

@@ -34,8 +34,8 @@ func fill(t *testing.T, ops *Operations, operationID string, n int) {
 	}
 }
 
-// wait waits for users for a second.
-func wait(t *testing.T, ops *Operations, operationID string, userIDs ...string) (map[string]Result, error) {
+// waitFor waits for users for a second.
+func waitFor(t *testing.T, ops *Operations, operationID string, userIDs ...string) (map[string]Result, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
@@ -53,25 +53,25 @@ func TestFullStoreRefusesAloud(t *testing.T) {
 		time.Sleep(59 * time.Minute)
 		late := DeactivationEvent{OperationID: "B1D6", UserID: "late", Type: Deactivation, Code: "0", Time: time.Now()}
 		require.ErrorContains(t, ops.Handle(t.Context(), late), full)
-		_, err := wait(t, ops, "B1D6", "late")
+		_, err := waitFor(t, ops, "B1D6", "late")
 		require.ErrorContains(t, err, full, "also of an event before Wait")
-		results, err := wait(t, ops, "C70B", "0", "99999", "late")
+		results, err := waitFor(t, ops, "C70B", "0", "99999", "late")
 		require.Len(t, results, 2, "none is dropped")
 		require.ErrorContains(t, err, full)
-		_, err = wait(t, ops, "C70B", "0", "50000", "99999")
+		_, err = waitFor(t, ops, "C70B", "0", "50000", "99999")
 		require.NoError(t, err)
 		repeated := DeactivationEvent{OperationID: "C70B", UserID: "0", Type: Deactivation, Code: "0", Time: time.Now()}
 		require.NoError(t, ops.Handle(t.Context(), repeated), "a result that is stored already needs no room")
 
 		time.Sleep(time.Minute + time.Second) // the oldest have expired
 		require.NoError(t, ops.Handle(t.Context(), late))
-		results, err = wait(t, ops, "B1D6", "late")
+		results, err = waitFor(t, ops, "B1D6", "late")
 		require.NoError(t, err)
 		require.True(t, results["late"].Done())
-		_, err = wait(t, ops, "C70B", "0")
+		_, err = waitFor(t, ops, "C70B", "0")
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		time.Sleep(time.Hour)
-		_, err = wait(t, ops, "C70B", "0")
+		_, err = waitFor(t, ops, "C70B", "0")
 		require.NotContains(t, err.Error(), "full", "the refusal was more than an hour ago")
 	})
 }
