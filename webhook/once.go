@@ -122,9 +122,21 @@ func (q *request) claim() (claim Claim, waited bool, err error) {
 		due := wait(q, pause.C)
 		pause.Stop()
 		if due {
-			return Busy, waited, nil
+			claim, err = q.lastClaim()
+			return claim, waited, err
 		}
 	}
+}
+
+// lastClaim asks once more when the answer is due, since this may be RC's last attempt: if RC sent it a second after a process
+// had died with its claim, the claim's lease of 5 seconds ends just now.
+func (q *request) lastClaim() (Claim, error) {
+	if q.handler.lifetime.Err() != nil {
+		return Busy, nil
+	}
+	ctx := &deadlineContext{values: q.ctx.values, deadline: time.Now().Add(settleTimeout)}
+	defer ctx.cancel()
+	return q.handler.config.Replays.Claim(ctx, q.hold.key)
 }
 
 // wait returns when event happens, or true when the answer is due. It goes on if the client closes the connection: this may

@@ -135,8 +135,9 @@ func TestPolledResultsDoNotWaitForADeadStore(t *testing.T) {
 }
 
 // TestAThousandWaitsShareReads checks that they read the store once a second for each operation, and the list once.
+//
+//nolint:paralleltest // it counts the goroutines of the process
 func TestAThousandWaitsShareReads(t *testing.T) {
-	t.Parallel()
 	for _, operations := range []int{1, 20, 1000} {
 		synctest.Test(t, func(t *testing.T) {
 			store := newBadStore(healthy)
