@@ -63,8 +63,9 @@ func isClosed(done <-chan struct{}) bool {
 }
 
 // TestDerivedContexts checks that contexts derived from it end with it and with its error, and need no goroutine each.
+//
+//nolint:paralleltest // it counts the goroutines of the process
 func TestDerivedContexts(t *testing.T) {
-	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		own := newDeadlineContext(t.Context(), time.Second)
 		before := runtime.NumGoroutine()

@@ -8,10 +8,9 @@ import (
 )
 
 // claimLease is how long a claim is valid; an older one belongs to a process that has crashed, and is taken over. It is
-// longer than the 4 s after which the handler ends a request's work. It is shorter than the 5 s between the start of an
-// attempt and the moment when the handler must answer RC's next one, which RC sends at least 1 s after it lost the
-// connection to the crashed process: with 5 s or more, that attempt would still find the claim busy, and if it was RC's last
-// one, the event would be lost.
+// longer than the 4 s after which the handler ends a request's work, and a bit shorter than the 5 s that
+// [webhook.ReplayGuard] allows: RC's next attempt, which begins 1 s after the crash at the earliest and is answered after 4 s
+// more, is then still answered 200.
 const claimLease = 4500 * time.Millisecond
 
 // store is a [webhook.ReplayGuard], so that requests handled before a restart are recognized after it.
