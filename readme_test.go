@@ -57,12 +57,7 @@ func dedent(code string) string {
 }
 
 func TestMute(t *testing.T) {
-	rc := rctest.NewServer()
-	defer rc.Close()
-	client, err := rcuser.NewClient(rc.Config())
-	if err != nil {
-		t.Fatal(err)
-	}
+	rc, client := rctest.Start(t) // they end with the test
 	if err := client.Blocklist.Add(t.Context(), "alice", []string{"bob"}); err != nil {
 		t.Fatal(err)
 	}

@@ -1,20 +1,20 @@
 // Package rctest provides a fake RC (RongCloud) user service for tests: a server that keeps its state in memory and
 // answers API calls from that state, with RC's codes.
 //
-//	srv := rctest.NewServer()
-//	defer srv.Close()
-//	client, err := rcuser.NewClient(srv.Config())
-//	...
+//	srv, client := rctest.Start(t) // or NewServer and Config
 //	token, err := client.Users.Register(ctx, rcuser.Registration{UserID: "u1", Name: "Ann"})
 //	srv.ValidToken("u1", token.Value) // true: a device could connect
 //	srv.Advance(31 * time.Minute)     // ends a ban of 30 minutes
 //
 // The server needs no socket and no waiting, and works within a [testing/synctest] bubble. [Server.Listen] adds a
 // loopback port for other processes. The server checks the signature and the documented limits of every request. It
-// shares no code with the client. Options set what RC's console can switch; [Strict] makes the checks stricter.
-// [Server.User], [Server.ValidToken], [Server.CanMessage] and [Server.Requests] return what the server stores, and
-// [Server.Users], [Server.Bans] and [Server.Pending] go through all of it. [Server.Connect] does what a phone does with a
-// token, and tells why it is refused.
+// shares no code with the client. By default it accepts what RC's SDKs in other languages send; it is tested with RC's own SDKs
+// for Node.js, with curl, and with requests as SDKs for PHP, .NET, Java, Python, Ruby and Go write them. [Strict] makes the checks
+// stricter; other options set what RC's console can switch.
+//
+// [Server.User], [Server.ValidToken], [Server.CanMessage] and [Server.RequestsSince] return what the server stores, and
+// [Server.Users], [Server.Bans] and [Server.Pending] go through all of it. [Server.Changes] waits for the next change.
+// [Server.Connect] does what a phone does with a token, and tells why it is refused.
 //
 // [Server.Inject] makes calls fail, in memory and over a port:
 //
@@ -69,17 +69,22 @@
 //
 // Requests:
 //
-//   - Checks run in this order: path, method, App-Key, nonce, signature and timestamp, rate, body, fields.
+//   - Checks run in this order: path, method, App-Key, missing headers, signature, timestamp and nonce, rate, body, fields.
+//   - Unless [Strict]: a signature in upper case, a timestamp in seconds, long nonces, RC- headers, doubled slashes, a missing
+//     Content-Type, ids repeated where commas join them, unescaped semicolons and empty parameters are accepted.
 //   - A timestamp that isn't a number, missing signature headers and, with [Strict], old timestamps and long nonces are
 //     1004.
-//   - A body whose Content-Type isn't a form is 1003, as is an empty one where a field is required. Invalid percent-encoding
-//     is 1002.
+//   - A body whose Content-Type isn't a form is 1003, unless it has none, as is an empty one where a field is required.
+//     Invalid percent-encoding is 1002. A byte order mark belongs to the first field's name.
+//   - The body of a request whose signature isn't verified isn't read as a form.
 //   - Too many ids, numbers out of range, invalid UTF-8, and control characters in ids are 1002. All other characters
 //     are allowed in an id, including commas where ids aren't joined with commas. A repeated id counts each time.
-//   - A single-valued field that is given more than once is refused. Unknown fields are ignored.
+//   - A single-valued field that is given more than once is refused, other than the userId of deactivate and reactivate. Unknown
+//     fields are ignored.
 //   - Rates are counted per endpoint in a sliding window of one second. Calls refused for the rate or an earlier check
 //     don't count; those refused for their body or fields do. The answer has no Retry-After.
-//   - Any X-Request-ID is echoed. Times in answers are in UTC.
+//   - An X-Request-Id is echoed, or generated for an answer of RC; a proxy's answer made by a fault gets none. Times in answers
+//     are in UTC.
 //
 // Users and tokens:
 //
