@@ -11,8 +11,6 @@ import (
 // leaseGuards is a store that several processes share, with claims that end after a lease, as the documentation of
 // ReplayGuard describes it.
 type leaseGuards struct {
-	lease time.Duration
-
 	mu   sync.Mutex
 	rows map[string]leaseRow
 }
@@ -22,9 +20,9 @@ type leaseRow struct {
 	until time.Time
 }
 
-func newLeaseGuards(lease time.Duration) *leaseGuards {
-	return &leaseGuards{lease: lease, rows: map[string]leaseRow{}}
-}
+func newLeaseGuards() *leaseGuards { return &leaseGuards{rows: map[string]leaseRow{}} }
+
+const testLease = 5 * time.Second
 
 // process returns the guard of one process.
 func (s *leaseGuards) process(owner string) fakeGuard {
@@ -35,7 +33,7 @@ func (s *leaseGuards) process(owner string) fakeGuard {
 			row, ok := s.rows[key]
 			switch {
 			case !ok || !time.Now().Before(row.until):
-				s.rows[key] = leaseRow{owner, time.Now().Add(s.lease)}
+				s.rows[key] = leaseRow{owner, time.Now().Add(testLease)}
 				return webhook.Claimed, nil
 			case row.owner == "":
 				return webhook.Handled, nil

@@ -23,7 +23,7 @@ func TestModel(t *testing.T) {
 	var total modelCounts
 	for seed := range uint64(60) {
 		inBubble(t, func(t *testing.T) {
-			m := &model{t: t, random: rand.New(rand.NewPCG(seed, 12)), guards: newLeaseGuards(5 * time.Second), handled: map[string]bool{}}
+			m := &model{t: t, random: rand.New(rand.NewPCG(seed, 12)), guards: newLeaseGuards(), handled: map[string]bool{}}
 			m.run(20)
 			m.check(seed, &total)
 		})

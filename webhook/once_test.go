@@ -92,7 +92,7 @@ func TestClaimOfADeadProcess(t *testing.T) {
 	t.Parallel()
 	for _, died := range []time.Duration{400 * ms, time.Second, 3 * time.Second} {
 		inBubble(t, func(t *testing.T) {
-			guards := newLeaseGuards(5 * time.Second)
+			guards := newLeaseGuards()
 			query := signedQuery(testNonce, startTime)
 			dead := newReceiver(t, withGuard(guards.process("dead")))
 			claim, err := guards.process("dead").Claim(t.Context(), digest(testAppSecret, testNonce, inMillis(startTime)))
@@ -114,12 +114,12 @@ func TestClaimOfADeadProcess(t *testing.T) {
 func TestLastAttemptAfterACrash(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T) {
-		guards := newLeaseGuards(5 * time.Second)
+		guards := newLeaseGuards()
 		_, err := guards.process("dead").Claim(t.Context(), digest(testAppSecret, testNonce, inMillis(startTime)))
 		require.NoError(t, err)
 		next := newReceiver(t, withGuard(guards.process("next")))
 		got := <-next.serveAt(time.Second+ms, signedQuery(testNonce, startTime))
-		require.Equal(t, http.StatusServiceUnavailable, got.answer.Status)
+		require.Equal(t, http.StatusServiceUnavailable, got.Status)
 		require.Equal(t, 5*time.Second+ms, got.at)
 		synctest.Wait()
 		require.Len(t, next.dispatched(), 1)
@@ -133,7 +133,7 @@ func TestLastAttemptAfterACrash(t *testing.T) {
 func TestOneProcessHandlesOnce(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T) {
-		guards := newLeaseGuards(5 * time.Second)
+		guards := newLeaseGuards()
 		receiver := newReceiver(t, withGuard(guards.process("a")))
 		receiver.onEvent = sleepFor(20 * time.Second)
 		other := newReceiver(t, withGuard(guards.process("b")))
