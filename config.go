@@ -92,13 +92,15 @@ func (c Config) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 //	RC_DATA_CENTER                 Beijing, Singapore, SingaporeB, NorthAmerica or SaudiArabia, in upper or lower case
 //	RC_BASE_URL, RC_BACKUP_URL     replace the data center's base URLs; without RC_BACKUP_URL there is no backup
 //
-// RC_DATA_CENTER or RC_BASE_URL must be set. Times are in the zone of RC_DATA_CENTER, or in UTC if it isn't set.
+// RC_DATA_CENTER or RC_BASE_URL must be set. Times are in the zone of RC_DATA_CENTER, or in UTC if it isn't set. White space
+// around a value is ignored: a secret that was read from a file may end in a newline.
 //
 // Errors: an [*ArgumentError] that names the variable that is missing or wrong. Base URLs with http:// are accepted
 // here; [NewClient] refuses them unless the host is a loopback address or AllowInsecureHTTP is set.
 func ConfigFromEnv() (Config, error) {
-	cfg := Config{AppKey: os.Getenv("RC_APP_KEY"), AppSecret: os.Getenv("RC_APP_SECRET")}
-	center, base, backup := os.Getenv("RC_DATA_CENTER"), os.Getenv("RC_BASE_URL"), os.Getenv("RC_BACKUP_URL")
+	env := func(name string) string { return strings.TrimSpace(os.Getenv(name)) }
+	cfg := Config{AppKey: env("RC_APP_KEY"), AppSecret: env("RC_APP_SECRET")}
+	center, base, backup := env("RC_DATA_CENTER"), env("RC_BASE_URL"), env("RC_BACKUP_URL")
 	switch {
 	case cfg.AppKey == "":
 		return Config{}, &ArgumentError{"RC_APP_KEY", "is not set"}

@@ -92,6 +92,23 @@ func TestConfigFromEnv(t *testing.T) {
 }
 
 // TestConfigFromEnvAcceptsHTTP leaves the check to NewClient, so that a program can set AllowInsecureHTTP.
+// TestConfigFromEnvIgnoresWhiteSpace has values as they come from files that end in a newline.
+func TestConfigFromEnvIgnoresWhiteSpace(t *testing.T) {
+	clearEnv(t)
+	t.Setenv("RC_APP_KEY", " k1\n")
+	t.Setenv("RC_APP_SECRET", "s1\r\n")
+	t.Setenv("RC_DATA_CENTER", "Beijing\n")
+	t.Setenv("RC_BASE_URL", "\thttps://rc.example.com\n")
+	t.Setenv("RC_BACKUP_URL", "\n")
+	config, err := rcuser.ConfigFromEnv()
+	require.NoError(t, err)
+	require.Equal(t, rcuser.Credentials{AppKey: "k1", AppSecret: "s1"}, rcuser.Credentials{AppKey: config.AppKey, AppSecret: config.AppSecret})
+	require.Equal(t, rcuser.DataCenter{Name: "Beijing", Primary: "https://rc.example.com", Location: rcuser.Beijing.Location}, config.DataCenter)
+	t.Setenv("RC_APP_SECRET", "\n")
+	_, err = rcuser.ConfigFromEnv()
+	requireArgumentError(t, err, "RC_APP_SECRET", "not set", &wiretap{})
+}
+
 func TestConfigFromEnvAcceptsHTTP(t *testing.T) {
 	clearEnv(t)
 	t.Setenv("RC_APP_KEY", "k1")

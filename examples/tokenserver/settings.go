@@ -85,7 +85,6 @@ func (s settings) withService() (settings, error) {
 	}
 	var err error
 	s.rc, err = rcuser.ConfigFromEnv()
-	s.rc.AppKey, s.rc.AppSecret = strings.TrimSpace(s.rc.AppKey), strings.TrimSpace(s.rc.AppSecret)
 	return s, err
 }
 
