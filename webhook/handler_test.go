@@ -345,8 +345,10 @@ func TestHandlerInSeveralBubbles(t *testing.T) {
 		inBubble(t, func(t *testing.T) {
 			require.Equal(t, answers.timeout, receiver.serve(validRequest(testNonce)))
 			require.Equal(t, 4*time.Second, time.Since(startTime))
+			synctest.Wait() // the callback ends with the answer
 			receiver.onEvent = nil
 			require.Equal(t, answers.ok, receiver.serve(validRequest(testNonce)))
+			synctest.Wait()
 			receiver.onEvent = func(ctx context.Context, _ webhook.Event) error { <-ctx.Done(); return nil }
 		})
 	}
