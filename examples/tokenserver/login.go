@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,7 @@ const maxPortraitBytes = 1024 // RC's limit
 
 type loginRequest struct {
 	UserID      string `json:"userId"`
-	Name        string `json:"name"`
+	Name        string `json:"name"`        // "" keeps the stored name; a new user gets the ID as the name
 	PortraitURI string `json:"portraitUri"` // "" keeps the portrait that RC has
 	Refresh     bool   `json:"refresh"`     // RC no longer accepts the stored token
 }
@@ -37,11 +38,20 @@ func (in loginRequest) check() error {
 	if !validID.MatchString(in.UserID) {
 		return badRequest("userId must be 1 to 64 letters, digits, - or _")
 	}
-	if problem := nameProblem(in.Name); problem != "" {
-		return badRequest("name " + problem)
+	if in.Name != "" {
+		if err := checkName(in.Name); err != nil {
+			return err
+		}
 	}
 	if len(in.PortraitURI) > maxPortraitBytes {
 		return badRequest(fmt.Sprintf("portraitUri must have at most %d bytes, it has %d", maxPortraitBytes, len(in.PortraitURI)))
+	}
+	return nil
+}
+
+func checkName(name string) error {
+	if problem := nameProblem(name); problem != "" {
+		return badRequest("name " + problem)
 	}
 	return nil
 }
@@ -89,6 +99,7 @@ func (a *app) token(ctx context.Context, in loginRequest) (string, error) {
 	u, err := a.store.user(ctx, in.UserID)
 	switch {
 	case errors.Is(err, errNoUser):
+		in.Name = cmp.Or(in.Name, in.UserID)
 		return a.register(ctx, in, a.store.addUser)
 	case err != nil:
 		return "", err
@@ -96,6 +107,10 @@ func (a *app) token(ctx context.Context, in loginRequest) (string, error) {
 		return "", errDeleteFailed
 	case u.State != active:
 		return "", errDeleting
+	}
+	in.Name = cmp.Or(in.Name, u.Name)
+	if err := checkName(in.Name); err != nil { // a name from before names were checked
+		return "", err
 	}
 	current := u.hasProfile(in)
 	if !current {

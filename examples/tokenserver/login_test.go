@@ -75,7 +75,7 @@ func TestOnlyIdenticalLoginsShareACall(t *testing.T) {
 	delayed := make(chan answer, 1)
 	go func() { delayed <- p.do("POST", "/login", `{"userId": "alice", "name": "Alice"}`) }()
 	waitUntil(t, "RC is asked", func() bool { return registrations(fake) == 1 })
-	require.Equal(t, http.StatusBadRequest, p.do("POST", "/login", `{"userId": "alice"}`).status)
+	require.Equal(t, http.StatusBadRequest, p.do("POST", "/login", `{"userId": "alice", "name": " "}`).status)
 	refreshed := p.do("POST", "/login", `{"userId": "alice", "name": "Alice", "refresh": true}`)
 	require.Equal(t, http.StatusOK, refreshed.status)
 	first := <-delayed
@@ -159,7 +159,7 @@ func TestBadInput(t *testing.T) {
 		"id with comma":        {`{"userId": "a,b", "name": "A"}`, 400, "userId"},
 		"id with slash":        {`{"userId": "../a", "name": "A"}`, 400, "userId"},
 		"long id":              {`{"userId": "` + strings.Repeat("a", 65) + `", "name": "A"}`, 400, "userId"},
-		"no name":              {`{"userId": "a"}`, 400, "name must have 1 to 64 characters, it has 0"},
+		"blank name":           {`{"userId": "a", "name": " "}`, 400, "name must have a visible character"},
 		"long name":            {`{"userId": "a", "name": "` + strings.Repeat("a", 65) + `"}`, 400, "it has 65"},
 		"long portrait":        {`{"userId": "a", "name": "A", "portraitUri": "` + strings.Repeat("a", 1025) + `"}`, 400, "portraitUri must have at most 1024 bytes, it has 1025"},
 		"another case":         {`{"userId": "a", "USERID": "b", "name": "A"}`, 400, `unknown name "USERID"`},

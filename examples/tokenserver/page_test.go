@@ -129,6 +129,10 @@ func testPageMessages(t *testing.T, b *browser) {
 	p.waitVisible(row("alice", ""))
 	p.waitForMessage(fmt.Sprintf("Miss alice (alice) got a token of %d characters.", len(program.login("alice"))))
 	require.Equal(t, "Miss alice (alice)", p.text(row("alice", " .who")))
+	p.run(`byID("user-id").value = "alice"; byID("user-name").value = ""`)
+	p.click("#login button") // without a name, which keeps the one that the user has
+	p.waitForMessage(fmt.Sprintf("alice got a token of %d characters.", len(program.login("alice"))))
+	require.Equal(t, "Miss alice", program.user("alice").field(t, "name"))
 
 	queryDB(t, s, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
 		INSERT INTO users (id, name, token, token_issued, state, operation) SELECT 'u' || i, 'U', '', 0, 'deleting', 'x' FROM n`)

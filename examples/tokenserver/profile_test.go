@@ -36,6 +36,24 @@ func TestLoginWithAnotherNameRenames(t *testing.T) {
 	require.Equal(t, 1, registrations(fake))
 }
 
+// TestLoginWithoutANameKeepsIt: only a new user gets the ID as the name. A new token doesn't rename either.
+func TestLoginWithoutANameKeepsIt(t *testing.T) {
+	fake := newFake(t)
+	p := start(t, fakeSettings(t, fake))
+	for i, step := range []struct{ fields, want string }{
+		{`"refresh": false`, "alice"},
+		{`"name": "Alice Cooper"`, "Alice Cooper"},
+		{`"name": ""`, "Alice Cooper"},
+		{`"refresh": true`, "Alice Cooper"},
+		{`"portraitUri": "https://example.com/1.png"`, "Alice Cooper"},
+	} {
+		a := p.loginAs(step.fields)
+		require.Equal(t, http.StatusOK, a.status, "step %d: %s", i, a.body)
+		require.Equal(t, step.want, fake.User("alice").Name, "step %d", i)
+		require.Equal(t, step.want, p.user("alice").field(t, "name"), "step %d", i)
+	}
+}
+
 func TestLoginWithAnotherPortrait(t *testing.T) {
 	fake := newFake(t)
 	s := fakeSettings(t, fake)

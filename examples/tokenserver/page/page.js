@@ -116,10 +116,10 @@ async function run(button, action) {
 
 async function logIn() {
   const userId = byID("user-id").value.trim();
-  const name = byID("user-name").value.trim() || userId;
+  const name = byID("user-name").value.trim(); // "" keeps the name that the user has
   showFieldError("user-id", "");
   showFieldError("user-name", "");
-  if ([...name].length > maxNameCharacters && userId !== name) {
+  if ([...name].length > maxNameCharacters) {
     showFieldError("user-name", `The name has ${[...name].length} characters; ${maxNameCharacters} are allowed.`);
     return null;
   }
