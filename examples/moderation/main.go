@@ -20,19 +20,27 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), endingSignals()...)
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	ctx, stop := untilSignal()
 	status := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr, openTerminal})
 	stop()
 	os.Exit(status)
 }
 
-// endingSignals are those that interrupt the work. Ctrl-C and the end of the terminal are left out if the program was started to
-// ignore them, as nohup and the shell's & do.
-func endingSignals() []os.Signal {
-	signals := slices.DeleteFunc([]os.Signal{os.Interrupt, syscall.SIGHUP}, signal.Ignored)
-	return append(signals, syscall.SIGTERM)
+// untilSignal returns a context that a signal ends. A second SIGINT or SIGTERM ends the program at once; SIGHUP never does,
+// because the end of one terminal sends it several times. SIGINT and SIGHUP do nothing if the program was started to ignore
+// them, as nohup and the shell's & do.
+func untilSignal() (ctx context.Context, stop context.CancelFunc) {
+	signals := append(notIgnored(os.Interrupt), syscall.SIGTERM)
+	ctx, stop = signal.NotifyContext(context.Background(), signals...)
+	restore := stop
+	if hangUp := notIgnored(syscall.SIGHUP); len(hangUp) > 0 {
+		ctx, stop = signal.NotifyContext(ctx, hangUp...)
+	}
+	context.AfterFunc(ctx, restore)
+	return ctx, stop
 }
+
+func notIgnored(signals ...os.Signal) []os.Signal { return slices.DeleteFunc(signals, signal.Ignored) }
 
 // The exit statuses other than 0.
 const (

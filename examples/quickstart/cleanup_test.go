@@ -12,7 +12,9 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -188,6 +190,42 @@ func TestInterruptSignal(t *testing.T) {
 	text, _, bob := left(t, out.String())
 	require.Equal(t, bothDeactivated+nothingElse, text)
 	require.True(t, server.User(bob).BannedUntil.IsZero())
+}
+
+// TestCleansUpWhenTheOutputIsClosed: as with "| head -1", and with a terminal that ends and sends SIGHUP several times.
+func TestCleansUpWhenTheOutputIsClosed(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a process can't be sent SIGHUP on Windows")
+	}
+	for name, hangsUp := range map[string]bool{"closed pipe": false, "end of the terminal": true} {
+		t.Run(name, func(t *testing.T) {
+			server := asService(t)
+			server.Inject(rctest.Fault{HeaderDelay: 50 * time.Millisecond, Times: rctest.Always})
+			program, err := os.Executable()
+			require.NoError(t, err)
+			cmd := exec.CommandContext(t.Context(), program)
+			cmd.Env = append(cmd.Environ(), "QUICKSTART_AS_PROGRAM=1")
+			stdout, err := cmd.StdoutPipe()
+			require.NoError(t, err)
+			require.NoError(t, cmd.Start())
+			lines := bufio.NewScanner(stdout)
+			for lines.Scan() && !strings.Contains(lines.Text(), "Alice blocks Bob") { // both are registered
+			}
+			require.NoError(t, stdout.Close())
+			ended := make(chan error, 1)
+			go func() { ended <- cmd.Wait() }()
+			require.Eventually(t, func() bool {
+				if hangsUp {
+					_ = cmd.Process.Signal(syscall.SIGHUP)
+				}
+				return len(ended) > 0
+			}, time.Minute, 10*time.Millisecond)
+			for user := range server.Users() {
+				require.True(t, user.Deactivated, user.ID)
+				require.True(t, user.BannedUntil.IsZero(), user.ID)
+			}
+		})
+	}
 }
 
 func TestHelp(t *testing.T) {
