@@ -15,6 +15,7 @@ import (
 
 // TestEndOfTheTerminal: the shell sends SIGHUP, and the system does again when the shell ends. The calls in flight still finish.
 func TestEndOfTheTerminal(t *testing.T) {
+	needHangup(t)
 	server := startService(t)
 	server.Inject(rctest.Fault{HeaderDelay: 500 * time.Millisecond, Times: rctest.Always})
 	p := newProcess(t, "ban", "--for", "24h", "--file", writeFile(t, slices.Collect(fakeIDs(1, 2000))...)).start()
