@@ -32,7 +32,7 @@ func detect(first string) (format inputFormat, consumed bool, advice string) {
 		return nil, false, "this is JSON, but not what banned --format json prints: write one id per line, for example with jq -r '.[].user'"
 	case len(words) == 2 && words[0] == "user" && (words[1] == "until" || words[1] == "online"):
 		return nil, false, "this is a table that this program printed: print it with --format ids instead"
-	case first == "owner,user":
+	case first == ownersHeader:
 		return nil, false, "this is a file for --owners"
 	case first[0] == '<':
 		return nil, false, "this is HTML or XML: write one id per line"
@@ -63,7 +63,9 @@ func (f *idLines) parse(text string) (record, problem string) {
 func (*idLines) end() string { return "" }
 
 // isNothing reports whether a line of ids is blank or a comment.
-func isNothing(trimmed string) bool { return trimmed == "" || trimmed[0] == '#' }
+func isNothing(trimmed string) bool {
+	return trimmed == "" || trimmed[0] == '#' && !spreadsheetError.MatchString(trimmed)
+}
 
 // bansCSV is what banned --format csv prints, after its header.
 type bansCSV struct{}

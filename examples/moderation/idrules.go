@@ -33,6 +33,10 @@ func lineProblem(line string) string {
 		return tooLong
 	case roundedNumber.MatchString(line):
 		return "is a number that a spreadsheet has rounded: export the column as text"
+	case spreadsheetError.MatchString(line):
+		return "is a spreadsheet's error in place of an id: mend the cell"
+	case slices.Contains(noValues, line):
+		return "is what programs write where there is no value: take the id from its origin again"
 	}
 	return ""
 }
@@ -41,7 +45,14 @@ func lineProblem(line string) string {
 const tooLong = "has more than 64 bytes, which no id has: write one id per line"
 
 // roundedNumber is how spreadsheets write numbers of more than 11 digits.
-var roundedNumber = regexp.MustCompile(`^[0-9][.,][0-9]+E\+[0-9]+$`)
+var roundedNumber = regexp.MustCompile(`^[0-9]([.,][0-9]+)?E\+[0-9]+$`)
+
+// spreadsheetError is what spreadsheets show for a cell that can't be calculated, such as an id that begins with = or -. The names
+// differ between languages.
+var spreadsheetError = regexp.MustCompile(`^(#\p{Lu}[\p{Lu}/0]*[!?]|#N/A|#NV|#N/D|Err:[0-9]{3})$`)
+
+// noValues are what databases and programming languages print for a missing value.
+var noValues = []string{"NULL", "null", "undefined", "NaN", "None", "nil"}
 
 // isLetterOrDigit reports the characters of most ids, so that the tables of Unicode are used for the others only.
 func isLetterOrDigit(r rune) bool {

@@ -27,15 +27,20 @@ func newOwnersCSV() *ownersCSV {
 	return &ownersCSV{owners: map[uint64]bool{}, seed: maphash.MakeSeed()}
 }
 
+const ownersHeader = "owner,user"
+
 // detect wants the header.
 func (f *ownersCSV) detect(first string) (format inputFormat, consumed bool, advice string) {
-	if first != "owner,user" {
+	if first != ownersHeader {
 		return nil, false, "--owners needs CSV with the header owner,user and one line per pair"
 	}
 	return f, true, ""
 }
 
 func (f *ownersCSV) parse(text string) (record, problem string) {
+	if text == ownersHeader {
+		return "", "is the header again, as in files that were joined: remove it"
+	}
 	fields, problem := csvFields(text)
 	if problem != "" {
 		return "", problem

@@ -25,6 +25,8 @@ func TestOwnersAreRefused(t *testing.T) {
 	for said, lines := range map[string][]string{
 		"--owners needs CSV with the header owner,user":                    {"u1,a"},
 		"line 1: --owners needs CSV":                                       {"user,until", "u1,2026-01-31T12:00:00Z"},
+		"line 3: \"owner,user\" is the header again":                       {"owner,user", "u1,a", "owner,user", "u2,a"},
+		`line 2: "u1,#N/A" has a user that is a spreadsheet's error`:       {"owner,user", "u1,#N/A"},
 		"line 3: \"u1\" isn't two columns of CSV":                          {"owner,user", "u1,a", "u1"},
 		"line 2: \"u1,a,b\" isn't two columns of CSV":                      {"owner,user", "u1,a,b"},
 		"line 4: \"u1,b\" is apart from this owner's other lines":          {"owner,user", "u1,a", "u2,a", "u1,b"},

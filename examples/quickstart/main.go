@@ -46,7 +46,7 @@ func main() {
 	signal.Ignore(syscall.SIGPIPE) // the end of a pipe that reads the output must not keep the program from cleaning up
 	ctx, restore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP) // never ends the program: the end of one terminal sends it several times
-	context.AfterFunc(ctx, restore) // so that a second signal ends the program
+	context.AfterFunc(ctx, restore)                        // so that a second signal ends the program
 	err := run(ctx, os.Stdout)
 	stop()
 	if err != nil {
