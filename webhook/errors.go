@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 )
@@ -88,10 +89,13 @@ func (e *Error) detail() string {
 		}
 	}
 	if e.Err != nil {
-		parts = append(parts, e.Err.Error())
+		parts = append(parts, textOf(e.Err))
 	}
 	return strings.Join(parts, ": ")
 }
+
+// textOf is err.Error() for an error of the app's code, which may panic: the usual case is a nil pointer in a non-nil error.
+func textOf(err error) string { return fmt.Sprint(err) }
 
 // Unwrap returns the reason and, if there is one, the cause.
 func (e *Error) Unwrap() []error {

@@ -20,7 +20,7 @@ var errNotCommitted = errors.New("the replay guard hasn't returned from Commit")
 // logFailure logs why a request isn't answered 200, or why an event of the queue failed.
 func (h *Handler) logFailure(ctx context.Context, remote string, failure *Error) {
 	message := "webhook: handling failed"
-	if errors.Is(failure, errNotCommitted) {
+	if failure.Err == errNotCommitted { //nolint:errorlint // errors.Is would call methods of the app's error, which may panic
 		message = "webhook: handled, but not answered 200"
 	}
 	h.log(ctx, message, remote, failure)
@@ -46,21 +46,28 @@ func (h *Handler) log(ctx context.Context, message, remote string, failure *Erro
 	if remote != "" {
 		attrs = append(attrs, slog.String("remote", remote))
 	}
+	h.record(ctx, level, message, attrs...)
+}
+
+// record passes a record to the app's Logger. It ignores a panic of the Logger: many records are made in goroutines of the
+// handler, where it would end the process, and there is nowhere else to report it.
+func (h *Handler) record(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {
+	defer func() { _ = recover() }()
 	h.config.Logger.LogAttrs(ctx, level, message, attrs...)
 }
 
 func (h *Handler) logPanic(value any) {
-	h.config.Logger.Error("webhook: panic", slog.Any("panic", value), slog.String("stack", string(debug.Stack())))
+	h.record(context.Background(), slog.LevelError, "webhook: panic", slog.Any("panic", value), slog.String("stack", string(debug.Stack())))
 }
 
 // logGuard logs an error of the guard that doesn't change the answer.
 func (h *Handler) logGuard(ctx context.Context, message string, err error) {
-	h.config.Logger.LogAttrs(ctx, slog.LevelWarn, message, slog.String("reason", errGuard.Error()), slog.String("detail", err.Error()))
+	h.record(ctx, slog.LevelWarn, message, slog.String("reason", errGuard.Error()), slog.String("detail", textOf(err)))
 }
 
 // warn logs something odd about a request that is handled all the same.
 func (h *Handler) warn(q *request, message, reason string) {
-	h.config.Logger.LogAttrs(&q.ctx, slog.LevelWarn, message, slog.String("reason", reason), slog.String("remote", q.http.RemoteAddr))
+	h.record(&q.ctx, slog.LevelWarn, message, slog.String("reason", reason), slog.String("remote", q.http.RemoteAddr))
 }
 
 func (h *Handler) warnOfTwoBodies(q *request) {
@@ -98,7 +105,7 @@ func (h *Handler) warnIfGuardFull(ctx context.Context) {
 		return
 	}
 	if forgotten := h.fullGuard.news(guard.forgotten.Load()); forgotten > 0 {
-		h.config.Logger.LogAttrs(ctx, slog.LevelWarn, "webhook: the replay guard is full",
+		h.record(ctx, slog.LevelWarn, "webhook: the replay guard is full",
 			slog.String("reason", "it forgot requests whose signatures are still valid, which could be replayed; raise its limit"),
 			slog.Uint64("forgotten", forgotten), slog.Int("limit", guard.handled.limit))
 	}
