@@ -151,3 +151,17 @@ func TestSloppyFormOfAKnownKind(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []webhook.Event{webhook.ProfileEvent{UserID: "uid1", Change: webhook.ProfileModified, Time: utcMillis(1), Profile: []byte(`{"a":"b = c"}`)}}, events)
 }
+
+// TestLineEndAfterAForm checks that it isn't taken for a part of the last value, whichever that is.
+func TestLineEndAfterAForm(t *testing.T) {
+	t.Parallel()
+	want := []webhook.Event{webhook.PresenceEvent{UserID: "u1", Status: webhook.Online, Time: utcMillis(1)}}
+	for _, body := range []string{"status=0&time=1&userid=u1\r\n", "userid=u1&status=0&time=1\n", "\ufeffuserid=u1&time=1&status=0\n\n"} {
+		events, err := webhook.Decode([]byte(body))
+		require.NoError(t, err, body)
+		require.Equal(t, want, events, body)
+	}
+	events, err := webhook.Decode([]byte("status=0&time=1&userid=u1%0D%0A"))
+	require.NoError(t, err)
+	require.Equal(t, "u1\r\n", events[0].(webhook.PresenceEvent).UserID, "an encoded one is a part of the value")
+}

@@ -8,7 +8,8 @@ import (
 
 // decodeForm decodes a form, which has one event.
 func decodeForm(body []byte) (decoded, error) {
-	form, err := url.ParseQuery(string(body))
+	// A line's end after the form isn't a part of the last value.
+	form, err := url.ParseQuery(string(bytes.TrimRight(body, "\r\n")))
 	if err != nil {
 		return decoded{}, notAFormError()
 	}
