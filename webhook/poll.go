@@ -132,7 +132,7 @@ func (o *Operations) endPoll(wanted map[string][]*awaited, polled map[string]Res
 			op.pollErr = err
 			if found && len(op.waiters) > 0 {
 				if op.polled == nil {
-					op.polled = make(map[string]Result)
+					op.polled, op.polledAt = make(map[string]Result), time.Now()
 				}
 				op.polled[id] = result
 				o.queueRead(op)

@@ -35,6 +35,14 @@ func (b *barrier) readEnded() {
 	}
 }
 
+// endBarriers counts one read as ended for each of the barriers, and empties the list.
+func endBarriers(barriers *[]*barrier) {
+	for _, b := range *barriers {
+		b.readEnded()
+	}
+	*barriers = nil
+}
+
 // startShared starts the goroutine that all waiters share, unless it runs already.
 func (o *Operations) startShared() {
 	if o.stopShared != nil {
@@ -78,7 +86,7 @@ func (o *Operations) readAll() {
 	now := time.Now()
 	for _, op := range o.awaited {
 		o.queueRead(op)
-		if op.polled != nil && op.read.lasts(now) > readLimit {
+		if op.polled != nil && now.Sub(op.polledAt) > readLimit {
 			o.deliver(op) // what was polled needn't wait for a store that doesn't answer
 		}
 	}
@@ -180,10 +188,7 @@ func (o *Operations) endRead(op *awaited, ids []string, s stored, err error) {
 		o.correctStart(op, s.deactivated)
 	}
 	o.deliver(op)
-	for _, b := range op.read.running {
-		b.readEnded()
-	}
-	op.read.running = nil
+	endBarriers(&op.read.running)
 	if op.read.queued {
 		o.readQueue = append(o.readQueue, op)
 	}

@@ -134,6 +134,62 @@ func TestPolledResultsDoNotWaitForADeadStore(t *testing.T) {
 	})
 }
 
+// TestPolledResultsDoNotWaitForOtherOperationsReads has more operations than reads at a time, so that the reads of some can't
+// begin.
+func TestPolledResultsDoNotWaitForOtherOperationsReads(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release, start := make(chan struct{}), time.Now()
+		defer close(release)
+		store := newBadStore(func(context.Context, string, string) error {
+			if time.Since(start) > 5*time.Minute {
+				<-release
+			}
+			return nil
+		})
+		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Store: store, Poll: time.Minute})
+		var group sync.WaitGroup
+		for i := range 6 {
+			group.Go(func() {
+				id := fmt.Sprint("u", i)
+				results, err := r.ops.DeactivateAndWait(contextWithin(t, time.Hour), []string{id})
+				if err != nil || !results[id].Polled {
+					t.Error(results, err)
+				}
+			})
+		}
+		group.Wait()
+		require.LessOrEqual(t, time.Since(start), 16*time.Minute+11*time.Second)
+	})
+}
+
+// TestLastReadOfAnOperationThatIsDone has two operations. The read of one is running when the wait's context ends, and finds
+// its result, so that only the other one has to be read again.
+func TestLastReadOfAnOperationThatIsDone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		store := newBadStore(func(_ context.Context, _, operationID string) error {
+			if operationID == "slow" && time.Since(start) > 0 {
+				time.Sleep(500 * time.Millisecond)
+			}
+			return nil
+		})
+		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Store: store})
+		tracker := r.ops.Track(webhook.Deactivation)
+		defer tracker.Stop()
+		tracker.Started(rcuser.Operation{ID: "slow"}, []string{"u1"})
+		tracker.Started(rcuser.Operation{ID: "never"}, []string{"u2"})
+		synctest.Wait() // until both were read for the first time
+		require.NoError(t, store.sharedStore.PutResult(t.Context(), "slow", "u1", webhook.Result{Code: webhook.CodeDone}))
+		results, err := tracker.Wait(contextWithin(t, 1200*time.Millisecond)) // a second after the first read comes the next
+		require.Equal(t, 1500*time.Millisecond, time.Since(start))
+		require.True(t, results["u1"].Done())
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.NotContains(t, err.Error(), "didn't answer the last read")
+	})
+}
+
 // TestAThousandWaitsShareReads checks that they read the store once a second for each operation, and the list once.
 //
 //nolint:paralleltest // it counts the goroutines of the process

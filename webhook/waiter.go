@@ -15,6 +15,7 @@ type awaited struct {
 	waiters           map[*waiter][]string // with the ids that have no result yet
 	known             map[string]Result    // from the store
 	polled            map[string]Result    // found by the latest poll, until the store has been read once more
+	polledAt          time.Time            // when polled got its first result
 	start             operationStart
 	startOf           []string // the users to ask the store about while start is assumed
 	read              readState
@@ -125,6 +126,7 @@ func (o *Operations) leave(op *awaited, w *waiter) {
 	if op.read.cancel != nil {
 		op.read.cancel()
 	}
+	endBarriers(&op.read.next) // these reads won't begin, as nobody waits for their results
 	delete(o.awaited, op.id)
 	if len(o.awaited) == 0 {
 		o.stopShared()
