@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -48,12 +49,34 @@ func openStore(ctx context.Context, path string, onChange func()) (*store, error
 }
 
 // makePrivate creates the file before SQLite opens it, because SQLite gives its other files the same mode.
-func makePrivate(path string) error {
+func makePrivate(path string) (err error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator chooses the path
 	if err != nil {
 		return err
 	}
-	return errors.Join(file.Chmod(0o600), file.Close())
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if err := checkDatabase(file); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return file.Chmod(0o600)
+}
+
+const databaseHeader = "SQLite format 3\x00"
+
+// checkDatabase refuses what a wrong path may name: a device, or a file of something else. Those must keep their mode.
+func checkDatabase(file *os.File) error {
+	info, err := file.Stat()
+	if err != nil || info.Mode().IsRegular() && info.Size() == 0 {
+		return err
+	}
+	header := make([]byte, len(databaseHeader))
+	if !info.Mode().IsRegular() {
+		return errors.New("it isn't a regular file")
+	}
+	if _, err := io.ReadFull(file, header); err != nil || string(header) != databaseHeader {
+		return errors.New("it isn't an SQLite database")
+	}
+	return nil
 }
 
 func (s *store) close() error { return s.db.Close() }

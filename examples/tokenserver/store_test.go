@@ -11,6 +11,24 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
+// TestWrongDatabaseIsLeftAlone: a path that names something else changes neither its content nor its mode.
+func TestWrongDatabaseIsLeftAlone(t *testing.T) {
+	dir := t.TempDir()
+	notes, script := filepath.Join(dir, "notes.txt"), filepath.Join(dir, "run.sh")
+	require.NoError(t, os.WriteFile(notes, []byte("SQLite"), 0o644))
+	require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\necho SQLite format 3"), 0o755))
+	for _, path := range []string{notes, script, os.DevNull} {
+		before, err := os.Stat(path)
+		require.NoError(t, err)
+		_, err = openStore(t.Context(), path, func() {})
+		require.ErrorContains(t, err, path+": it isn't ")
+		after, err := os.Stat(path)
+		require.NoError(t, err)
+		require.Equal(t, before.Mode(), after.Mode(), path)
+		require.NoFileExists(t, path+".lock")
+	}
+}
+
 func TestDatabaseFilesArePrivate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	require.NoError(t, os.WriteFile(path, nil, 0o644))
