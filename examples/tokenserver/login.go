@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/f0207b22/rcuser"
@@ -43,8 +45,21 @@ func (in loginRequest) check() error {
 			return err
 		}
 	}
-	if len(in.PortraitURI) > maxPortraitBytes {
-		return badRequest(fmt.Sprintf("portraitUri must have at most %d bytes, it has %d", maxPortraitBytes, len(in.PortraitURI)))
+	return checkPortrait(in.PortraitURI)
+}
+
+// checkPortrait lets through what the apps of other users can load. They get it from RC, so that any other text, such as a
+// javascript: or file: URI, would be one user's way into the apps of the others.
+func checkPortrait(uri string) error {
+	if len(uri) > maxPortraitBytes {
+		return badRequest(fmt.Sprintf("portraitUri must have at most %d bytes, it has %d", maxPortraitBytes, len(uri)))
+	}
+	if uri == "" {
+		return nil
+	}
+	u, err := url.Parse(uri)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || strings.ContainsFunc(uri, isForbidden) {
+		return badRequest("portraitUri must be an https or http URL")
 	}
 	return nil
 }
