@@ -18,6 +18,9 @@ func TestUsageErrors(t *testing.T) {
 		{"ban", "--for", "soon", "--file", ids},
 		{"ban", "--for", "90s", "--file", ids},
 		{"unban", ids},
+		{"unban", "--file", ids, "--file", ids}, // not only the second one
+		{"blocklist", "sync", "--owner", "a", "--owner", "b", "--file", ids},
+		{"blocklist", "sync", "--owners", ids, "--owners", ids},
 		{"unban", "--file", ids, "--stop-after", "-1"},
 		{"unban", "--file", ids, "--paced"},
 		{"online"},

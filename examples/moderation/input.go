@@ -23,9 +23,28 @@ type input struct {
 const fileUsage = "`file` with one id per line, or what banned --format csv or json printed; - is standard input"
 
 func (in *input) addFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&in.file, "file", "", fileUsage)
+	cmd.Flags().Var((*once)(&in.file), "file", fileUsage)
 	cmd.Flags().BoolVar(&in.allowEmpty, "allow-empty", false, "accept an input without ids")
 }
+
+// once is a flag that can't be given again. A text flag of pflag would keep the last value, and the users of the files before it
+// would be left out without a word.
+type once string
+
+// Set implements [pflag.Value].
+func (o *once) Set(value string) error {
+	if *o != "" {
+		return errors.New("it can be given only once")
+	}
+	*o = once(value)
+	return nil
+}
+
+// String implements [pflag.Value].
+func (o *once) String() string { return string(*o) }
+
+// Type implements [pflag.Value].
+func (*once) Type() string { return "string" }
 
 // records is an input that was judged as a whole.
 type records struct {

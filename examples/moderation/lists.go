@@ -75,8 +75,8 @@ func (a *app) listCommand(kind listKind) *cobra.Command {
 		Use: "sync", Short: "Make the " + kind.name + " of one user, or of many, equal to a file", Args: cobra.NoArgs,
 		Long: "Make the " + kind.name + " of one user equal to the ids in --file, or those of many users to the pairs in --owners." + ownersHelp,
 	}
-	cmd.Flags().StringVar(&s.owner, "owner", "", "the `user` whose "+kind.name+" it is")
-	cmd.Flags().StringVar(&s.owners, "owners", "", "CSV `file` with the lists of many users; - is standard input")
+	cmd.Flags().Var((*once)(&s.owner), "owner", "the `user` whose "+kind.name+" it is")
+	cmd.Flags().Var((*once)(&s.owners), "owners", "CSV `file` with the lists of many users; - is standard input")
 	s.input.addFlags(cmd)
 	s.confirm.addFlags(cmd)
 	cmd.RunE = a.checked(func(cmd *cobra.Command, _ []string) error { return a.sync(cmd, &s) })
