@@ -47,7 +47,8 @@ type Config struct {
 	// Logger gets one record for every request that isn't answered 200 and for every failed event of the queue, with the
 	// reason, such as a signature that doesn't verify because the secret is wrong. It also gets a warning if a list has an
 	// unreadable event, if a signature comes with another body, if the guard in memory is full (once a minute), and if a
-	// callback fails after the answer. A panic in it is ignored. nil = no logging.
+	// callback fails after the answer. A panic in it is ignored. It must not block: the record of
+	// a request that isn't answered 200 comes before its answer, and delays it. nil = no logging.
 	Logger *slog.Logger
 	// OnRequest is called once for every request, however it ended, after its answer was decided; nil = never. Use it for
 	// metrics. The end of the answer waits for it for a quarter of a second at most. A panic in it is only logged.

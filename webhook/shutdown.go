@@ -30,8 +30,9 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 // ShutdownError is the error of [Handler.Shutdown] if its context ended before everything was handled.
 type ShutdownError struct {
 	// Events were answered 200 but not handled, in the order of the queue: RC won't send them again, so store them. The event
-	// that a worker is handling isn't among them: its callback's context is canceled, and its failure is logged. Events of
-	// requests that weren't answered 200 aren't either, as RC sends them again.
+	// that a worker is handling isn't among them: its callback's context is canceled, and its failure is logged. A request
+	// that was queued but whose ReplayGuard has not returned from Commit is answered 503: its events are among these, and RC sends
+	// them again too.
 	Events  []Event
 	Running int   // goroutines that are still handling a request or an event, with canceled contexts
 	Err     error // the cause of the context's end

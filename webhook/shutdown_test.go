@@ -172,3 +172,29 @@ func TestNothingIsQueuedAfterShutdown(t *testing.T) {
 		require.Empty(t, receiver.dispatched())
 	})
 }
+
+// TestShutdownReturnsEventsOfUncommittedRequests has a guard that hangs in Commit, after the request was queued.
+func TestShutdownReturnsEventsOfUncommittedRequests(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		receiver := newReceiver(t, withQueue(10, 1), withGuard(fakeGuard{commit: func(ctx context.Context, _ string, _ time.Time) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}}))
+		receiver.onEvent = sleepFor(time.Minute)
+		got := make(chan answer, 2)
+		for _, user := range []string{"1", "2"} { // the worker takes the first
+			go func() { got <- receiver.serve(newRequest(signedQuery(user, startTime), presenceEvents(user))) }()
+			synctest.Wait()
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var failure *webhook.ShutdownError
+		require.ErrorAs(t, receiver.Shutdown(ctx), &failure)
+		require.Len(t, failure.Events, 1)
+		require.Equal(t, "2", failure.Events[0].(webhook.PresenceEvent).UserID)
+		require.Equal(t, answers.shutdown, <-got)
+		require.Equal(t, answers.shutdown, <-got)
+		require.NoError(t, receiver.Shutdown(t.Context()))
+	})
+}
