@@ -2,6 +2,7 @@ package rctest
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 )
@@ -51,6 +52,8 @@ func (f *Fault) numberProblem() string {
 		return fmt.Sprintf("Status %d is not between 200 and 999", f.Status)
 	case f.BodySize < 0:
 		return fmt.Sprintf("BodySize %d is negative", f.BodySize)
+	case f.BodySize == math.MaxInt64 && f.Kind == WrongLength:
+		return fmt.Sprintf("BodySize %d leaves no longer Content-Length", f.BodySize)
 	case f.HeaderDelay < 0:
 		return fmt.Sprintf("HeaderDelay %v is negative", f.HeaderDelay)
 	case f.BodyDelay < 0:

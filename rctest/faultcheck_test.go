@@ -37,6 +37,7 @@ func TestInjectInvalidFault(t *testing.T) {
 		{rctest.Fault{Status: 1000}, "Status 1000 is not between 200 and 999"},
 		{rctest.Fault{Status: -1}, "Status -1 is not between 200 and 999"},
 		{rctest.Fault{BodySize: -1}, "BodySize -1 is negative"},
+		{rctest.Fault{BodySize: math.MaxInt64, Kind: rctest.WrongLength}, "BodySize 9223372036854775807 leaves no longer Content-Length"},
 		{rctest.Fault{HeaderDelay: -1}, "HeaderDelay -1ns is negative"},
 		{rctest.Fault{BodyDelay: -1}, "BodyDelay -1ns is negative"},
 		{rctest.Fault{Kind: -1}, "Kind -1 is unknown"},

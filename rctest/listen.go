@@ -134,7 +134,7 @@ func (s *Server) send(w http.ResponseWriter, req *http.Request, out *reply) {
 	})
 	maps.Copy(w.Header(), out.header)
 	w.WriteHeader(out.status)
-	buffer := make([]byte, min(out.size+1, 32<<10))
+	buffer := make([]byte, min(out.size, 32<<10-1)+1) // no overflow: a fault's size may be the highest number
 	if _, err := io.CopyBuffer(struct{ io.Writer }{w}, &body, buffer); err != nil {
 		_ = flush()
 		panic(http.ErrAbortHandler)

@@ -3,6 +3,7 @@ package rctest_test
 import (
 	"context"
 	"io"
+	"math"
 	"net/http"
 	"sync"
 	"testing"
@@ -94,5 +95,19 @@ func TestHugeBodySize(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled)
 		require.NoError(t, resp.Body.Close())
 		f.ok(blockPath, banForm)
+	})
+}
+
+// A body that never ends, as a hostile server may send it.
+func TestBodySizeHasNoLimit(t *testing.T) {
+	t.Parallel()
+	inMemoryAndOverPort(t, func(t *testing.T, f *fake, _ bool) {
+		f.Inject(rctest.Fault{BodySize: math.MaxInt64})
+		resp, err := f.http.Do(f.request(blockPath, banForm))
+		require.NoError(t, err)
+		defer func() { require.NoError(t, resp.Body.Close()) }()
+		require.Equal(t, int64(math.MaxInt64), resp.ContentLength)
+		_, err = io.CopyN(io.Discard, resp.Body, 1<<20)
+		require.NoError(t, err)
 	})
 }
