@@ -157,6 +157,30 @@ func TestImportKeepsRetries(t *testing.T) {
 	})
 }
 
+// An import may move the clock in both directions. A fault ends neither sooner nor later.
+func TestImportKeepsTheTimeOfFaults(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := setup(t)
+		early := f.export()
+		f.Advance(time.Hour)
+		late := f.export()
+		for _, saved := range []string{early, late} {
+			ended := f.Inject(rctest.Fault{Code: 1000, For: time.Minute})
+			f.Advance(time.Minute)
+			lasting := f.Inject(rctest.Fault{Code: 1000, For: time.Minute})
+			f.load(saved)
+			require.Equal(t, 1000, f.call(infoPath, "userId=a").code())
+			require.Equal(t, 1, lasting.Hits())
+			f.Advance(time.Minute - 1)
+			require.Equal(t, []*rctest.InjectedFault{lasting}, f.Faults())
+			f.Advance(1)
+			require.Empty(t, f.Faults())
+			require.Zero(t, ended.Hits())
+		}
+	})
+}
+
 func TestReset(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

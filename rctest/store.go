@@ -105,8 +105,15 @@ func (s *Server) Reset() {
 	s.state.replaceStore(newStore(), 0)
 }
 
-// replaceStore also sets the clock. What waits to be posted to the webhook keeps the time that is left until then.
+// replaceStore also sets the clock. What waits to be posted to the webhook keeps the time that is left until then, and
+// faults that end keep the time that is left to them.
 func (s *state) replaceStore(d *store, advanced time.Duration) {
+	s.dropEndedFaults()
+	for _, f := range s.faults {
+		if !f.until.IsZero() {
+			f.until = f.until.Add(advanced - s.advanced)
+		}
+	}
 	s.tasks.shift(advanced - s.advanced)
 	s.store, s.advanced = d, advanced
 	s.changed(StateReplaced, "")
