@@ -24,6 +24,7 @@ type account struct {
 type rare struct {
 	tokens               *tokenHistory // nil if at most one token was issued, at registration, and none expired
 	bannedUntil          int64         // 0 = not banned
+	ban                  uint64        // number of the ban; 0 = not banned
 	session              uint64        // number of the current session; 0 = offline
 	blocklist, allowlist *list         // nil if nothing was ever added
 	deactivation         *deactivation // nil if active

@@ -73,9 +73,11 @@ func (d *store) setBan(a *account, until int64) {
 	if r.bannedUntil != 0 {
 		d.bans.remove(banEntry{r.bannedUntil, a})
 	}
-	r.bannedUntil = until
+	r.bannedUntil, r.ban = until, 0
 	if until != 0 {
 		d.bans.insert(banEntry{until, a})
+		d.banCount++
+		r.ban = d.banCount
 	}
 }
 

@@ -78,8 +78,14 @@ func (s *Server) Bans() iter.Seq[rcuser.Ban] {
 	}
 }
 
-// bansAfter returns the bans that follow last in the list of bans, as what time will bring. It takes mu itself.
-func (s *state) bansAfter(last *Pending) []Pending {
+// banEnd is a ban, copied.
+type banEnd struct {
+	Pending
+	number uint64 // bans are counted from 1
+}
+
+// bansAfter returns the bans that follow last in the list of bans. It takes mu itself.
+func (s *state) bansAfter(last *banEnd) []banEnd {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.runDue()
@@ -91,14 +97,14 @@ func (s *state) bansAfter(last *Pending) []Pending {
 }
 
 // compareToBan is compareBans for a ban that may have been removed.
-func compareToBan(b banEntry, last *Pending) int {
+func compareToBan(b banEntry, last *banEnd) int {
 	return cmp.Or(cmp.Compare(last.Due.UnixMilli(), b.until), cmp.Compare(b.account.id(), last.UserID))
 }
 
-func endsOf(bans []banEntry) []Pending {
-	ends := make([]Pending, len(bans))
+func endsOf(bans []banEntry) []banEnd {
+	ends := make([]banEnd, len(bans))
 	for i, b := range bans {
-		ends[i] = Pending{BanEnds, b.account.id(), timeOf(b.until)}
+		ends[i] = banEnd{Pending{BanEnds, b.account.id(), timeOf(b.until)}, b.account.rare.ban}
 	}
 	return ends
 }
@@ -120,14 +126,15 @@ const (
 )
 
 // Pending returns what time will bring, soonest first: the ends of bans and of deactivations. What is pending during the
-// whole iteration is yielded once; what is added, removed or becomes due meanwhile may be missing. It is read a page at
+// whole iteration is yielded once; what is removed or becomes due meanwhile may be missing, as may deactivations that
+// begin meanwhile. Bans that begin meanwhile are missing, so the body may ban the users that it gets. It is read a page at
 // a time, so the body may take its time and may call the server. It may be ranged over more than once, and starts
 // anew each time.
 //
 // Retries of events aren't included; [Server.WaitDeliveries] waits for them.
 func (s *Server) Pending() iter.Seq[Pending] {
 	return func(yield func(Pending) bool) {
-		bans, stopBans := iter.Pull(paged(s.state.banEndsAfter))
+		bans, stopBans := iter.Pull(s.state.banEnds())
 		defer stopBans()
 		deactivations, stopDeactivations := iter.Pull(s.state.finishes())
 		defer stopDeactivations()
@@ -148,8 +155,27 @@ func (s *Server) Pending() iter.Seq[Pending] {
 	}
 }
 
+// banEnds leaves out the bans that begin during the iteration: a body that bans again those that it gets would never end.
+func (s *state) banEnds() iter.Seq[Pending] {
+	return func(yield func(Pending) bool) {
+		last := s.lastBan()
+		for end := range paged(s.banEndsAfter) {
+			if end.number <= last && !yield(end.Pending) {
+				return
+			}
+		}
+	}
+}
+
+// lastBan returns the number of the latest ban. It takes mu itself.
+func (s *state) lastBan() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.banCount
+}
+
 // banEndsAfter returns the bans that end after last, soonest first. It takes mu itself.
-func (s *state) banEndsAfter(last *Pending) []Pending {
+func (s *state) banEndsAfter(last *banEnd) []banEnd {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	left := s.currentBans(s.runDue())

@@ -220,3 +220,21 @@ func TestPendingPages(t *testing.T) {
 		break
 	}
 }
+
+// A body that extends the bans that are about to end doesn't get them again.
+func TestPendingEndsWhileBansAreExtended(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := setup(t)
+		f.ok(blockPath, "userId=a&userId=b&minute=1")
+		var got []string
+		for p := range f.Pending() {
+			require.Less(t, len(got), 2)
+			got = append(got, p.UserID)
+			time.Sleep(time.Second)
+			f.ok(blockPath, "userId="+p.UserID+"&minute=60")
+		}
+		require.Equal(t, []string{"b", "a"}, got)
+		require.Len(t, slices.Collect(f.Pending()), 2, "the next iteration has the new bans")
+	})
+}

@@ -20,6 +20,7 @@ type store struct {
 	numbers     map[uint32]uint32 // the number of an account, by the hash of its id
 	registered  int
 	bans        ordered[banEntry]          // may still contain bans that have ended
+	banCount    uint64                     // number of bans so far
 	deactivated ordered[deactivationEntry] // by order, oldest first
 	unfinished  ordered[deactivationEntry] // those whose result isn't known yet, by when they finish
 	sessions    uint64                     // number of sessions so far
