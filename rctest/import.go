@@ -107,10 +107,14 @@ func (im *importer) readEnd() error {
 		return err
 	}
 	im.source.left = maxRecordBytes
-	if _, err := im.decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("there is more after the end of the export")
+	_, err := im.decoder.Token()
+	switch failed := im.source.err; {
+	case errors.Is(err, io.EOF):
+		return nil
+	case failed != nil && !errors.Is(failed, io.EOF) && !errors.Is(failed, errTooLarge):
+		return im.syntaxError(failed) // such as a wrong checksum of a compressed file
 	}
-	return nil
+	return errors.New("there is more after the end of the export")
 }
 
 func (im *importer) readField(name string) error {

@@ -2,10 +2,12 @@ package rctest_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
@@ -187,4 +189,15 @@ func FuzzImport(f *testing.F) {
 			second.ok(blockPath, "userId=a&userId=b&minute=1")
 		})
 	})
+}
+
+// A compressed file's reader finds damage only at the end.
+func TestImportTellsAnErrorAtTheEnd(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	damaged := errors.New("damaged")
+	err := f.Import(io.MultiReader(strings.NewReader(f.export()), iotest.ErrReader(damaged)))
+	require.ErrorIs(t, err, damaged)
+	err = f.Import(strings.NewReader(f.export() + strings.Repeat(" ", 5<<20)))
+	require.ErrorContains(t, err, "there is more after the end of the export")
 }
