@@ -1,6 +1,7 @@
 package rctest
 
 import (
+	"bytes"
 	"mime"
 	"net/url"
 	"strings"
@@ -20,6 +21,10 @@ func parseForm(body string) (url.Values, error) {
 	}
 	return form, nil
 }
+
+// formSize returns how many bytes the text has that the form was parsed from, which its fields may refer to: parseForm writes
+// three for a semicolon.
+func (in *received) formSize() int { return in.size + 2*bytes.Count(in.body.content, []byte(";")) }
 
 // formUserIDs returns those of the wanted ids that a form has in its fields for user ids: userId, blackUserId and
 // whiteUserId. joined says that commas separate ids. Its result is no larger than wanted, since the sender may be unknown.

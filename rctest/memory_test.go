@@ -144,6 +144,7 @@ func TestRequestsByteBudget(t *testing.T) {
 	for name, form := range map[string]string{
 		"one large field":   "userId=a&minute=1&x=" + strings.Repeat("x", mebi-100),
 		"escaped":           "userId=a&minute=1&x=" + strings.Repeat("%41", mebi/3-100),
+		"semicolons":        "userId=a&minute=1&x=" + strings.Repeat(";", mebi-100),
 		"many small fields": manyFields(5000, func(i int) string { return fmt.Sprint("f", i, "=") }),
 		"many values":       manyFields(9000, func(int) string { return "x=" + long }),
 		"ordinary calls":    "userId=a&minute=1",

@@ -88,11 +88,11 @@ const (
 )
 
 // size returns how much memory is used at most to remember the request. The strings of a form may share the memory of
-// the whole body or be copies, so both are counted.
-func (r *Request) size(bodySize int) int {
+// the whole text that it was parsed from or be copies, so both are counted.
+func (r *Request) size(formSize int) int {
 	size := lineOverhead
 	if r.Header != nil {
-		size = requestOverhead + bodySize + mapSize(r.Header) + mapSize(r.Form)
+		size = requestOverhead + formSize + mapSize(r.Header) + mapSize(r.Form)
 	}
 	return size + len(r.Host) + len(r.Method) + len(r.Path) + len(r.Reason)
 }

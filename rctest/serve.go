@@ -13,7 +13,7 @@ func (s *Server) serve(in *received) *reply {
 	if !in.fault.hasNoAnswer() {
 		r.Code, r.Status = out.code, out.status
 	}
-	s.state.record(r, r.size(in.size))
+	s.state.record(r, r.size(in.formSize()))
 	s.state.mu.Unlock()
 	out.finish(in)
 	return out
