@@ -3,7 +3,6 @@ package rctest
 import (
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/f0207b22/rcuser"
@@ -69,7 +68,7 @@ func (a *account) canConnect(now time.Time) bool { return !a.banned(now) && !a.d
 
 // validID reports whether the service would accept an id.
 func validID(id string) bool {
-	return id != "" && len(id) <= maxIDBytes && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
+	return id != "" && len(id) <= maxIDBytes && validCharacters(id)
 }
 
 // validProfile reports whether the service would accept a name and a portrait URI.

@@ -97,11 +97,16 @@ func (p *params) checkID(name, id string) {
 		p.refuseMissing(name)
 	case len(id) > maxIDBytes:
 		p.refuse(codeTooLong, "%s is longer than %d bytes", name, maxIDBytes)
-	case !utf8.ValidString(id) || strings.ContainsFunc(id, unicode.IsControl):
+	case !validCharacters(id):
 		p.refuse(codeParameter, "%s has invalid characters", name)
 	case p.strict:
 		p.checkCharacters(name, id)
 	}
+}
+
+// validCharacters reports whether an id has none of the characters that no server accepts.
+func validCharacters(id string) bool {
+	return utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
 }
 
 // commas are the characters of most scripts that a person reads as a comma.
