@@ -163,7 +163,7 @@ func (s *state) makeReady(q *userQueue) {
 // startPosts starts as many posts as maxPosts and maxHandlers allow.
 func (s *state) startPosts() {
 	o := s.outbox
-	for len(o.ready) > 0 && o.active < maxPosts && len(o.posts) < maxHandlers {
+	for len(o.ready) > 0 && o.active < maxPosts && s.handlers < maxHandlers {
 		q := o.ready[0]
 		o.ready[0] = nil
 		o.ready = o.ready[1:]
@@ -181,6 +181,7 @@ func (s *state) startPost(q *userQueue) {
 	}
 	o.posts[p] = struct{}{}
 	o.active++
+	s.handlers++
 	go s.runPost(ctx, p, m)
 }
 
@@ -222,6 +223,7 @@ func (s *state) endPost(p *post) {
 	p.cancel()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.handlers--
 	if s.outbox != nil {
 		delete(s.outbox.posts, p)
 		s.startPosts()

@@ -99,3 +99,29 @@ func TestHandlersThatNeverReturnAreBounded(t *testing.T) {
 		require.Contains(t, a.bodies()[a.count()-1], "later")
 	})
 }
+
+// Handlers of a webhook that was replaced, and those from before a Reset, still have their goroutines.
+func TestHandlersOfEarlierWebhooksCount(t *testing.T) {
+	withWebhook(t, func(t *testing.T, f *fake, a *app) {
+		release := make(chan struct{})
+		a.answer = func(http.ResponseWriter, *http.Request) { <-release }
+		for round := range 3 {
+			for i := range 2000 {
+				f.SetOnline(fmt.Sprint("u", round, "-", i), true)
+			}
+			time.Sleep(time.Minute)
+			if round == 0 {
+				f.Reset()
+			} else {
+				f.SetWebhook(nil)
+				f.SetWebhook(a)
+			}
+		}
+		require.Equal(t, 4000, a.count())
+		close(release)
+		time.Sleep(time.Minute)
+		f.SetOnline("later", true)
+		f.WaitDeliveries()
+		require.Contains(t, a.bodies()[a.count()-1], "later")
+	})
+}

@@ -11,6 +11,7 @@ type traffic struct {
 	faultHits      int                      // by all of them
 	deliveryFaults []*InjectedDeliveryFault // that are at work, oldest first
 	queueLimit     int                      // bytes of the events that wait
+	handlers       int                      // goroutines of posts, those of earlier webhooks included
 }
 
 func newTraffic() traffic {
