@@ -96,6 +96,11 @@ func guarded[T any](what string, call func() (T, error), done func(T, error)) {
 		done(value, err)
 	}()
 	value, err = call()
+	if err != nil {
+		// The methods of an error are the app's code too, and a nil pointer in a non-nil error makes them panic: better here
+		// than where the error is looked at.
+		_, _ = err.Error(), errors.Is(err, context.Canceled)
+	}
 }
 
 // panicPlace returns the function and line that panicked. Call it in a deferred function.

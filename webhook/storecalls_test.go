@@ -66,6 +66,32 @@ func TestHandleReturnsAPanicOfTheStore(t *testing.T) {
 	}
 }
 
+// TestNilPointerErrorOfStore checks that such an error is one like any other, for Handle and for a Wait that reads and one whose
+// event wasn't stored.
+func TestNilPointerErrorOfStore(t *testing.T) {
+	t.Parallel()
+	for _, failing := range []string{"PutResult", "Results"} {
+		synctest.Test(t, func(t *testing.T) {
+			store := newBadStore(func(ctx context.Context, method, _ string) error {
+				if method == failing {
+					return returnNilPointer(ctx, nil)
+				}
+				return nil
+			})
+			r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Store: store})
+			op := rcuser.Operation{ID: "C70B"}
+			handled := make(chan error, 1)
+			time.AfterFunc(time.Second, func() { handled <- r.ops.Handle(t.Context(), deactivationEvent(op, "u1", "0", time.Now())) })
+			_, err := r.ops.Wait(contextWithin(t, 2500*time.Millisecond), op, []string{"u1"})
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.ErrorContains(t, err, "webhook: the store panicked")
+			if err := <-handled; failing == "PutResult" {
+				require.ErrorContains(t, err, "webhook: the store panicked")
+			}
+		})
+	}
+}
+
 // TestWaitSaysThatAnEventWasNotStored has a store that can be read, but not be written to: Wait names the reason for the
 // users that it misses, until the event has been stored.
 func TestWaitSaysThatAnEventWasNotStored(t *testing.T) {
