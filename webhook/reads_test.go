@@ -114,19 +114,24 @@ func TestWaitGetsWhatAStoreReturnsLate(t *testing.T) {
 	})
 }
 
+// newStoreThatDies returns a store whose methods don't return any more after some time, until the end of the test.
+func newStoreThatDies(t *testing.T, after time.Duration) *badStore {
+	release, start := make(chan struct{}), time.Now()
+	t.Cleanup(func() { close(release) })
+	return newBadStore(func(context.Context, string, string) error {
+		if time.Since(start) > after {
+			<-release
+		}
+		return nil
+	})
+}
+
 // TestPolledResultsDoNotWaitForADeadStore checks that the list of deactivated users helps if the store hangs.
 func TestPolledResultsDoNotWaitForADeadStore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		release, start := make(chan struct{}), time.Now()
-		defer close(release)
-		store := newBadStore(func(context.Context, string, string) error {
-			if time.Since(start) > 5*time.Minute {
-				<-release
-			}
-			return nil
-		})
-		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Store: store, Poll: time.Minute})
+		start := time.Now()
+		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Store: newStoreThatDies(t, 5*time.Minute), Poll: time.Minute})
 		results, err := r.ops.DeactivateAndWait(contextWithin(t, time.Hour), []string{"u1"})
 		require.NoError(t, err)
 		require.True(t, results["u1"].Polled)
@@ -139,15 +144,8 @@ func TestPolledResultsDoNotWaitForADeadStore(t *testing.T) {
 func TestPolledResultsDoNotWaitForOtherOperationsReads(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		release, start := make(chan struct{}), time.Now()
-		defer close(release)
-		store := newBadStore(func(context.Context, string, string) error {
-			if time.Since(start) > 5*time.Minute {
-				<-release
-			}
-			return nil
-		})
-		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Store: store, Poll: time.Minute})
+		start := time.Now()
+		r := newFakeRCWithoutWebhook(t, webhook.OperationsOptions{Store: newStoreThatDies(t, 5*time.Minute), Poll: time.Minute})
 		var group sync.WaitGroup
 		for i := range 6 {
 			group.Go(func() {
