@@ -23,6 +23,9 @@ import (
 // RC's next attempt then waits for their result: a success is its answer too, and after a failure it calls them again, with
 // 4 seconds from then. If there is no result when its own answer is due, it is answered 503. So a callback that fails late is
 // called again while RC still tries. A panic counts as an error.
+//
+// Each attempt begins with the first event of the request. So the last events of a list are never handled if the callbacks
+// before them take more than 4 seconds in all: callbacks must be quick, or use a Queue.
 type Config struct {
 	// Credentials returns the app's key and secret; while a secret is rotated, both the old and the new ones. It is called
 	// for every request whose parameters are well-formed, so cache what is slow to fetch. See [StaticCredentials].
