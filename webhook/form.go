@@ -8,8 +8,8 @@ import (
 
 // decodeForm decodes a form, which has one event.
 func decodeForm(body []byte) (decoded, error) {
-	// A line's end after the form isn't a part of the last value.
-	form, err := url.ParseQuery(string(bytes.TrimRight(body, "\r\n")))
+	text := bytes.TrimRight(body, "\r\n") // a line's end after the form isn't a part of the last value
+	form, err := url.ParseQuery(string(text))
 	if err != nil {
 		return decoded{}, notAFormError()
 	}
@@ -29,7 +29,7 @@ func decodeForm(body []byte) (decoded, error) {
 		return decoded{}, err
 	}
 	if _, unknown := d.events[0].(UnknownEvent); unknown {
-		if !looksLikeForm(body) {
+		if !looksLikeForm(text) {
 			return decoded{}, notAFormError()
 		}
 		return d, nil
@@ -45,9 +45,9 @@ func notAFormError() error { return &Error{Reason: ErrBody, Detail: "is neither 
 // looksLikeForm tells a form from other text, such as a page of HTML, base64 or JSON after a prefix: it has only pairs of a
 // plausible name and an encoded value, and at least one value isn't empty. Forms of known kinds aren't held to it, because
 // their fields identify them.
-func looksLikeForm(body []byte) bool {
+func looksLikeForm(text []byte) bool {
 	hasValue := false
-	for pair := range bytes.SplitSeq(bytes.TrimRight(body, "\r\n"), []byte("&")) {
+	for pair := range bytes.SplitSeq(text, []byte("&")) {
 		if len(pair) == 0 {
 			continue
 		}

@@ -20,9 +20,9 @@ const (
 // callbacks of its [Config]. Create it with [NewHandler] and mount it at the URL that is configured in RC's console. It is
 // safe for concurrent use.
 //
-// It answers within 4 seconds, unless the Logger blocks: 200 if the request was handled, now or before, otherwise the status and the text of the
-// [Reason]. It reads at most 1 MiB of a body, and only after the signature is verified. Of the requests with one signature,
-// it handles one at a time, lets 2 wait for that one's result, and answers further ones 503 at once.
+// It answers within 4 seconds, unless the Logger blocks: 200 if the request was handled, now or before, otherwise the status
+// and the text of the [Reason]. It reads at most 1 MiB of a body, and only after the signature is verified. Of the requests
+// with one signature, it handles one at a time, lets 2 wait for that one's result, and answers further ones 503 at once.
 //
 // Set the server's ReadHeaderTimeout, which a handler can't enforce. Middleware must not read the body. Middleware that
 // wraps the ResponseWriter must implement Unwrap, as [http.ResponseController] requires; without it, only the server's

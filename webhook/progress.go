@@ -17,7 +17,8 @@ type progress struct {
 	idle        chan struct{} // closed when running reaches 0; nil before refuseRequests
 }
 
-// startRequest adds a request whose goroutine is about to start, or returns false after refuseRequests. Call finishRequest when it ends.
+// startRequest adds a request whose goroutine is about to start, or returns false after refuseRequests. Call finishRequest
+// when it ends.
 func (p *progress) startRequest(q *request) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -38,8 +39,8 @@ func (p *progress) startRequest(q *request) bool {
 	return true
 }
 
-// finishRequest removes a request. It stops the timer rather than letting it run out, because a timer that was made in a synctest
-// bubble never fires after the bubble's end.
+// finishRequest removes a request. It stops the timer rather than letting it run out, because a timer that was made in a
+// synctest bubble never fires after the bubble's end.
 func (p *progress) finishRequest(q *request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
