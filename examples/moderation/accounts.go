@@ -25,8 +25,8 @@ func (a *app) expireTokensCommand() *cobra.Command {
 		case b.journal != "":
 			return newUsageError("--journal needs --before: resuming must expire the same tokens")
 		}
-		b.run = func(ctx context.Context, c *rcuser.Client, ids iter.Seq2[string, error], o rcuser.BulkOptions) (rcuser.BulkReport, error) {
-			return c.Bulk.ExpireTokens(ctx, ids, before, o)
+		b.run = func(s *rcuser.BulkService, ctx context.Context, ids iter.Seq2[string, error], o rcuser.BulkOptions) (rcuser.BulkReport, error) {
+			return s.ExpireTokens(ctx, ids, before, o)
 		}
 		return a.runBulk(cmd, &b)
 	})
@@ -34,20 +34,14 @@ func (a *app) expireTokensCommand() *cobra.Command {
 }
 
 func (a *app) deactivateCommand() *cobra.Command {
-	b := bulkCommand{name: "deactivate", warning: "RC deletes their data within 15 minutes, for good.", input: input{refuse: commaProblem}}
-	b.run = func(ctx context.Context, c *rcuser.Client, ids iter.Seq2[string, error], o rcuser.BulkOptions) (rcuser.BulkReport, error) {
-		return c.Bulk.Deactivate(ctx, ids, o)
-	}
+	b := bulkCommand{name: "deactivate", run: (*rcuser.BulkService).Deactivate, warning: "RC deletes their data within 15 minutes, for good.", input: input{refuse: commaProblem}}
 	cmd := b.addJournal(b.addFlags(&cobra.Command{Use: "deactivate", Short: "Deactivate users; RC deletes their data within 15 minutes"}))
 	cmd.RunE = a.checked(func(cmd *cobra.Command, _ []string) error { return a.runBulk(cmd, &b) })
 	return cmd
 }
 
 func (a *app) reactivateCommand() *cobra.Command {
-	b := bulkCommand{name: "reactivate", input: input{refuse: commaProblem}}
-	b.run = func(ctx context.Context, c *rcuser.Client, ids iter.Seq2[string, error], o rcuser.BulkOptions) (rcuser.BulkReport, error) {
-		return c.Bulk.Reactivate(ctx, ids, o)
-	}
+	b := bulkCommand{name: "reactivate", run: (*rcuser.BulkService).Reactivate, input: input{refuse: commaProblem}}
 	cmd := b.addJournal(b.addFlags(&cobra.Command{Use: "reactivate", Short: "Reactivate users, whose ids can then be used again, without their old data"}))
 	cmd.RunE = a.checked(func(cmd *cobra.Command, _ []string) error { return a.runBulk(cmd, &b) })
 	return cmd

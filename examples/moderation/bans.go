@@ -17,18 +17,15 @@ func (a *app) banCommand() *cobra.Command {
 	cmd := b.addJournal(b.addFlags(&cobra.Command{Use: "ban", Short: "Ban users for a duration, from now"}))
 	cmd.Flags().DurationVar(&b.lasting, "for", 0, "how long: whole minutes, from 1m to 720h")
 	_ = cmd.MarkFlagRequired("for")
-	b.run = func(ctx context.Context, c *rcuser.Client, ids iter.Seq2[string, error], o rcuser.BulkOptions) (rcuser.BulkReport, error) {
-		return c.Bulk.Ban(ctx, ids, b.lasting, o)
+	b.run = func(s *rcuser.BulkService, ctx context.Context, ids iter.Seq2[string, error], o rcuser.BulkOptions) (rcuser.BulkReport, error) {
+		return s.Ban(ctx, ids, b.lasting, o)
 	}
 	cmd.RunE = a.checked(func(cmd *cobra.Command, _ []string) error { return a.runBulk(cmd, &b) })
 	return cmd
 }
 
 func (a *app) unbanCommand() *cobra.Command {
-	b := bulkCommand{name: "unban"}
-	b.run = func(ctx context.Context, c *rcuser.Client, ids iter.Seq2[string, error], o rcuser.BulkOptions) (rcuser.BulkReport, error) {
-		return c.Bulk.Unban(ctx, ids, o)
-	}
+	b := bulkCommand{name: "unban", run: (*rcuser.BulkService).Unban}
 	cmd := b.addFlags(&cobra.Command{Use: "unban", Short: "Remove bans"})
 	cmd.RunE = a.checked(func(cmd *cobra.Command, _ []string) error { return a.runBulk(cmd, &b) })
 	return cmd

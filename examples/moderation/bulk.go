@@ -27,7 +27,8 @@ type bulkCommand struct {
 	run     bulkRun
 }
 
-type bulkRun func(context.Context, *rcuser.Client, iter.Seq2[string, error], rcuser.BulkOptions) (rcuser.BulkReport, error)
+// bulkRun is a method of BulkService.
+type bulkRun func(*rcuser.BulkService, context.Context, iter.Seq2[string, error], rcuser.BulkOptions) (rcuser.BulkReport, error)
 
 // addFlags adds the flags of the command, those of a question only if it has a warning.
 func (b *bulkCommand) addFlags(cmd *cobra.Command) *cobra.Command {
@@ -52,7 +53,7 @@ func (a *app) runBulk(cmd *cobra.Command, b *bulkCommand) error {
 	}
 	defer to.close()
 	nobody := rcuser.Stream(slices.Values([]string{}))
-	if _, err := b.run(cmd.Context(), to.client, nobody, rcuser.BulkOptions{}); err != nil { // sends nothing, checks the flags
+	if _, err := b.run(to.client.Bulk, cmd.Context(), nobody, rcuser.BulkOptions{}); err != nil { // sends nothing, checks the flags
 		return asUsageError(err)
 	}
 	ids, err := a.readIDs(cmd, &b.input, nil)
@@ -109,7 +110,7 @@ func (a *app) change(cmd *cobra.Command, b *bulkCommand, to *target, ids *record
 	ctx, cancel := withGracePeriod(cmd.Context())
 	defer cancel()
 	start := time.Now()
-	report, err := b.run(ctx, to.client, ids.until(cmd.Context()), opts)
+	report, err := b.run(to.client.Bulk, ctx, ids.until(cmd.Context()), opts)
 	progress.clear()
 	if report.Total == 0 && err != nil && !ids.interrupted {
 		return err

@@ -19,7 +19,7 @@ const maxListUsers = 3000
 type listKind struct {
 	name       string
 	service    func(*rcuser.Client) listService
-	replaceAll func(context.Context, *rcuser.Client, iter.Seq2[rcuser.OwnedList, error], rcuser.BulkOptions) iter.Seq[rcuser.BulkResult[rcuser.Change]]
+	replaceAll func(*rcuser.BulkService, context.Context, iter.Seq2[rcuser.OwnedList, error], rcuser.BulkOptions) iter.Seq[rcuser.BulkResult[rcuser.Change]]
 }
 
 // listService is what the services of both lists have.
@@ -30,18 +30,14 @@ type listService interface {
 
 var (
 	blocklist = listKind{
-		name:    "blocklist",
-		service: func(c *rcuser.Client) listService { return c.Blocklist },
-		replaceAll: func(ctx context.Context, c *rcuser.Client, lists iter.Seq2[rcuser.OwnedList, error], o rcuser.BulkOptions) iter.Seq[rcuser.BulkResult[rcuser.Change]] {
-			return c.Bulk.ReplaceBlocklists(ctx, lists, o)
-		},
+		name:       "blocklist",
+		service:    func(c *rcuser.Client) listService { return c.Blocklist },
+		replaceAll: (*rcuser.BulkService).ReplaceBlocklists,
 	}
 	allowlist = listKind{
-		name:    "allowlist",
-		service: func(c *rcuser.Client) listService { return c.Allowlist },
-		replaceAll: func(ctx context.Context, c *rcuser.Client, lists iter.Seq2[rcuser.OwnedList, error], o rcuser.BulkOptions) iter.Seq[rcuser.BulkResult[rcuser.Change]] {
-			return c.Bulk.ReplaceAllowlists(ctx, lists, o)
-		},
+		name:       "allowlist",
+		service:    func(c *rcuser.Client) listService { return c.Allowlist },
+		replaceAll: (*rcuser.BulkService).ReplaceAllowlists,
 	}
 )
 

@@ -50,7 +50,7 @@ func (a *app) replaceOwners(cmd *cobra.Command, kind listKind, to *target, pairs
 		Expected: owners, StopAfter: a.stopAfter, Progress: b.show, KeepFailures: -1, OnFailure: t.failed,
 	}
 	start := time.Now()
-	for result := range kind.replaceAll(ctx, to.client, ownedLists(cmd.Context(), pairs), opts) {
+	for result := range kind.replaceAll(to.client.Bulk, ctx, ownedLists(cmd.Context(), pairs), opts) {
 		t.result(result)
 	}
 	b.clear()
