@@ -48,9 +48,10 @@ type DeliveryFault struct {
 	Seed        uint64  // for Probability: the same seed and order of events give the same hits
 }
 
-// InjectDelivery makes deliveries to the webhook fail from now on, until the fault has hit as many events as it should, or it
-// is removed by [InjectedDeliveryFault.Remove] or [Server.ClearFaults]. At most one fault hits an event: the one injected first. Those injected later don't
-// count that event. The fault is chosen when the event happens. InjectDelivery panics if the fault's fields are invalid.
+// InjectDelivery makes deliveries to the webhook fail from now on, until the fault has hit as many events as it should,
+// or it is removed by [InjectedDeliveryFault.Remove] or [Server.ClearFaults]. At most one fault hits an event: the one
+// injected first. Those injected later don't count that event. The fault is chosen when the event happens.
+// InjectDelivery panics if the fault's fields are invalid.
 func (s *Server) InjectDelivery(f DeliveryFault) *InjectedDeliveryFault {
 	if problem := f.problem(); problem != "" {
 		panic("rctest: InjectDelivery: " + problem)

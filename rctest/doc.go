@@ -8,9 +8,9 @@
 //
 // The server needs no socket and no waiting, and works within a [testing/synctest] bubble. [Server.Listen] adds a
 // loopback port for other processes. The server checks the signature and the documented limits of every request. It
-// shares no code with the client. By default it accepts what RC's SDKs in other languages send; it is tested with RC's own SDKs
-// for Node.js, with curl, and with requests as SDKs for PHP, .NET, Java, Python, Ruby and Go write them. [Strict] makes the checks
-// stricter; other options set what RC's console can switch.
+// shares no code with the client. By default it accepts what RC's SDKs in other languages send; it is tested with RC's
+// own SDKs for Node.js, with curl, and with requests as SDKs for PHP, .NET, Java, Python, Ruby and Go write them.
+// [Strict] makes the checks stricter; other options set what RC's console can switch.
 //
 // [Server.User], [Server.ValidToken], [Server.CanMessage] and [Server.RequestsSince] return what the server stores, and
 // [Server.Users], [Server.Bans] and [Server.Pending] go through all of it. [Server.Changes] waits for the next change.
@@ -79,8 +79,8 @@
 //   - The body of a request whose signature isn't verified isn't read as a form.
 //   - Too many ids, numbers out of range, invalid UTF-8, and control characters in ids are 1002. All other characters
 //     are allowed in an id, including commas where ids aren't joined with commas. A repeated id counts each time.
-//   - A single-valued field that is given more than once is refused, other than the userId of deactivate and reactivate. Unknown
-//     fields are ignored.
+//   - A single-valued field that is given more than once is refused, other than the userId of deactivate and
+//     reactivate. Unknown fields are ignored.
 //   - Rates are counted per endpoint in a sliding window of one second. Calls refused for the rate or an earlier check
 //     don't count; those refused for their body or fields do. The answer has no Retry-After.
 //   - An X-Request-Id is echoed, or generated for an answer of RC; a proxy's answer made by a fault gets none. Times in answers

@@ -17,10 +17,11 @@ const maxRecordBytes = 4 << 20
 // the exporting server issued are valid here. What was to come still comes: bans end, deactivations finish, and their
 // results are posted to this server's webhook. Time has gone on since the export; what was due meanwhile happens at once.
 //
-// The whole input is checked first. If it isn't what Export writes, the error says where and why, and nothing is changed.
-// A user may take 4 MiB of it; all users together may be as many as memory allows, in addition to the present ones. This server's
-// options, key and secret, requests, faults and deliveries stay, as do events that wait to be posted. The options don't limit what
-// is imported: in the development environment there may be more than 100 users afterwards.
+// The whole input is checked first. If it isn't what Export writes, the error says where and why, and nothing is
+// changed. A user may take 4 MiB of it; all users together may be as many as memory allows, in addition to the present
+// ones. This server's options, key and secret, requests, faults and deliveries stay, as do events that wait to be
+// posted. The options don't limit what is imported: in the development environment there may be more than 100 users
+// afterwards.
 func (s *Server) Import(r io.Reader) error {
 	im := newImporter(r)
 	offset, err := im.read()

@@ -74,9 +74,9 @@ func (s *state) trackConn(l *listener, conn net.Conn, to http.ConnState) {
 	}
 }
 
-// ServeHTTP serves requests to any host, those to the backup host's name as that host, so that the server can be mounted in another one. It works even after Close. A
-// [Fault] that breaks the connection makes it panic with [http.ErrAbortHandler], as net/http's server expects, if the
-// connection can't be hijacked.
+// ServeHTTP serves requests to any host, those to the backup host's name as that host, so that the server can be
+// mounted in another one. It works even after Close. A [Fault] that breaks the connection makes it panic with
+// [http.ErrAbortHandler], as net/http's server expects, if the connection can't be hijacked.
 func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	host, _, err := net.SplitHostPort(req.Host)
 	if err != nil {

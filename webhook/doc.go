@@ -10,8 +10,9 @@
 //	...
 //	http.Handle("POST /rc/3f9c81d2b7", h) // use https and a path that can't be guessed
 //
-// [Operations] waits for the results of deactivations and reactivations; a [Tracker] waits for those of bulk work. [Verify] and [Decode] are for programs with a handler of their
-// own, and [Sign] is for the tests of such a handler. The fake RC of package rctest posts signed events as RC does.
+// [Operations] waits for the results of deactivations and reactivations; a [Tracker] waits for those of bulk work.
+// [Verify] and [Decode] are for programs with a handler of their own, and [Sign] is for the tests of such a handler.
+// The fake RC of package rctest posts signed events as RC does.
 //
 // # What a signature proves
 //

@@ -17,9 +17,9 @@ import (
 	"github.com/f0207b22/rcuser/webhook"
 )
 
-// TestOperationsModel runs random events, repeated, contradictory, lost or refused by a store that is down for a while, and random
-// calls of Wait and trackers with and without an end, in two processes that share a store, or in one without. It compares
-// them with a plain model: a user's result is the first that was stored.
+// TestOperationsModel runs random events, repeated, contradictory, lost or refused by a store that is down for a while,
+// and random calls of Wait and trackers with and without an end, in two processes that share a store, or in one
+// without. It compares them with a plain model: a user's result is the first that was stored.
 func TestOperationsModel(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(60) {

@@ -13,12 +13,13 @@ import (
 //
 // # Leases
 //
-// A process may die between Claim and Commit. Its claim must end by itself, after a lease of 5 seconds: that is longer than
-// the 4 seconds for which a callback's context lasts, and short enough for RC's attempts, of which there are 3, for 5
-// seconds each and about a second apart. While Claim returns [Busy], the handler asks again every 200 ms until its answer is due,
-// 4 seconds after the request's arrival, and only then answers 503. It asks a last time at that moment, and handles the
-// request even if RC no longer learns of it. So a request that a dead process had claimed is handled during the next
-// attempt, also if that is RC's third. With a longer lease, that one may be refused and the event lost.
+// A process may die between Claim and Commit. Its claim must end by itself, after a lease of 5 seconds: that is longer
+// than the 4 seconds for which a callback's context lasts, and short enough for RC's attempts, of which there are 3,
+// for 5 seconds each and about a second apart. While Claim returns [Busy], the handler asks again every 200 ms until
+// its answer is due, 4 seconds after the request's arrival, and only then answers 503. It asks a last time at that
+// moment, and handles the request even if RC no longer learns of it. So a request that a dead process had claimed is
+// handled during the next attempt, also if that is RC's third. With a longer lease, that one may be refused and the
+// event lost.
 //
 // A callback that ignores its context may outlive the lease. The same handler doesn't handle the request a second time
 // meanwhile: it never calls Claim for a key that it is handling. Another process may, so that the event is handled twice,

@@ -66,8 +66,8 @@ func TestHandleReturnsAPanicOfTheStore(t *testing.T) {
 	}
 }
 
-// TestNilPointerErrorOfStore checks that such an error is one like any other, for Handle and for a Wait that reads and one whose
-// event wasn't stored.
+// TestNilPointerErrorOfStore checks that such an error is one like any other, for Handle and for a Wait that reads and
+// one whose event wasn't stored.
 func TestNilPointerErrorOfStore(t *testing.T) {
 	t.Parallel()
 	for _, failing := range []string{"PutResult", "Results"} {

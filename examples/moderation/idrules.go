@@ -47,8 +47,8 @@ const tooLong = "has more than 64 bytes, which no id has: write one id per line"
 // roundedNumber is how spreadsheets write numbers of more than 11 digits.
 var roundedNumber = regexp.MustCompile(`^[0-9]([.,][0-9]+)?E\+[0-9]+$`)
 
-// spreadsheetError is what spreadsheets show for a cell that can't be calculated, such as an id that begins with = or -. The names
-// differ between languages.
+// spreadsheetError is what spreadsheets show for a cell that can't be calculated, such as an id that begins with = or
+// -. The names differ between languages.
 var spreadsheetError = regexp.MustCompile(`^(#\p{Lu}[\p{Lu}/0]*[!?]|#N/A|#NV|#N/D|Err:[0-9]{3})$`)
 
 // noValues are what databases and programming languages print for a missing value.

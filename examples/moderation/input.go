@@ -27,8 +27,8 @@ func (in *input) addFlags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&in.allowEmpty, "allow-empty", false, "accept an input without ids")
 }
 
-// once is a flag that can't be given again. A text flag of pflag would keep the last value, and the users of the files before it
-// would be left out without a word.
+// once is a flag that can't be given again. A text flag of pflag would keep the last value, and the users of the files
+// before it would be left out without a word.
 type once string
 
 // Set implements [pflag.Value].

@@ -105,8 +105,8 @@ func manyOwners(n int) string {
 	return text.String()
 }
 
-// TestOwnersAreSyncedAtOnce has an RC that takes 50 ms for an answer: 2,000 owners with 2 calls each would take 200 s one by one.
-// The bubble's clock shows the time.
+// TestOwnersAreSyncedAtOnce has an RC that takes 50 ms for an answer: 2,000 owners with 2 calls each would take 200 s
+// one by one. The bubble's clock shows the time.
 func TestOwnersAreSyncedAtOnce(t *testing.T) {
 	for name, confirm := range map[string]confirmation{"sync": {yes: true}, "dry run": {dryRun: true}} {
 		t.Run(name, func(t *testing.T) {

@@ -13,7 +13,8 @@ import (
 	"github.com/f0207b22/rcuser/rctest"
 )
 
-// TestEndOfTheTerminal: the shell sends SIGHUP, and the system does again when the shell ends. The calls in flight still finish.
+// TestEndOfTheTerminal: the shell sends SIGHUP, and the system does again when the shell ends. The calls in flight
+// still finish.
 func TestEndOfTheTerminal(t *testing.T) {
 	needHangup(t)
 	server := startService(t)

@@ -22,7 +22,8 @@ type store struct {
 	owner    string // identifies this process in claims of webhook requests
 }
 
-// openStore opens or creates the database and brings its schema up to date. Only the process's user may read the file, because it contains tokens.
+// openStore opens or creates the database and brings its schema up to date. Only the process's user may read the file,
+// because it contains tokens.
 func openStore(ctx context.Context, path string, onChange func()) (*store, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
