@@ -82,7 +82,7 @@ func (memoryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func serve(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
 	_, _ = w.Write(answers[r.URL.Path])
 }
 
